@@ -1,0 +1,36 @@
+# Two commands do everything: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check install lock bench conformance clean
+
+demo: install
+	$(BIN)/edgefaas demo $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy edgefaas sandbox router cli benchmarks tests
+
+bench: install
+	$(BIN)/edgefaas bench $(ARGS)
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml hatch_build.py
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: apt-get install python3.11-venv (or make PYTHON=python3.12 ...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:            # needs uv; hashes only, no addresses
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) dist build .cache .demo

@@ -1,0 +1,1 @@
+"""The ``edgefaas`` command. No logic of its own."""

@@ -1,0 +1,103 @@
+"""What the parts of a POP ask of each other. Protocols and values only.
+
+``wire`` owns sockets and asks a ``ViewerSide`` for answers; the worker process drives a ``PopSide`` on behalf
+of the supervisor. ``edgefaas/app.py`` implements both; fakes in the tests prove that they fit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edgefaas.cache.purge import Purge
+from edgefaas.message import Prepared, Request, Response
+from edgefaas.site import Site
+from sandbox.contract import Kind, Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFunction:
+    """One deployed version of a function, as workers run it.
+
+    ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names the build in the artefact folder;
+    ``facts`` are the build's (``sandbox.contract.Built``).
+    """
+
+    name: str
+    version: str
+    kind: Kind
+    artifact: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line for ``edgefaas logs``: from a function, or of a request (``function`` is "")."""
+
+    at_s: float  # Unix time
+    request_id: str
+    level: str
+    text: str
+    function: str = ""
+    version: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+LogSink = Callable[[LogLine], None]
+"""Takes a line at once, never blocks and never raises; delivery is batched behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What the wire knows at the end of one request; times are seconds."""
+
+    request: Request
+    status: int
+    body_bytes: int
+    took_s: float
+    aborted: bool = False
+
+
+class ViewerSide(Protocol):
+    """Answers viewers; called by the wire on the event loop."""
+
+    def inline(self, request: Request) -> Prepared | None:
+        """Answer at once, or return None when the request needs a task. Never raises, never blocks."""
+        ...
+
+    async def answer(self, request: Request) -> Response:
+        """Answer; errors come back as responses. Raises only CancelledError (the viewer left)."""
+        ...
+
+    def finished(self, exchange: Exchange) -> None:
+        """Take note of a finished exchange (access log, metrics)."""
+        ...
+
+
+class PopSide(Protocol):
+    """What the supervisor asks of a worker."""
+
+    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+        """Make exactly these versions live, all or none. Raises DeployError and keeps the old ones."""
+        ...
+
+    def reconfigure(self, site: Site) -> None:
+        """Serve this site from the next request on."""
+        ...
+
+    async def purge(self, purge: Purge) -> int:
+        """Drop (or mark stale) what matches; in force on return. Returns how many entries of this worker."""
+        ...
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, object]:
+        """Run a function once with a JSON event; return outcome, result, logs and usage as JSON values."""
+        ...
+
+    def stats(self) -> dict[str, object]:
+        """Return counters and gauges as plain JSON values."""
+        ...
+
+    async def close(self) -> None:
+        """Finish background work and let go of everything."""
+        ...

@@ -1,0 +1,1 @@
+"""Events that functions see: Lambda@Edge and CloudFront Functions, encoded, decoded and validated."""

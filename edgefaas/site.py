@@ -1,0 +1,156 @@
+"""What a site is: origins, functions, behaviours, POPs. Frozen values that are known to be good.
+
+``config.py`` makes them from ``edgefaas.toml`` and checks every input once; everybody else only reads them.
+Pure. Durations are seconds unless the name says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sandbox.contract import Limits
+
+
+class Trigger(StrEnum):
+    """The four places where a function may act, in CloudFront's order."""
+
+    VIEWER_REQUEST = "viewer-request"
+    ORIGIN_REQUEST = "origin-request"
+    ORIGIN_RESPONSE = "origin-response"
+    VIEWER_RESPONSE = "viewer-response"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlOrigin:
+    """An HTTP origin. ``url`` has scheme, host and optional port and path prefix (no trailing slash)."""
+
+    name: str
+    url: str
+    host_header: str | None = None  # None: the origin's own authority
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connect_timeout_s: float = 5.0
+    first_byte_timeout_s: float = 30.0
+    idle_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryOrigin:
+    """A folder of static files; ``directory`` is absolute."""
+
+    name: str
+    directory: Path
+    index: str = "index.html"
+    fallback: str | None = None  # a single-page application's document, served for unknown paths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionOrigin:
+    """A function that answers as the origin."""
+
+    name: str
+    function: str
+
+
+Origin = UrlOrigin | DirectoryOrigin | FunctionOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which members of a set are meant: ``mode`` is none, all, only or except."""
+
+    mode: str = "all"
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """How a behaviour caches. The defaults are the RFCs' rules (see docs/architecture.md).
+
+    ``cookies.mode == "forward"`` sends cookies to the origin without keying on them.
+    """
+
+    min_ttl_s: float = 0
+    default_ttl_s: float = 0
+    max_ttl_s: float = 31_536_000
+    error_ttl_s: float = 0
+    query: Selection = Selection(mode="all")
+    headers: frozenset[str] = frozenset()  # lower-case names that join the key
+    cookies: Selection = Selection(mode="forward")
+    store_set_cookie: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """A function as ``edgefaas.toml`` names it.
+
+    ``source`` is absolute: a file, or a folder with a ``function.toml``.
+    """
+
+    name: str
+    source: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What is done with requests whose path matches ``pattern``; the first match wins."""
+
+    pattern: str
+    origin: str | None
+    methods: frozenset[str] | None = None  # None: all methods
+    cache: CachePolicy = field(default_factory=CachePolicy)
+    triggers: Mapping[Trigger, str] = field(default_factory=dict)
+    include_body: bool = False
+    location_headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pop:
+    """A point of presence: where it is (degrees) and where it answers (``url``, no trailing slash)."""
+
+    name: str
+    latitude: float
+    longitude: float
+    url: str
+    city: str = ""
+
+
+class Steering(StrEnum):
+    """What a router does with a viewer who is better served elsewhere."""
+
+    ANSWER = "answer"
+    PROXY = "proxy"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterPolicy:
+    """How viewers are located and steered.
+
+    ``pop`` names the POP of this process ("" for a router in front that serves nothing itself).
+    ``trusted`` are the networks (CIDR) whose forwarding header is believed.
+    """
+
+    pop: str = ""
+    steering: Steering = Steering.ANSWER
+    trusted: tuple[str, ...] = ()
+    forwarding_header: str = "x-forwarded-for"
+    geoip_city: Path | None = None
+    geoip_asn: Path | None = None
+    mesh_secret: str = ""
+    health_path: str = "/.edgefaas/health"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything one ``edgefaas.toml`` says."""
+
+    name: str
+    hosts: tuple[str, ...] = ("*",)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    behaviours: tuple[Behaviour, ...] = ()
+    pops: Mapping[str, Pop] = field(default_factory=dict)
+    router: RouterPolicy = field(default_factory=RouterPolicy)

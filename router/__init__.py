@@ -1,0 +1,1 @@
+"""Where a viewer should be served: location, latency, health, choice. Knows no WebAssembly."""
