@@ -18,7 +18,7 @@ from sandbox.contract import Kind, Limits
 class LiveFunction:
     """One deployed version of a function, as workers run it.
 
-    ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names its build in the artefact folder;
+    ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names its build in that folder;
     ``facts`` are the build's (``sandbox.contract.Built``).
     """
 
