@@ -84,13 +84,14 @@ class CachePolicy:
 class FunctionSpec:
     """A function as ``edgefaas.toml`` names it.
 
-    ``source`` is absolute: a file, or a folder with a ``function.toml``.
+    ``source`` is absolute: a file, or a folder with a ``function.toml``. ``limits`` are None where the site
+    leaves them to the function's own file.
     """
 
     name: str
     source: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
