@@ -1,0 +1,235 @@
+"""The functions that are live in this worker, and one invocation of each.
+
+The seam to ``sandbox``: it translates that package's outcomes and errors into edgefaas's. Guests log through
+here; what a guest may ask of its host is decided here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from edgefaas.contract import LiveFunction, LogLine, LogSink
+from edgefaas.errors import (
+    DeployError,
+    FunctionError,
+    FunctionExecutionError,
+    FunctionThrottledError,
+    UnknownFunctionError,
+)
+from sandbox.contract import (
+    Cancelled,
+    Finished,
+    Host,
+    HostCallError,
+    Limit,
+    Limits,
+    NoRoom,
+    Outcome,
+    OverLimit,
+    Threw,
+    Trapped,
+)
+from sandbox.errors import SandboxError
+
+Operation = Callable[[LiveFunction, bytes], bytes | Awaitable[bytes]]
+"""One thing a guest may ask of its host, by name (``fetch``, ``kv``)."""
+
+
+class Program(Protocol):
+    """A loaded function (opaque here)."""
+
+
+class Invocation(Protocol):
+    """One run of a program: done at once, or to be awaited."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        ...
+
+    async def wait(self) -> Outcome:
+        """Return the outcome when there is one."""
+        ...
+
+    def cancel(self) -> None:
+        """End it now."""
+        ...
+
+
+class GuestHost:
+    """What one invocation may ask for; a new one for each."""
+
+    __slots__ = ("_clock", "_function", "_operations", "_request_id", "_sink")
+
+    def __init__(
+        self,
+        function: LiveFunction,
+        request_id: str,
+        sink: LogSink,
+        clock: Callable[[], float],
+        operations: Mapping[str, Operation],
+    ) -> None:
+        self._function = function
+        self._request_id = request_id
+        self._sink = sink
+        self._clock = clock
+        self._operations = operations
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The function's own variables."""
+        return self._function.environment
+
+    def log(self, level: str, text: str) -> None:
+        """Hand one line on, marked with the function and the request that the viewer saw."""
+        self._sink(
+            LogLine(
+                at_s=self._clock(),
+                request_id=self._request_id,
+                level=level,
+                text=text,
+                function=self._function.name,
+                version=self._function.version,
+            )
+        )
+
+    def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
+        """Do one operation, or refuse it by name."""
+        operation = self._operations.get(name)
+        if operation is None:
+            raise HostCallError(f"{name} is not available to functions of this POP")
+        return operation(self._function, payload)
+
+
+class Guests:
+    """Live functions by name."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[str], Program],
+        begin: Callable[[Program, bytes, Limits, Host], Invocation],
+        sink: LogSink,
+        clock: Callable[[], float],
+    ) -> None:
+        self._load = load
+        self._begin = begin
+        self._sink = sink
+        self._clock = clock
+        self._operations: dict[str, Operation] = {}
+        self._live: dict[str, tuple[LiveFunction, Program]] = {}
+
+    def offer(self, name: str, operation: Operation) -> None:
+        """Let guests call ``operation`` under ``name``."""
+        self._operations[name] = operation
+
+    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+        """Make exactly these live, all or none. Raises DeployError and keeps what was live."""
+        live: dict[str, tuple[LiveFunction, Program]] = {}
+        for name, function in functions.items():
+            known = self._live.get(name)
+            if known is not None and known[0].artifact == function.artifact:
+                live[name] = (function, known[1])
+                continue
+            try:
+                live[name] = (function, self._load(function.artifact))
+            except SandboxError as error:
+                raise DeployError(
+                    f'function "{name}" cannot be loaded: {error}', remedy=error.remedy
+                ) from error
+        self._live = live
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._live
+
+    def get(self, name: str) -> LiveFunction:
+        """Return what is live under ``name``. Raises UnknownFunctionError."""
+        return self._find(name)[0]
+
+    def _find(self, name: str) -> tuple[LiveFunction, Program]:
+        found = self._live.get(name)
+        if found is None:
+            raise UnknownFunctionError(f'no function "{name}" is live here', remedy=f"Deploy {name}.")
+        return found
+
+    async def run(self, name: str, event: bytes, request_id: str, sink: LogSink | None = None) -> Outcome:
+        """Run the function once on ``event`` and return how it ended.
+
+        Ends without suspending when the guest is done within its first slice. Cancelling the caller stops
+        the guest. Raises UnknownFunctionError.
+        """
+        function, program = self._find(name)
+        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._operations)
+        invocation = self._begin(program, event, function.limits, host)
+        outcome = invocation.outcome
+        if outcome is None:
+            try:
+                outcome = await invocation.wait()
+            except (asyncio.CancelledError, GeneratorExit):
+                invocation.cancel()
+                raise
+        return outcome
+
+    async def output(self, name: str, event: bytes, request_id: str) -> bytes:
+        """Run the function once and return its output.
+
+        Raises FunctionExecutionError or FunctionThrottledError; the reason is also a line in its log.
+        """
+        outcome = await self.run(name, event, request_id)
+        if isinstance(outcome, Finished):
+            return outcome.output
+        error = failure(self.get(name), outcome)
+        detail = outcome.detail if isinstance(outcome, Threw) else ""
+        self.note(name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
+        raise error
+
+    def note(self, name: str, request_id: str, level: str, text: str) -> None:
+        """Write a line of the POP's own into the function's log."""
+        known = self._live.get(name)
+        version = known[0].version if known else ""
+        self._sink(
+            LogLine(
+                at_s=self._clock(),
+                request_id=request_id,
+                level=level,
+                text=text,
+                function=name,
+                version=version,
+            )
+        )
+
+
+_KEYS = {
+    Limit.CPU: ("cpu_ms", "ms of CPU"),
+    Limit.WALL: ("wall_ms", "ms"),
+    Limit.MEMORY: ("memory_mb", "bytes of memory"),
+    Limit.OUTPUT: ("output_bytes", "bytes of output"),
+    Limit.HOST_CALLS: ("host_calls", "host calls"),
+}
+
+
+def failure(function: LiveFunction, outcome: Outcome) -> FunctionError:
+    """Return the error that tells why ``outcome`` is not a result, against which limit, and what to do."""
+    label = f'function "{function.name}" version {function.version[:12]}'
+    match outcome:
+        case Threw(message=message):
+            return FunctionExecutionError(
+                f"{label} threw: {message}", remedy="Fix it and deploy again; its log has the stack."
+            )
+        case Trapped(message=message):
+            return FunctionExecutionError(f"{label} trapped: {message}", remedy="Fix it and deploy again.")
+        case OverLimit(limit=limit, allowed=allowed):
+            key, unit = _KEYS[limit]
+            return FunctionExecutionError(
+                f"{label} was stopped at its limit of {allowed} {unit}",
+                remedy=f"Raise limits.{key} of {function.name}, or do less per request.",
+            )
+        case NoRoom():
+            return FunctionThrottledError(
+                f"{label} found no free instance",
+                remedy="Send fewer requests at once, or raise the pool's size.",
+            )
+        case Cancelled():
+            return FunctionExecutionError(f"{label} was cancelled", remedy="Ask again.")
+        case Finished():
+            raise AssertionError("a finished invocation is no failure")
