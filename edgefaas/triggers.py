@@ -1,0 +1,138 @@
+"""Run the function of a trigger and return what it wants done.
+
+A thin shell: the event and its rules are ``edgefaas.events``, the run is ``guests``. A behaviour without a
+function for a trigger costs one dictionary look-up.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from edgefaas.eager import in_task
+from edgefaas.errors import FunctionValidationError
+from edgefaas.events import (
+    Api,
+    Continue,
+    EventContext,
+    GeneratedResponse,
+    ModifiedResponse,
+    Result,
+    Rules,
+    ShownBody,
+    decode_result,
+    encode_event,
+)
+from edgefaas.events.origins import OriginDescription
+from edgefaas.guests import Guests
+from edgefaas.message import Body, Request, Response
+from edgefaas.site import Behaviour, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggers:
+    """The four triggers of a site's behaviours."""
+
+    guests: Guests
+    rules: Rules
+
+    async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | GeneratedResponse:
+        """Return what the viewer-request function wants; without one, go on with ``request``."""
+        name = behaviour.triggers.get(Trigger.VIEWER_REQUEST)
+        if name is None:
+            return Continue(request)
+        return await self._request_trigger(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
+
+    async def origin_request(
+        self, request: Request, behaviour: Behaviour, origin: OriginDescription | None
+    ) -> Continue | GeneratedResponse:
+        """Return what the origin-request function wants; without one, go on with ``request``."""
+        name = behaviour.triggers.get(Trigger.ORIGIN_REQUEST)
+        if name is None:
+            return Continue(request)
+        return await self._request_trigger(Trigger.ORIGIN_REQUEST, name, request, behaviour, origin)
+
+    async def origin_response(
+        self, request: Request, response: Response, behaviour: Behaviour, origin: OriginDescription | None
+    ) -> Response:
+        """Return the response as the origin-response function left it."""
+        name = behaviour.triggers.get(Trigger.ORIGIN_RESPONSE)
+        if name is None:
+            return response
+        context = EventContext(origin=origin)
+        return await self._response_trigger(Trigger.ORIGIN_RESPONSE, name, request, response, context)
+
+    async def viewer_response(self, request: Request, response: Response, behaviour: Behaviour) -> Response:
+        """Return the response as the viewer-response function left it."""
+        name = behaviour.triggers.get(Trigger.VIEWER_RESPONSE)
+        if name is None:
+            return response
+        return await self._response_trigger(Trigger.VIEWER_RESPONSE, name, request, response, EventContext())
+
+    async def as_origin(self, name: str, request: Request, behaviour: Behaviour) -> Response:
+        """Let a function answer as the origin: an origin-request function that must answer by itself.
+
+        Raises FunctionValidationError when it returns a request instead.
+        """
+        result = await self._request_trigger(Trigger.ORIGIN_REQUEST, name, request, behaviour, None)
+        if isinstance(result, Continue):
+            raise FunctionValidationError(
+                f'function "{name}" is an origin and returned no response',
+                remedy="Return a response with a status.",
+            )
+        return result.response
+
+    async def _request_trigger(
+        self,
+        trigger: Trigger,
+        name: str,
+        request: Request,
+        behaviour: Behaviour,
+        origin: OriginDescription | None,
+    ) -> Continue | GeneratedResponse:
+        shown = None
+        if behaviour.include_body:
+            shown, request.body = await show_body(request.body, self.rules.body_shown_bytes(trigger))
+        result = await self._run(trigger, name, request, None, EventContext(body=shown, origin=origin))
+        assert not isinstance(result, ModifiedResponse)
+        return result
+
+    async def _response_trigger(
+        self, trigger: Trigger, name: str, request: Request, response: Response, context: EventContext
+    ) -> Response:
+        result = await self._run(trigger, name, request, response, context)
+        assert isinstance(result, ModifiedResponse)
+        return result.response
+
+    async def _run(
+        self, trigger: Trigger, name: str, request: Request, response: Response | None, context: EventContext
+    ) -> Result:
+        api = str(self.guests.get(name).facts.get("api", Api.LAMBDA_EDGE))
+        sent = encode_event(api, trigger, request, response, context)
+        output = await self.guests.output(name, sent.payload, request.id)
+        try:
+            return decode_result(sent, output, self.rules)
+        except FunctionValidationError as error:
+            self.guests.note(name, request.id, "error", f"{error}. {error.remedy}")
+            raise
+
+
+async def show_body(body: Body, limit_bytes: int) -> tuple[ShownBody, Body]:
+    """Return the part of a body that a function may read, and a body that still holds all of it."""
+    if isinstance(body, bytes):
+        return ShownBody(body[:limit_bytes], truncated=len(body) > limit_bytes), body
+    await in_task()
+    taken: list[bytes] = []
+    size = 0
+    async for chunk in body:
+        taken.append(chunk)
+        size += len(chunk)
+        if size > limit_bytes:
+            return ShownBody(b"".join(taken)[:limit_bytes], truncated=True), _rejoined(taken, body)
+    whole = b"".join(taken)
+    return ShownBody(whole), whole
+
+
+async def _rejoined(taken: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in taken:
+        yield chunk
+    async for chunk in rest:
+        yield chunk
