@@ -1,7 +1,8 @@
 """Events that functions see: Lambda@Edge and CloudFront Functions, encoded, decoded and validated.
 
-``encode_event`` makes a ``SentEvent`` whose ``payload`` goes to the sandbox; ``decode_result`` turns what came
-back into a ``Continue``, ``GeneratedResponse`` or ``ModifiedResponse``, or raises FunctionValidationError.
+``encode_event`` makes a ``SentEvent`` whose ``payload`` goes to the sandbox; ``decode_result`` turns what
+that returned into a ``Continue``, ``GeneratedResponse`` or ``ModifiedResponse``, or raises
+FunctionValidationError.
 """
 
 from edgefaas.events import cloudfront_functions, lambda_edge

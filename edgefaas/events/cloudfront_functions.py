@@ -256,7 +256,7 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
     status, reason = response.status, response.reason
     if returned.get("statusCode", status) != status:
         status = read_status(trigger, returned["statusCode"], "statusCode")
-    said = returned.get("statusDescription")
+    said = returned.get("statusDescription", shown["statusDescription"])
     if status != response.status or said != shown["statusDescription"]:
         reason = read_reason(trigger, said, status)
     body = response.body

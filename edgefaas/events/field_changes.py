@@ -47,7 +47,7 @@ def generated_fields(trigger: Trigger, returned: Any, read: LineReader) -> Heade
 def merged_fields(
     trigger: Trigger, sent: Headers, shown: Mapping[str, Any], returned: Mapping[str, Any], read: LineReader
 ) -> Headers:
-    """Return ``sent`` with the function's changes. ``shown`` has lower-case names; equal maps need no call."""
+    """Return ``sent`` with the changes of a function; names in ``shown`` are lower case."""
     changed: dict[str, Lines] = {}
     kept: set[str] = set()
     for name, value in returned.items():

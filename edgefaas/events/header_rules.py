@@ -10,10 +10,33 @@ from edgefaas.events.refusal import refuse
 from edgefaas.site import Trigger
 
 FORBIDDEN = frozenset(
-    "connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection trailer upgrade"
-    " x-accel-buffering x-accel-charset x-accel-limit-rate x-accel-redirect x-amzn-auth x-amzn-cf-billing"
-    " x-amzn-cf-id x-amzn-cf-xff x-amzn-errortype x-amzn-fle-profile x-amzn-header-count x-amzn-header-order"
-    " x-amzn-lambda-integration-tag x-amzn-requestid x-cache x-forwarded-proto x-real-ip".split()
+    {
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+        "upgrade",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+        "x-amzn-auth",
+        "x-amzn-cf-billing",
+        "x-amzn-cf-id",
+        "x-amzn-cf-xff",
+        "x-amzn-errortype",
+        "x-amzn-fle-profile",
+        "x-amzn-header-count",
+        "x-amzn-header-order",
+        "x-amzn-lambda-integration-tag",
+        "x-amzn-requestid",
+        "x-cache",
+        "x-forwarded-proto",
+        "x-real-ip",
+    }
 )
 FORBIDDEN_PREFIXES = ("x-amz-cf-", "x-edge-")
 
@@ -58,7 +81,7 @@ def title_case(name: str) -> str:
 
 
 def check_change(trigger: Trigger, name: str) -> None:
-    """Refuse a change (added, changed or deleted) of the field ``name`` (lower case) where it is not allowed."""
+    """Refuse a change (added, changed, deleted) of the field ``name`` (lower case) where none is allowed."""
     if is_forbidden(name):
         refuse(trigger, f'header "{name}" may not be set by a function', f'Do not add "{name}".')
     if name in READ_ONLY[trigger]:

@@ -130,15 +130,9 @@ def _line_reader(trigger: Trigger, rules: Rules) -> Any:
             value = [value]
         lines: Lines = []
         for item in value:
-            line = (
-                item
-                if isinstance(item, dict)
-                else {"value": None if isinstance(item, (list, bool)) else item}
-            )
-            if aws and line is not item:
-                refuse(
-                    trigger, f'header "{lower}" has an item that is no object', "Give a list of {key, value}."
-                )
+            if not isinstance(item, dict) and (aws or isinstance(item, (list, bool))):
+                refuse(trigger, f'header "{lower}" has an item that is no object', "Give {key, value}.")
+            line = item if isinstance(item, dict) else {"value": item}
             key = line.get("key")
             if not isinstance(key, str) or key.lower() != lower:
                 if aws and key is not None:
@@ -254,7 +248,7 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
             f"status was changed from {response.status} to {status}",
             "Change the status in an origin-response function.",
         )
-    said = returned.get("statusDescription")
+    said = returned.get("statusDescription", shown["statusDescription"])
     if status != response.status or said != shown["statusDescription"]:
         reason = read_reason(trigger, said, status)
     body = response.body
@@ -264,14 +258,8 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
             refuse(trigger, "body was set", "Replace the body in an origin-response function.")
         body = read_body(trigger, returned["body"], returned.get("bodyEncoding"), rules)
         check_no_content(trigger, status, body)
-    if (
-        headers is response.headers
-        and status == response.status
-        and reason == response.reason
-        and not replaced
-    ):
-        return ModifiedResponse(response)
-    if replaced:
         headers = headers.copy() if headers is response.headers else headers
         headers.remove("content-length")
+    if headers is response.headers and status == response.status and reason == response.reason:
+        return ModifiedResponse(response)
     return ModifiedResponse(Response(status=status, headers=headers, body=body, reason=reason), replaced)

@@ -1,9 +1,9 @@
 """The origin helpers of CloudFront Functions, as the JavaScript engine records them in the returned request.
 
 Pure. ``cf.updateRequestOrigin(parameters)``, ``cf.selectRequestOriginById(id, overrides)`` and
-``cf.createRequestOriginGroup(parameters)`` leave ``request["edgefaas:origin"]``, an object with exactly one member:
-``{"update": parameters}``, ``{"select": {"originId": id, …overrides}}`` or ``{"group": parameters}``; the last call
-wins. Source: "Helper methods for origin modification" (CloudFront developer guide).
+``cf.createRequestOriginGroup(parameters)`` leave ``request["edgefaas:origin"]``, an object with exactly one
+member: ``{"update": parameters}``, ``{"select": {"originId": id, …overrides}}`` or ``{"group": parameters}``;
+the last call wins. Source: "Helper methods for origin modification" (CloudFront developer guide).
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from edgefaas.site import Trigger
 
 HELPER_FIELD = "edgefaas:origin"
 
+GROUP_SIZE = 2
 FAILOVER_STATUSES = frozenset({400, 403, 404, 416, 429, 500, 502, 503, 504})
 
 
@@ -29,9 +30,9 @@ def read_origin_helper(trigger: Trigger, value: Any, *, aws: bool) -> OriginChan
         if not isinstance(origin_id, str) or not origin_id:
             refuse(trigger, f"selectRequestOriginById got {origin_id!r}", "Give the name of an origin.")
         return _update(trigger, chosen, aws=aws, origin_id=origin_id)
-    if set(call) == {"group"}:
-        return _group(trigger, expect_object(trigger, call["group"], "createRequestOriginGroup"))
-    refuse(trigger, f"{HELPER_FIELD} is {value!r}", "Use the helpers of the cloudfront module.")
+    if set(call) != {"group"}:
+        refuse(trigger, f"{HELPER_FIELD} is {value!r}", "Use the helpers of the cloudfront module.")
+    return _group(trigger, expect_object(trigger, call["group"], "createRequestOriginGroup"))
 
 
 def _update(
@@ -66,7 +67,7 @@ def _update(
 def _group(trigger: Trigger, given: dict[str, Any]) -> OriginGroupChoice:
     members = given.get("originIds")
     ids = [item.get("originId") if isinstance(item, dict) else item for item in members or ()]
-    if len(ids) != 2 or not all(isinstance(item, str) and item for item in ids):
+    if len(ids) != GROUP_SIZE or not all(isinstance(item, str) and item for item in ids):
         refuse(trigger, f"createRequestOriginGroup.originIds is {members!r}", "Give two origins.")
     criteria = expect_object(trigger, given.get("failoverCriteria") or {}, "failoverCriteria")
     statuses = criteria.get("statusCodes")

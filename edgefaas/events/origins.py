@@ -20,10 +20,32 @@ _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
 
 FORBIDDEN_CUSTOM = frozenset(
-    "cache-control connection content-length cookie host max-forwards pragma proxy-authorization proxy-connection"
-    " range request-range te trailer transfer-encoding upgrade via x-real-ip".split()
+    {
+        "cache-control",
+        "connection",
+        "content-length",
+        "cookie",
+        "host",
+        "max-forwards",
+        "pragma",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "request-range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-real-ip",
+    }
 )
 FORBIDDEN_CUSTOM_PREFIXES = ("if-", "x-amz-", "x-edge-")
+
+PATH_MAX_CHARS = 255
+PORT_MAX = 65_535
+UNPRIVILEGED_PORT_MIN = 1024
+TIMEOUT_MAX_S = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +90,7 @@ OriginDescription = CustomOrigin | S3Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginUpdate:
-    """``cf.updateRequestOrigin``: what to change in the behaviour's origin (or in ``origin_id``); None keeps."""
+    """``cf.updateRequestOrigin``: changes of the behaviour's origin (or of ``origin_id``); None keeps."""
 
     origin_id: str | None = None
     domain_name: str | None = None
@@ -164,7 +186,7 @@ class OriginReader:
             not isinstance(value, str)
             or not value.startswith("/")
             or value.endswith("/")
-            or len(value) > 255
+            or len(value) > PATH_MAX_CHARS
             or not value.isascii()
             or any(char <= " " or char in "?#\x7f" for char in value)
         ):
@@ -176,8 +198,8 @@ class OriginReader:
         """Return a port that origins may have."""
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
-        good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65_535
-        if not good or (self.aws and value not in (80, 443) and int(str(value)) < 1024):
+        good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= PORT_MAX
+        if not good or (self.aws and value not in (80, 443) and int(str(value)) < UNPRIVILEGED_PORT_MIN):
             self.refuse("port", value, "80, 443 or 1024 to 65535" if self.aws else "1 to 65535")
         assert isinstance(value, int)
         return value
@@ -186,7 +208,7 @@ class OriginReader:
         """Return a timeout of 1 to 120 s."""
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 1 <= value <= 120:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 1 <= value <= TIMEOUT_MAX_S:
             self.refuse(name, value, "1 to 120 seconds")
         assert isinstance(value, (int, float))
         return int(value)
@@ -215,9 +237,7 @@ class OriginReader:
         for name, lines in value.items():
             lower = name.lower()
             if lower in FORBIDDEN_CUSTOM or lower.startswith(FORBIDDEN_CUSTOM_PREFIXES):
-                self.refuse(
-                    f"customHeaders.{name}", lines, "another header: origins may not be sent this one"
-                )
+                self.refuse(f"customHeaders.{name}", lines, "another header; this one is not sent")
             if isinstance(lines, str):
                 found[name] = field_value(self.trigger, lower, lines, aws=self.aws)
                 continue

@@ -65,15 +65,13 @@ def set_cookie_pairs(values: Iterable[str]) -> dict[str, Entry]:
 def members(trigger: Trigger, name: str, entry: Any, before: Entry | None, *, where: str) -> list[Entry]:
     """Return the values meant by one entry of a map.
 
-    A ``multiValue`` (AWS's samples also write ``multivalue``) that is new or changed wins over ``value``; one that
-    is as shown next to a changed ``value`` loses.
+    A ``multiValue`` (AWS's samples also write ``multivalue``) that is new or changed wins over ``value``; one
+    that is as shown next to a changed ``value`` loses.
     """
     if isinstance(entry, (str, int, float)) and not isinstance(entry, bool):
         entry = {"value": entry}
     if not isinstance(entry, dict):
-        refuse(
-            trigger, f'{where} "{name}" is not an object', "Give {value: …} or {multiValue: [{value: …}]}."
-        )
+        refuse(trigger, f'{where} "{name}" is not an object', "Give {value: …}.")
     many = entry.get("multiValue")
     if many is None:
         many = entry.get("multivalue")

@@ -14,6 +14,7 @@ from edgefaas.events.refusal import refuse
 from edgefaas.site import Trigger
 
 TARGET_MAX_CHARS = 8191  # "must be less than 8192 characters", URI and query string together
+STATUS_MIN, STATUS_MAX = 200, 599
 
 _PLAIN_URI = re.compile(r"/[!$%&'()*+,\-./0-9:;=@A-Z_a-z~\[\]{}|^`\"<>\\]*")
 _PLAIN_QUERY = re.compile(r"[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]{}|^`\"<>\\]*")
@@ -35,8 +36,8 @@ def _encoded(text: str, also: str) -> str:
 def read_uri(trigger: Trigger, value: object, *, aws: bool) -> str:
     """Return a path for the request line.
 
-    ``?`` and ``#`` would change the query and are encoded; blanks and characters outside ASCII are encoded too,
-    and refused under AWS's rules. Control characters are always refused.
+    ``?`` and ``#`` would change the query and are encoded; blanks and characters outside ASCII are encoded
+    too, and refused under AWS's rules. Control characters are always refused.
     """
     if not isinstance(value, str) or not value.startswith("/"):
         refuse(trigger, f"uri is {value!r}", 'Return a uri that starts with "/".')
@@ -82,7 +83,7 @@ def read_status(trigger: Trigger, value: object, name: str) -> int:
         value = int(value)
     if isinstance(value, str) and _STATUS.fullmatch(value):
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
+    if not isinstance(value, int) or isinstance(value, bool) or not STATUS_MIN <= value <= STATUS_MAX:
         refuse(trigger, f"{name} is {value!r}", f"Return a {name} of 200 to 599.")
     return value
 

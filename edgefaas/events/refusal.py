@@ -7,5 +7,5 @@ from edgefaas.site import Trigger
 
 
 def refuse(trigger: Trigger, message: str, remedy: str) -> NoReturn:
-    """Raise the FunctionValidationError of a trigger; the function's author is at fault, the viewer gets 502."""
+    """Raise FunctionValidationError; the function's author is at fault, the viewer gets 502."""
     raise FunctionValidationError(f"{trigger.value} function: {message}", remedy=remedy)
