@@ -67,7 +67,9 @@ class Selection:
 class CachePolicy:
     """How a behaviour caches. The defaults are the RFCs' rules (see docs/architecture.md).
 
-    ``cookies.mode == "forward"`` sends cookies to the origin without keying on them.
+    ``cookies.mode == "forward"`` sends cookies to the origin without keying on them. ``stale_on_error`` lets an
+    expired response stand in for an origin's 5xx even without stale-if-error, as CloudFront does.
+    ``compress`` offers gzip, br and zstd to viewers who accept them.
     """
 
     min_ttl_s: float = 0
@@ -78,6 +80,8 @@ class CachePolicy:
     headers: frozenset[str] = frozenset()  # lower-case names that join the key
     cookies: Selection = Selection(mode="forward")
     store_set_cookie: bool = True
+    stale_on_error: bool = False
+    compress: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
