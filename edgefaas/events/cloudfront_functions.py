@@ -21,6 +21,7 @@ from edgefaas.events.event import (
 )
 from edgefaas.events.field_changes import (
     Lines,
+    changed_host,
     generated_fields,
     merged_fields,
     replaced_lines,
@@ -192,11 +193,12 @@ def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Conti
     trigger, shown, request, aws = sent.trigger, sent.shown, sent.request, rules.aws
     if returned.get("method", request.method) != request.method:
         refuse(trigger, "method is read-only and was changed", "Return method as it came.")
-    headers = request.headers
+    headers, host = request.headers, None
     if returned.get("headers") != shown["headers"]:
         fields = returned_fields(trigger, returned, shown["headers"], aws=aws)
         read = _line_reader(trigger, rules, shown["headers"])
         headers = merged_fields(trigger, headers, shown["headers"], fields, read)
+        host = changed_host(request.headers, headers, shown["headers"], fields)
     cookies = returned.get("cookies") or {}
     if cookies != shown["cookies"]:
         raw = raw_cookies(request.headers.values("cookie"))
@@ -215,11 +217,10 @@ def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Conti
     origin = None if helper is None else read_origin_helper(trigger, helper, aws=aws)
     if headers is request.headers and path is request.path and query is request.query:
         return Continue(request, origin)
-    host = headers.get("host")
     return Continue(
         changed_request(request, path, query, headers, request.body),
         origin,
-        host if host != request.headers.get("host") else None,
+        host,
     )
 
 

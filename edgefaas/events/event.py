@@ -70,7 +70,7 @@ AWS_RULES = Rules(aws=True)
 OPEN_RULES = Rules(aws=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for every request: freezing it would take 0.6 µs
 class SentEvent:
     """One encoded event, kept until its result is decoded.
 
@@ -87,7 +87,7 @@ class SentEvent:
     shown: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Continue:
     """Go on with ``request``: the very object that was sent when the function changed nothing in it.
 
@@ -101,14 +101,14 @@ class Continue:
     body_replaced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GeneratedResponse:
     """Answer with ``response``; nobody else is asked. Its body is complete bytes."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModifiedResponse:
     """Go on with ``response``: the very object that was sent when the function changed nothing.
 

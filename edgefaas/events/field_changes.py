@@ -7,7 +7,7 @@ Pure. Only names whose lines differ from what was shown are read and checked; li
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgefaas.events.header_rules import READ_ONLY, check_added, shown_name
+from edgefaas.events.header_rules import READ_ONLY, check_change, check_generated
 from edgefaas.events.parts import expect_object
 from edgefaas.message import Headers
 from edgefaas.site import Trigger
@@ -38,7 +38,7 @@ def generated_fields(trigger: Trigger, returned: Any, read: LineReader) -> Heade
     if returned is not None:
         for name, value in expect_object(trigger, returned, "headers").items():
             lower = name.lower()
-            check_added(trigger, lower, generated=True)
+            check_generated(trigger, lower)
             if lower != "content-length":
                 lines += read(name, value)
     return Headers(lines)
@@ -49,24 +49,29 @@ def merged_fields(
 ) -> Headers:
     """Return ``sent`` with the changes of a function; names in ``shown`` are lower case."""
     changed: dict[str, Lines] = {}
-    kept: set[str] = set()
     for name, value in returned.items():
-        if name in shown and shown[name] == value:
-            kept.add(name)
-            continue
-        lower = name.lower()
-        changed[lower] = changed.get(lower, []) + read(name, value)
-    for name in shown:
-        if name not in kept and name not in changed:
-            changed[name] = []
+        if shown.get(name) != value:
+            lower = name.lower()  # "X-Id" that was added next to an untouched "x-id" replaces it
+            lines = read(name, value)
+            changed[lower] = changed[lower] + lines if lower in changed else lines
+    for name in shown.keys() - returned.keys():
+        changed.setdefault(name, [])
     for name, lines in list(changed.items()):
-        if name in kept:  # "X-Id" next to an untouched "x-id"
-            lines[:0] = [line for line in sent if shown_name(line[0]) == name]
-        if [value for _, value in lines] == sent.values(name) and name in shown:
+        if name in shown and [value for _, value in lines] == sent.values(name):
             del changed[name]  # the same values under another spelling
         else:
-            check_added(trigger, name)
+            check_change(trigger, name)
     return replaced_lines(sent, changed) if changed else sent
+
+
+def changed_host(
+    before: Headers, after: Headers, shown: Mapping[str, Any], returned: Mapping[str, Any]
+) -> str | None:
+    """Return the Host field when the function set another one."""
+    if after is before or ("host" in returned and returned["host"] == shown.get("host")):
+        return None
+    host = after.get("host")
+    return None if host == before.get("host") else host
 
 
 def replaced_lines(sent: Headers, changed: Mapping[str, Lines]) -> Headers:

@@ -80,8 +80,10 @@ def title_case(name: str) -> str:
     return "-".join(word[:1].upper() + word[1:] for word in name.split("-"))
 
 
+@lru_cache(maxsize=4096)  # only what is allowed stays cached
 def check_change(trigger: Trigger, name: str) -> None:
     """Refuse a change (added, changed, deleted) of the field ``name`` (lower case) where none is allowed."""
+    _check_token(trigger, name)
     if is_forbidden(name):
         refuse(trigger, f'header "{name}" may not be set by a function', f'Do not add "{name}".')
     if name in READ_ONLY[trigger]:
@@ -92,15 +94,16 @@ def check_change(trigger: Trigger, name: str) -> None:
         )
 
 
-def check_added(trigger: Trigger, name: str, *, generated: bool = False) -> None:
-    """Refuse a field in a response that a function makes; read-only ones may not be there at all."""
+def check_generated(trigger: Trigger, name: str) -> None:
+    """Refuse a field (lower case) that a response made by a function may not have."""
+    _check_token(trigger, name)
+    if is_forbidden(name) or name in ("transfer-encoding", "via"):
+        refuse(trigger, f'header "{name}" may not be set by a function', f'Do not add "{name}".')
+
+
+def _check_token(trigger: Trigger, name: str) -> None:
     if not _TOKEN.fullmatch(name):
         refuse(trigger, f"header name {name!r} is not a token", "Use letters, digits and hyphens only.")
-    if generated:
-        if is_forbidden(name) or name in ("transfer-encoding", "via"):
-            refuse(trigger, f'header "{name}" may not be set by a function', f'Do not add "{name}".')
-        return
-    check_change(trigger, name)
 
 
 def field_value(trigger: Trigger, name: str, value: object, *, aws: bool) -> str:

@@ -18,7 +18,13 @@ from edgefaas.events.event import (
     Rules,
     SentEvent,
 )
-from edgefaas.events.field_changes import Lines, generated_fields, merged_fields, returned_fields
+from edgefaas.events.field_changes import (
+    Lines,
+    changed_host,
+    generated_fields,
+    merged_fields,
+    returned_fields,
+)
 from edgefaas.events.header_rules import field_value, shown_name, title_case
 from edgefaas.events.origins import OriginChange, OriginReader, encode_origin
 from edgefaas.events.parts import (
@@ -161,10 +167,11 @@ def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Conti
     for name in ("method", "clientIp"):
         if returned.get(name, shown[name]) != shown[name]:
             refuse(trigger, f"{name} is read-only and was changed", f"Return {name} as it came.")
-    headers = request.headers
+    headers, host = request.headers, None
     if returned.get("headers") != shown["headers"]:
         fields = returned_fields(trigger, returned, shown["headers"], aws=aws)
         headers = merged_fields(trigger, headers, shown["headers"], fields, _line_reader(trigger, rules))
+        host = changed_host(request.headers, headers, shown["headers"], fields)
     path, query = request.path, request.query
     if returned.get("uri", path) != path or returned.get("querystring", query) != query:
         path = read_uri(trigger, returned.get("uri", path), aws=aws)
@@ -174,7 +181,6 @@ def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Conti
     origin = _chosen_origin(sent, returned, aws=aws)
     if headers is request.headers and path is request.path and query is request.query and not body_replaced:
         return Continue(request, origin)
-    host = headers.get("host")
     if body_replaced:
         headers = headers.copy() if headers is request.headers else headers
         headers.remove("content-length", "transfer-encoding")
@@ -182,7 +188,7 @@ def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Conti
     return Continue(
         changed_request(request, path, query, headers, body),
         origin,
-        host if host != request.headers.get("host") else None,
+        host,
         body_replaced,
     )
 
