@@ -85,6 +85,51 @@ class CachePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginRequestPolicy:
+    """What of the viewer's request goes to the origin beside what is in the cache key.
+
+    ``headers.mode`` is none, all, only or except, as are ``cookies`` and ``query``; names are lower case for
+    headers, exact for cookies and query. ``location_headers`` are made by the POP and sent as well.
+    """
+
+    headers: Selection = Selection(mode="none")
+    cookies: Selection = Selection(mode="none")
+    query: Selection = Selection(mode="none")
+    location_headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage:
+    """What viewers get in place of an origin's ``status``.
+
+    ``path`` is the page's own path ("" for none: only the TTL differs); ``response_status`` is None to keep the
+    origin's. ``ttl_s`` is None for the behaviour's error TTL.
+    """
+
+    status: int
+    path: str = ""
+    response_status: int | None = None
+    ttl_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginGroup:
+    """Origins in order of preference: on one of ``statuses``, or no answer, the next one is asked."""
+
+    name: str
+    origins: tuple[str, ...]
+    statuses: frozenset[int] = frozenset({500, 502, 503, 504})
+
+
+class ViewerProtocol(StrEnum):
+    """What is done with plain HTTP."""
+
+    ALLOW_ALL = "allow-all"
+    REDIRECT_TO_HTTPS = "redirect-to-https"
+    HTTPS_ONLY = "https-only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """A function as ``edgefaas.toml`` names it.
 
@@ -109,6 +154,10 @@ class Behaviour:
     triggers: Mapping[Trigger, str] = field(default_factory=dict)
     include_body: bool = False
     location_headers: tuple[str, ...] = ()
+    origin_request: OriginRequestPolicy | None = None  # None: everything, as the RFCs have it
+    trusted_keys: tuple[str, ...] = ()  # key pair ids; with any, viewers need a signed URL or cookies
+    viewer_protocol: ViewerProtocol = ViewerProtocol.ALLOW_ALL
+    compress: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +208,8 @@ class Site:
     behaviours: tuple[Behaviour, ...] = ()
     pops: Mapping[str, Pop] = field(default_factory=dict)
     router: RouterPolicy = field(default_factory=RouterPolicy)
+    origin_groups: Mapping[str, OriginGroup] = field(default_factory=dict)
+    error_pages: Mapping[int, ErrorPage] = field(default_factory=dict)
+    public_keys: Mapping[str, bytes] = field(default_factory=dict)  # key pair id → PEM
+    compatibility: str = "edgefaas"  # or "aws": AWS's own limits hold too
+    default_root: str = ""  # the object served for "/", without its slash
