@@ -19,7 +19,8 @@ class LiveFunction:
     """One deployed version of a function, as workers run it.
 
     ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names its build in that folder;
-    ``facts`` are the build's (``sandbox.contract.Built``).
+    ``facts`` are the build's (``sandbox.contract.Built``). ``allow`` lists the hosts it may fetch from
+    (``a.example``, ``*.example``, ``host:port``, ``*``); ``encoding`` is how kind ``event`` takes its event.
     """
 
     name: str
@@ -29,6 +30,8 @@ class LiveFunction:
     facts: Mapping[str, object] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     environment: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    encoding: str = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
