@@ -67,8 +67,8 @@ class Selection:
 class CachePolicy:
     """How a behaviour caches. The defaults are the RFCs' rules (see docs/architecture.md).
 
-    ``cookies.mode == "forward"`` sends cookies to the origin without keying on them. ``stale_on_error`` lets an
-    expired response stand in for an origin's 5xx even without stale-if-error, as CloudFront does.
+    ``cookies.mode == "forward"`` sends cookies to the origin without keying on them. ``stale_on_error`` lets
+    an expired response stand in for an origin's 5xx even without stale-if-error, as CloudFront does.
     ``compress`` offers gzip, br and zstd to viewers who accept them.
     """
 
@@ -102,8 +102,8 @@ class OriginRequestPolicy:
 class ErrorPage:
     """What viewers get in place of an origin's ``status``.
 
-    ``path`` is the page's own path ("" for none: only the TTL differs); ``response_status`` is None to keep the
-    origin's. ``ttl_s`` is None for the behaviour's error TTL.
+    ``path`` is the page's own path ("" for none: only the TTL differs); ``response_status`` is None to keep
+    the origin's. ``ttl_s`` is None for the behaviour's error TTL.
     """
 
     status: int
@@ -157,7 +157,6 @@ class Behaviour:
     origin_request: OriginRequestPolicy | None = None  # None: everything, as the RFCs have it
     trusted_keys: tuple[str, ...] = ()  # key pair ids; with any, viewers need a signed URL or cookies
     viewer_protocol: ViewerProtocol = ViewerProtocol.ALLOW_ALL
-    compress: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
