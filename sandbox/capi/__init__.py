@@ -1,0 +1,34 @@
+"""The only part that knows wasmtime and ctypes: a small typed interface over the C library.
+
+compile or load → ``Module``; ``Linker.prepare`` → ``InstancePre``; ``Store``: instantiate, call, poll, close.
+"""
+
+from sandbox.capi.engine import WASM_PAGE_BYTES, Engine, EngineConfig, Module, PoolConfig, wat_to_wasm
+from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode
+from sandbox.capi.library import WASMTIME_VERSION
+from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory
+from sandbox.capi.memory import GuestPointerError, Memory
+from sandbox.capi.store import CallShape, Store
+from sandbox.capi.ticker import Ticker
+
+__all__ = [
+    "WASMTIME_VERSION",
+    "WASM_PAGE_BYTES",
+    "CallShape",
+    "Engine",
+    "EngineConfig",
+    "EngineError",
+    "GuestPointerError",
+    "GuestTrapError",
+    "InstancePre",
+    "Linker",
+    "Memory",
+    "Module",
+    "Pending",
+    "PoolConfig",
+    "Store",
+    "Ticker",
+    "TrapCode",
+    "caller_memory",
+    "wat_to_wasm",
+]

@@ -1,0 +1,165 @@
+"""The host functions of module ``edgefaas`` that guests of kind ``event`` import; see docs/guest-abi.md.
+
+A host call that waits suspends the guest: the function returns a Pending, and ``Guest.waiting`` tells the
+scheduler not to resume the guest before that is done.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable
+
+from sandbox.capi import Engine, Linker, Memory, caller_memory
+from sandbox.contract import HostCallError
+from sandbox.guest import CURRENT, Guest, GuestFaultError
+
+HOST_MODULE = "edgefaas"
+LEVELS = ("debug", "info", "warn", "error")
+RANDOM_BYTES_MAX = 65_536  # as in the Web Crypto API, getRandomValues
+SLEEP_MS_MAX = 24 * 60 * 60 * 1000
+
+
+class HostFunctions:
+    """The linker that holds every host function which modules may import, and who offers what."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.linker = Linker(engine)
+        self.offered: set[tuple[str, str]] = set()
+        for name, signature, call in _SYNC:
+            self.linker.define((HOST_MODULE, name), signature, call)
+            self.offered.add((HOST_MODULE, name))
+        for name, signature, suspending in _ASYNC:
+            self.linker.define_async((HOST_MODULE, name), signature, suspending)
+            self.offered.add((HOST_MODULE, name))
+
+
+class Operation:
+    """A host operation under way on behalf of a suspended guest."""
+
+    __slots__ = ("_finish", "_future")
+
+    def __init__(self, guest: Guest, future: "asyncio.Future[bytes]", finish: Callable[[bytes], int]) -> None:
+        self._future = future
+        self._finish = finish
+        guest.waiting = future
+
+    def result(self) -> int | None:
+        """Return what the guest gets, None while the operation runs."""
+        if not self._future.done():
+            return None
+        CURRENT.guest.waiting = None
+        return _outcome(CURRENT.guest, self._future.result, self._finish)
+
+
+def _outcome(guest: Guest, ask: Callable[[], bytes], finish: Callable[[bytes], int]) -> int:
+    """Return the length of the answer, or minus one minus the length of the error's message."""
+    try:
+        return finish(ask())
+    except HostCallError as error:
+        guest.result = str(error).encode("utf-8", "replace")
+        return -1 - len(guest.result)
+
+
+def _memory() -> Memory:
+    """Return the running guest's memory; its start function runs before the program has found that."""
+    memory = CURRENT.guest.memory or caller_memory()
+    if memory is None:
+        raise GuestFaultError("it passed a pointer to the host, but exports no memory")
+    return memory
+
+
+def _log(level: int, pointer: int, length: int) -> None:
+    guest = CURRENT.guest
+    guest.count_host_call()
+    if guest.log_full:
+        return
+    length &= 0xFFFF_FFFF
+    # What would be cut anyway is not copied first.
+    text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
+    guest.log(LEVELS[min(max(level, 0), len(LEVELS) - 1)], text.decode("utf-8", "replace"), length)
+
+
+def _now() -> float:
+    CURRENT.guest.count_host_call()
+    return time.time_ns() / 1e6
+
+
+def _random(pointer: int, length: int) -> None:
+    guest = CURRENT.guest
+    guest.count_host_call()
+    length &= 0xFFFF_FFFF
+    if length > RANDOM_BYTES_MAX:
+        raise HostCallError(f"random: {length} bytes asked, at most {RANDOM_BYTES_MAX} at a time")
+    _memory().write(pointer, os.urandom(length))
+
+
+def _env(name: int, length: int) -> int:
+    guest = CURRENT.guest
+    guest.count_host_call()
+    value = guest.host.environment.get(_memory().read(name, length).decode("utf-8", "replace"))
+    if value is None:
+        return -1
+    guest.result = value.encode()
+    return len(guest.result)
+
+
+def _take(pointer: int, length: int) -> int:
+    guest = CURRENT.guest
+    guest.count_host_call()
+    taken = guest.result[: length & 0xFFFF_FFFF]
+    _memory().write(pointer, taken)
+    return len(taken)
+
+
+def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Operation:
+    guest, memory = CURRENT.guest, _memory()
+    operation = memory.read(name, name_length).decode("utf-8", "replace")
+    data = memory.read(payload, payload_length)
+
+    def finish(answer: bytes) -> int:
+        guest.result = answer
+        return len(answer)
+
+    try:
+        answer = guest.call_host(operation, data)
+    except HostCallError as error:
+        guest.result = str(error).encode("utf-8", "replace")
+        return -1 - len(guest.result)
+    if isinstance(answer, bytes):
+        return finish(answer)
+    return Operation(guest, asyncio.ensure_future(answer), finish)
+
+
+def _sleep(duration_ms: float) -> int | Operation:
+    guest = CURRENT.guest
+    guest.count_host_call()
+    return Operation(guest, sleep(duration_ms), lambda _nothing: 0)
+
+
+def sleep(duration_ms: float) -> "asyncio.Future[bytes]":
+    """Return a future that is done after so many milliseconds, at most a day."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bytes] = loop.create_future()
+    bounded = min(max(duration_ms, 0.0), SLEEP_MS_MAX) if not math.isnan(duration_ms) else 0.0
+    timer = loop.call_later(bounded / 1000, _wake, future)
+    future.add_done_callback(lambda _future: timer.cancel())
+    return future
+
+
+def _wake(future: "asyncio.Future[bytes]") -> None:
+    if not future.done():
+        future.set_result(b"")
+
+
+_SYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | float | None]], ...] = (
+    ("log", ("iii", ""), _log),
+    ("now", ("", "d"), _now),
+    ("random", ("ii", ""), _random),
+    ("env", ("ii", "i"), _env),
+    ("take", ("ii", "i"), _take),
+)
+_ASYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | Operation | None]], ...] = (
+    ("sleep", ("d", ""), _sleep),
+    ("call", ("iiii", "i"), _call),
+)

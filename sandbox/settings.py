@@ -1,0 +1,60 @@
+"""What the operator may set about the sandbox. Frozen values; sizes are bytes, times milliseconds."""
+
+from dataclasses import dataclass
+
+from sandbox.capi import WASM_PAGE_BYTES, EngineConfig, PoolConfig
+from sandbox.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one worker's sandbox is laid out.
+
+    ``instances`` bounds live instances, running and idle; ``queue`` bounds invocations that wait for one, and
+    ``queue_ms`` how long they wait. ``memory_max_bytes`` bounds what any function's limit may allow.
+    """
+
+    instances: int = 1_000
+    memory_max_bytes: int = 256 * 1024 * 1024
+    table_elements: int = 20_000
+    slice_ms: float = 1
+    keep_resident_bytes: int = 64 * 1024
+    wasm_stack_bytes: int = 512 * 1024
+    queue: int = 1_000
+    queue_ms: int = 2_000
+
+    def __post_init__(self) -> None:
+        if self.memory_max_bytes <= 0 or self.memory_max_bytes % WASM_PAGE_BYTES:
+            enough = max(1, -(-self.memory_max_bytes // WASM_PAGE_BYTES)) * WASM_PAGE_BYTES
+            raise SettingsError(
+                f"memory_max_bytes is {self.memory_max_bytes}, not whole pages of {WASM_PAGE_BYTES}",
+                remedy=f"Write {enough}.",
+            )
+        for name, least in (("instances", 1), ("queue", 0), ("queue_ms", 0), ("slice_ms", 0.1)):
+            if getattr(self, name) < least:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}, below {least}", remedy=f"Write {least}."
+                )
+
+    def engine_config(self) -> EngineConfig:
+        """Return the configuration of a worker's engine."""
+        return EngineConfig(
+            pool=PoolConfig(
+                instances=self.instances,
+                memory_max_bytes=self.memory_max_bytes,
+                table_elements=self.table_elements,
+                keep_resident_bytes=self.keep_resident_bytes,
+            ),
+            wasm_stack_bytes=self.wasm_stack_bytes,
+            fiber_stack_bytes=2 * self.wasm_stack_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildLimits:
+    """What one build may use in its child process, and how large a source may be."""
+
+    cpu_s: int = 30
+    wall_s: int = 60
+    memory_bytes: int = 2 * 1024 * 1024 * 1024
+    source_bytes: int = 64 * 1024 * 1024
