@@ -1,1 +1,85 @@
-"""Where a viewer should be served: location, latency, health, choice. Knows no WebAssembly."""
+"""router: where a viewer should be served. Location, latency, health and choice; no WebAssembly here."""
+
+from router.choice import Chooser, Decision, Reason
+from router.distance import distance_km, fibre_bound_ms
+from router.errors import (
+    AddressError,
+    DnsSettingsError,
+    GeoDatabaseError,
+    GossipError,
+    HopError,
+    MeshError,
+    ProxyProtocolError,
+    RouterError,
+)
+from router.geo import ATTRIBUTION, GeoDatabase, install
+from router.health import Health, HealthPolicy, HealthState
+from router.hop import HEADER as HOP_HEADER
+from router.hop import Hop, sign_hop, verify_hop
+from router.location import UNKNOWN, Location
+from router.mesh import Mesh, Pop
+from router.probe import ProbePolicy, Prober, ProbeResult, probe
+from router.proxy_protocol import ProxyHeader, read_proxy_header
+from router.steering import (
+    AnswerHere,
+    Arrival,
+    NowhereToGo,
+    ProxyTo,
+    RedirectTo,
+    Steer,
+    Steering,
+    SteeringPolicy,
+    Way,
+    retry_elsewhere,
+)
+from router.viewer import TrustPolicy, ViewerAddress, untrusted_header, viewer_address
+
+__all__ = [
+    "ATTRIBUTION",
+    "HOP_HEADER",
+    "UNKNOWN",
+    "AddressError",
+    "AnswerHere",
+    "Arrival",
+    "Chooser",
+    "Decision",
+    "DnsSettingsError",
+    "GeoDatabase",
+    "GeoDatabaseError",
+    "GossipError",
+    "Health",
+    "HealthPolicy",
+    "HealthState",
+    "Hop",
+    "HopError",
+    "Location",
+    "Mesh",
+    "MeshError",
+    "NowhereToGo",
+    "Pop",
+    "ProbePolicy",
+    "ProbeResult",
+    "Prober",
+    "ProxyHeader",
+    "ProxyProtocolError",
+    "ProxyTo",
+    "Reason",
+    "RedirectTo",
+    "RouterError",
+    "Steer",
+    "Steering",
+    "SteeringPolicy",
+    "TrustPolicy",
+    "ViewerAddress",
+    "Way",
+    "distance_km",
+    "fibre_bound_ms",
+    "install",
+    "probe",
+    "read_proxy_header",
+    "retry_elsewhere",
+    "sign_hop",
+    "untrusted_header",
+    "verify_hop",
+    "viewer_address",
+]
