@@ -1,1 +1,108 @@
-"""The HTTP cache: a sans-IO core that returns verdicts, and the stores behind it."""
+"""The HTTP cache: a sans-IO core that returns verdicts, and the stores behind it.
+
+One request, as the journey uses this package (instants are Unix seconds, everything is pure but the stores):
+
+    key = cache_key(request, policy)
+    verdict = judge(request, memory.get(key), now_s)
+        Serve(stored, stale) · ServeAndRevalidate(stored, headers) · Revalidate(stored, headers, reason)
+        Fetch(reason, fallback) · GatewayTimeout() · Bypass(reason)
+    prepared_hit(request, stored, now_s, pop, request_id) -> Prepared | None     the fast path, same octets as
+    respond(request, stored, now_s, Signature(...)) -> Answer                    200, 206, 304, 416
+
+    token = memory.token()                        before the request goes to the origin
+    storability(request, response, policy, key, Timing(...)) -> Store | Pass     by the head alone
+    memory.put(store.with_body(body), token)      False when a purge came in between
+    freshen(request, stored, not_modified, policy, Timing(...)) -> Freshened     after a 304
+    freshen_from_head(...)                        after a HEAD
+    on_origin_failure(stored, request, policy, status=..., now_s=...) -> ServeStale | Fail
+    for uri in invalidated_by(request, response): memory.invalidate(uri)
+
+A ``Pass`` that ``supersedes`` means that what was stored under the key is outdated: remove the variant.
+``headers`` of a verdict are all request fields to send to the origin, conditions included.
+"""
+
+from edgefaas.cache.cache_status import Forward, XCache, forward_status, hit_status, x_cache
+from edgefaas.cache.conditional import Condition, evaluate, range_applies
+from edgefaas.cache.dates import format_http_date, parse_http_date
+from edgefaas.cache.fields import HOP_BY_HOP, without_connection_fields
+from edgefaas.cache.freshen import Freshened, freshen, freshen_from_head
+from edgefaas.cache.invalidation import invalidated_by
+from edgefaas.cache.key import cache_key, request_uri, selected_cookies, selected_query
+from edgefaas.cache.memory import MemoryStats, MemoryStore
+from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches, problem_with
+from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range, parse_range
+from edgefaas.cache.respond import Answer, FileSlice, Signature, prepared_hit, respond
+from edgefaas.cache.storability import Pass, Store, Timing, storability
+from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse
+from edgefaas.cache.verdict import (
+    Bypass,
+    Fail,
+    Fetch,
+    GatewayTimeout,
+    Revalidate,
+    Serve,
+    ServeAndRevalidate,
+    ServeStale,
+    Verdict,
+    collapsible,
+    judge,
+    on_origin_failure,
+)
+
+__all__ = [
+    "HOP_BY_HOP",
+    "Answer",
+    "BodyFile",
+    "Bypass",
+    "ByteRange",
+    "Condition",
+    "Fail",
+    "Fetch",
+    "FileSlice",
+    "Forward",
+    "Freshened",
+    "GatewayTimeout",
+    "Hit",
+    "MemoryStats",
+    "MemoryStore",
+    "PartialRange",
+    "Pass",
+    "Purge",
+    "PurgeLog",
+    "Revalidate",
+    "Serve",
+    "ServeAndRevalidate",
+    "ServeStale",
+    "Signature",
+    "Store",
+    "StoredResponse",
+    "Timing",
+    "Unsatisfiable",
+    "Verdict",
+    "XCache",
+    "cache_key",
+    "collapsible",
+    "evaluate",
+    "format_http_date",
+    "forward_status",
+    "freshen",
+    "freshen_from_head",
+    "hit_status",
+    "invalidated_by",
+    "judge",
+    "matches",
+    "on_origin_failure",
+    "parse_content_range",
+    "parse_http_date",
+    "parse_range",
+    "prepared_hit",
+    "problem_with",
+    "range_applies",
+    "request_uri",
+    "respond",
+    "selected_cookies",
+    "selected_query",
+    "storability",
+    "without_connection_fields",
+    "x_cache",
+]

@@ -1,0 +1,87 @@
+"""The primary cache key: what makes two requests ask for the same object.
+
+Pure. Sources: RFC 9111, 2 (the target URI is the key; GET and HEAD share it); RFC 9110, 4.2.3 (normal form of
+host and port); CloudFront's cache policies. Paths are compared as sent: two spellings of one path are two
+objects, because the origin may think so.
+
+A key is text: the canonical URI, then, when a policy keys on fields, one line for each.
+Parts are separated by control characters that cannot stand in a field value or a target, so no viewer can
+forge them.
+"""
+
+from edgefaas.message import Headers, Request
+from edgefaas.site import CachePolicy, Selection
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+SEPARATOR = "\n"
+
+
+def cache_key(request: Request, policy: CachePolicy, *, namespace: str = "") -> str:
+    """Return the primary key of ``request`` under ``policy``.
+
+    ``namespace`` keeps apart what different origins say about one URI (a behaviour's or an origin's name).
+    """
+    key = request_uri(request, selected_query(request.query, policy.query))
+    if namespace:
+        key += f"{SEPARATOR}@{namespace}"
+    if policy.headers:
+        for name in sorted(policy.headers):
+            key += f"{SEPARATOR}{name}:{_keyed_value(request.headers, name)}"
+    if policy.cookies.mode not in ("forward", "none"):
+        pairs = selected_cookies(request.headers, policy.cookies)
+        key += f"{SEPARATOR}={'; '.join(f'{name}={value}' for name, value in sorted(pairs))}"
+    return key
+
+
+def request_uri(request: Request, query: str | None = None) -> str:
+    """Return the canonical target URI; ``query`` replaces the request's own."""
+    chosen = request.query if query is None else query
+    base = f"{request.scheme}://{canonical_host(request.host, request.scheme)}{request.path}"
+    return f"{base}?{chosen}" if chosen else base
+
+
+def canonical_host(host: str, scheme: str) -> str:
+    """Return the authority in lower case, without a default port and without a final dot."""
+    lowered = host.lower()
+    port = _DEFAULT_PORTS.get(scheme)
+    if port is not None and lowered.endswith(port):
+        lowered = lowered[: -len(port)]
+    return lowered.removesuffix(".")
+
+
+def selected_query(query: str, selection: Selection) -> str:
+    """Return the part of a raw query that is keyed on and forwarded, order and spelling kept."""
+    if selection.mode == "all" or not query:
+        return query
+    if selection.mode == "none":
+        return ""
+    wanted = selection.mode == "only"
+    return "&".join(part for part in query.split("&") if (part.split("=", 1)[0] in selection.names) is wanted)
+
+
+def cookie_pairs(headers: Headers) -> list[tuple[str, str]]:
+    """Return the name and value of every cookie of a request, in order (RFC 6265, 4.2.1)."""
+    pairs: list[tuple[str, str]] = []
+    for line in headers.values("cookie"):
+        for part in line.split(";"):
+            name, equals, value = part.strip(" \t").partition("=")
+            if equals:
+                pairs.append((name, value))
+    return pairs
+
+
+def selected_cookies(headers: Headers, selection: Selection) -> list[tuple[str, str]]:
+    """Return the cookies that are keyed on and forwarded, in the order of the request."""
+    if selection.mode == "none":
+        return []
+    pairs = cookie_pairs(headers)
+    if selection.mode in ("all", "forward"):
+        return pairs
+    wanted = selection.mode == "only"
+    return [pair for pair in pairs if (pair[0] in selection.names) is wanted]
+
+
+def _keyed_value(headers: Headers, name: str) -> str:
+    """Return the field for the key; an absent field differs from an empty one."""
+    lines = headers.values(name)
+    return "\x00" if not lines else ",".join(line.strip(" \t") for line in lines)

@@ -1,0 +1,137 @@
+"""A stored response: what the stores keep, with everything decided that can be decided once.
+
+Pure. Sources: RFC 9111, 3.1 (fields that are not stored), 4.2.3 (age); RFC 9110, 8.8 (validators).
+"""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from http import HTTPStatus
+from pathlib import Path
+
+from edgefaas.cache.vary import Selectors
+from edgefaas.message import Headers
+
+DIGEST_BYTES = 16
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_OVERHEAD_BYTES = 1_200  # of a StoredResponse and its parts in CPython 3.11, measured with tracemalloc
+
+# Written anew for every answer, so never part of the stored head.
+COMPOSED_FIELDS = frozenset(
+    {"age", "x-cache", "x-edge-pop", "x-edge-request-id", "server-timing", "content-length"}
+)
+
+
+Composed = tuple[tuple[int, str, bool], bytes]
+"""A head composed for an age, a POP and a soft purge, with what it was composed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFile:
+    """A body on disk: read it, never change it. ``length_bytes`` is its whole size."""
+
+    path: Path
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRange:
+    """Which octets of the whole representation a stored 206 holds: ``first`` to ``last``, inclusive."""
+
+    first: int
+    last: int
+    complete_length: int | None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class StoredResponse:
+    """One stored response. Instants are Unix seconds, durations seconds.
+
+    ``birth_s`` is when the origin made it by our clock (the response's arrival minus its corrected initial
+    age): the current age is ``now - birth_s``. ``stale_while_revalidate_s`` is 0 when nothing allows it.
+    ``stale_if_error_s`` is None when the origin said nothing. ``stale_prohibited`` is RFC 9111's
+    must-revalidate, proxy-revalidate, s-maxage or no-cache. ``digest`` is BLAKE2b of the body.
+    ``purge_token`` tells which purges came later (see ``purge``); ``composed_…`` belong to ``respond``.
+    """
+
+    key: str
+    uri: str
+    host: str
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes | BodyFile
+    request_time_s: float
+    response_time_s: float
+    birth_s: float
+    lifetime_s: float
+    stale_while_revalidate_s: float = 0.0
+    stale_if_error_s: float | None = None
+    no_cache: bool = False
+    stale_prohibited: bool = False
+    heuristic: bool = False
+    selectors: Selectors = ()
+    tags: tuple[str, ...] = ()
+    etag: str | None = None
+    last_modified_s: int | None = None
+    date_s: int = 0
+    partial: PartialRange | None = None
+    digest: bytes = b""
+    soft_purged: bool = False
+    purge_token: int = 0
+    head: bytes = field(default=b"", repr=False)
+    composed_200: Composed | None = field(default=None, repr=False)
+    composed_304: Composed | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.head:
+            self.head = build_head(self.status, self.reason, self.headers)
+
+    @property
+    def length_bytes(self) -> int:
+        """Return the number of octets of the stored body."""
+        return len(self.body) if isinstance(self.body, bytes) else self.body.length_bytes
+
+    @property
+    def expires_s(self) -> float:
+        """Return the instant from which the response is stale."""
+        return self.birth_s + self.lifetime_s
+
+    def age_s(self, now_s: float) -> float:
+        """Return the current age (RFC 9111, 4.2.3). Never negative, also when the clock was set back."""
+        return max(0.0, now_s - self.birth_s)
+
+    def is_fresh(self, now_s: float) -> bool:
+        """Return whether the lifetime exceeds the age; equal is stale (RFC 9111, 4.2)."""
+        return not self.soft_purged and self.lifetime_s > self.age_s(now_s)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Return what the response costs a byte-bounded store in memory."""
+        body = len(self.body) if isinstance(self.body, bytes) else 0
+        return body + 3 * len(self.head) + 2 * len(self.key) + _OVERHEAD_BYTES
+
+
+def body_digest(body: bytes) -> bytes:
+    """Return the digest that guards a stored body."""
+    return blake2b(body, digest_size=DIGEST_BYTES).digest()
+
+
+def reason_phrase(status: int, reason: str) -> str:
+    """Return ``reason``, or the registered phrase where it is empty."""
+    return reason or _PHRASES.get(status, "")
+
+
+def status_line(status: int, reason: str) -> bytes:
+    """Return the HTTP/1.1 status line with its CRLF."""
+    return f"HTTP/1.1 {status} {reason_phrase(status, reason)}\r\n".encode("latin-1")
+
+
+def encode_fields(headers: Headers, *, without: frozenset[str] = COMPOSED_FIELDS) -> bytes:
+    """Return field lines as octets, each ended by CRLF, those named in ``without`` left out."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in without]
+    return "".join(lines).encode("latin-1")
+
+
+def build_head(status: int, reason: str, headers: Headers) -> bytes:
+    """Return the part of a head that is the same for every answer from this stored response."""
+    return status_line(status, reason) + encode_fields(headers)
