@@ -1,0 +1,170 @@
+"""Read the head of a viewer's request: one regular expression, then the few fields that frame the message.
+
+Pure. Sources: RFC 9112, 2.2 (robustness), 3 (request line and target forms), 5 (fields), 6 (framing);
+RFC 9110, 7.2 (Host), 7.6.1 (Connection), 10.1.1 (Expect).
+"""
+
+import re
+from dataclasses import dataclass
+
+from edgefaas.errors import RequestError
+from edgefaas.wire.fields import FieldBlock
+from edgefaas.wire.grammar import (
+    FIELD_COUNT_LIMIT,
+    FIELD_SECTION,
+    HEAD_LIMIT_BYTES,
+    TOKEN_CLASS,
+    FramingError,
+    content_length,
+    has_bare_lf,
+)
+
+TARGET_LIMIT_BYTES = 16 * 1024
+
+REQUEST_HEAD = re.compile(
+    rb"(" + TOKEN_CLASS + rb"++) ([^\x00-\x20\x7f]++) HTTP/1\.([01])\r\n(" + FIELD_SECTION + rb")\r\n"
+)
+"""Groups: method, target, minor version, field section."""
+
+_REQUEST_LINE = re.compile(rb"(" + TOKEN_CLASS + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9]+)\.([0-9]+)\r\n")
+_ACTING_FIELDS = re.compile(
+    rb"(?:^|\n)(host|connection|content-length|transfer-encoding|expect|upgrade):[ \t]*([^\r\n]*?)[ \t]*\r"
+)
+_HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*)?", re.IGNORECASE)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a field section says about its message. ``length`` is -1 when none is declared."""
+
+    block: FieldBlock
+    host: str | None = None
+    close: bool = False
+    keep_alive: bool = False
+    length: int = -1
+    chunked: bool = False
+    expects_continue: bool = False
+    websocket: bool = False
+
+    @property
+    def bodiless(self) -> bool:
+        """Return whether no body follows and nothing else needs care."""
+        return self.length <= 0 and not self.chunked and not self.websocket
+
+
+def bad_request(message: str, *, status: int = 400) -> RequestError:
+    """Return the refusal of a malformed request."""
+    return RequestError(message, remedy="Send a request as RFC 9112 defines it.", status_code=status)
+
+
+def parse_host(value: bytes) -> str:
+    """Return the host of a lower-case ``Host`` value, without the port; an IPv6 address in brackets.
+
+    Raises:
+        RequestError: not a host (400).
+    """
+    match = _HOST.fullmatch(value)
+    if match is None or (match[2] and int(match[2]) > 65535):  # noqa: PLR2004 # ports are 16 bits
+        raise bad_request("The Host field is not a host name.")
+    return match[1].decode("latin-1")
+
+
+def read_facts(raw: bytes) -> Facts:
+    """Return what the field section ``raw`` (checked by ``REQUEST_HEAD``) says about framing.
+
+    Raises:
+        RequestError: the message cannot be framed for sure (400), or asks for what we cannot do (417, 501).
+    """
+    if raw.count(b"\r\n") > FIELD_COUNT_LIMIT:
+        raise bad_request(f"There are more than {FIELD_COUNT_LIMIT} header fields.", status=431)
+    facts = Facts(FieldBlock(raw))
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in _ACTING_FIELDS.findall(raw.lower()):
+        found.setdefault(name, []).append(value)
+    hosts = found.get(b"host")
+    if hosts is not None:
+        if len(hosts) > 1:
+            raise bad_request("There are several Host fields.")
+        facts.host = parse_host(hosts[0])
+    if len(found) > (hosts is not None):
+        _read_framing(facts, found)
+    return facts
+
+
+def _read_framing(facts: Facts, found: dict[bytes, list[bytes]]) -> None:
+    options = {option.strip(b" \t") for option in b",".join(found.get(b"connection", [])).split(b",")}
+    facts.close = b"close" in options
+    facts.keep_alive = b"keep-alive" in options
+    codings = found.get(b"transfer-encoding")
+    lengths = found.get(b"content-length")
+    if codings is not None:
+        if lengths is not None:
+            raise bad_request("Content-Length and Transfer-Encoding exclude each other.")
+        if codings != [b"chunked"]:
+            known = b",".join(codings).rstrip(b" \t").endswith(b"chunked")
+            raise bad_request(
+                "The only Transfer-Encoding understood is one chunked.", status=501 if known else 400
+            )
+        facts.chunked = True
+    elif lengths is not None:
+        try:
+            facts.length = content_length(lengths)
+        except FramingError as error:
+            raise bad_request(f"In the request, {error}.") from error
+    expectations = found.get(b"expect")
+    if expectations is not None:
+        if expectations != [b"100-continue"]:
+            raise bad_request("The only expectation that can be met is 100-continue.", status=417)
+        facts.expects_continue = True
+    facts.websocket = b"upgrade" in options and found.get(b"upgrade") == [b"websocket"]
+
+
+def split_target(target: bytes) -> tuple[str, str, bytes]:
+    """Return path, query and authority (empty unless the target is in absolute form) of a request target.
+
+    Octets outside ASCII come back percent-encoded. The path is otherwise as sent.
+
+    Raises:
+        RequestError: neither origin form nor absolute form (400), or too long (414).
+    """
+    if len(target) > TARGET_LIMIT_BYTES:
+        raise bad_request(f"The URL is longer than {TARGET_LIMIT_BYTES} bytes.", status=414)
+    authority = b""
+    if not target.startswith(b"/"):
+        match = _ABSOLUTE_FORM.fullmatch(target)
+        if match is None:
+            raise bad_request("The request target is neither a path nor an http URL.")
+        authority, rest = match[1].lower(), match[2] or b"/"
+        target = rest if rest.startswith(b"/") else b"/" + rest
+    if b"#" in target:
+        raise bad_request("The request target has a fragment.")
+    if not target.isascii():
+        target = _NOT_ASCII.sub(lambda octet: b"%%%02X" % octet[0][0], target)
+    path, _, query = target.decode("ascii").partition("?")
+    return path, query, authority
+
+
+def explain(head: bytes) -> RequestError | None:  # noqa: PLR0911 # a list of reasons
+    """Say why ``head``, not matched by ``REQUEST_HEAD``, is refused; None when more octets may mend it."""
+    line_end = head.find(b"\r\n")
+    complete = head.find(b"\r\n\r\n") >= 0
+    if has_bare_lf(head):
+        return bad_request("A line ends with LF alone.")
+    if line_end < 0:
+        if len(head) > TARGET_LIMIT_BYTES + 64:
+            return bad_request(f"The URL is longer than {TARGET_LIMIT_BYTES} bytes.", status=414)
+        if not re.match(TOKEN_CLASS + rb"*+(?: |$)", head):
+            return bad_request("This is not an HTTP request.")
+        return None
+    line = _REQUEST_LINE.match(head)
+    if line is None:
+        return bad_request("The request line is malformed.")
+    if len(line[2]) > TARGET_LIMIT_BYTES:
+        return bad_request(f"The URL is longer than {TARGET_LIMIT_BYTES} bytes.", status=414)
+    if line[3] != b"1" or line[4] not in (b"0", b"1"):
+        return bad_request("Only HTTP/1.0 and HTTP/1.1 are understood here.", status=505)
+    if len(head) > HEAD_LIMIT_BYTES and not complete:
+        return bad_request(f"The head is longer than {HEAD_LIMIT_BYTES} bytes.", status=431)
+    return bad_request("A header field is malformed.") if complete else None

@@ -1,0 +1,136 @@
+"""Write one response that a task produced: head, then a complete or streamed body, with back-pressure.
+
+A thin shell around ``render``. When a streamed body fails or lies about its length, the connection is broken off,
+so that the viewer never takes a part for the whole (RFC 9112, 8).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from edgefaas.message import Request, Response
+from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
+from edgefaas.wire.clock import http_date
+from edgefaas.wire.render import Framing, InvalidResponseError, plan_framing, refusal, render_head
+
+logger = logging.getLogger("edgefaas.wire")
+
+MERGE_LIMIT_BYTES = 64 * 1024
+STATUS_VIEWER_LEFT = 499  # nginx's number for a viewer who left before there was a status; never on the wire
+
+
+class ViewerConnection(Protocol):
+    """What writing asks of the connection."""
+
+    transport: asyncio.Transport
+
+    def may_keep_alive(self) -> bool: ...  # noqa: D102 # see WireProtocol
+    def give_up_keep_alive(self) -> None: ...  # noqa: D102
+    async def drained(self) -> None: ...  # noqa: D102
+
+
+class OutgoingResponse:
+    """One answer on its way out; ``status``, ``sent_bytes`` and ``complete`` tell how far it got."""
+
+    __slots__ = ("_connection", "_request", "complete", "sent_bytes", "status")
+
+    def __init__(self, connection: ViewerConnection, request: Request) -> None:
+        self._connection = connection
+        self._request = request
+        self.status = STATUS_VIEWER_LEFT
+        self.sent_bytes = 0
+        self.complete = False
+
+    async def send(self, response: Response) -> None:
+        """Write the whole response; on return it is written, or the connection is broken off."""
+        body = response.body
+        try:
+            if isinstance(body, bytes):
+                self._send_bytes(response, body)
+                await self._connection.drained()
+            else:
+                await self._send_stream(response, body)
+        except ConnectionError:
+            self.complete = False
+        finally:
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _head(self, response: Response) -> tuple[bytes, Framing, Response]:
+        """Return the rendered head with its empty line, and the response that it is of."""
+        request = self._request
+        try:
+            framing = plan_framing(request.method, request.http_version, response)
+            head = render_head(response, framing, date=http_date())
+        except InvalidResponseError as error:
+            logger.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)  # noqa: TRY400
+            response = refusal(error.status, "The answer to this request is not valid HTTP.")
+            framing = plan_framing(request.method, request.http_version, response)
+            head = render_head(response, framing, date=http_date())
+        if framing.until_close or response.status < 200:  # noqa: PLR2004 # nothing can follow a final 1xx
+            self._connection.give_up_keep_alive()
+        self.status = response.status
+        if not self._connection.may_keep_alive():
+            return head + b"Connection: close\r\n\r\n", framing, response
+        if request.http_version == "1.0":
+            return head + b"Connection: keep-alive\r\n\r\n", framing, response
+        return head + b"\r\n", framing, response
+
+    def _send_bytes(self, response: Response, body: bytes) -> None:
+        head, framing, response = self._head(response)
+        assert isinstance(response.body, bytes)
+        body = response.body if framing.send_body else b""
+        if len(body) < MERGE_LIMIT_BYTES:
+            self._connection.transport.write(head + body)
+        else:
+            self._connection.transport.writelines((head, body))
+        self.sent_bytes = len(body)
+        self.complete = True
+
+    async def _send_stream(self, response: Response, body: AsyncIterator[bytes]) -> None:
+        head, framing, rendered = self._head(response)
+        write = self._connection.transport.write
+        if rendered is not response:  # the refusal of a response that is not HTTP
+            assert isinstance(rendered.body, bytes)
+            write(head + (rendered.body if framing.send_body else b""))
+            self.complete = True
+            return
+        write(head)
+        if not framing.send_body:
+            self.complete = True
+            return
+        try:
+            await self._pump(body, framing)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:  # whoever makes the body says why
+            logger.warning(
+                "the body for %s %s broke off: %s", self._request.method, self._request.path, error
+            )
+            self._break_off()
+
+    async def _pump(self, body: AsyncIterator[bytes], framing: Framing) -> None:
+        connection = self._connection
+        async for piece in body:
+            if not piece:
+                continue
+            if framing.length is not None and self.sent_bytes + len(piece) > framing.length:
+                logger.warning("the body for %s is longer than its Content-Length", self._request.path)
+                self._break_off()
+                return
+            connection.transport.write(encode_chunk(piece) if framing.chunked else piece)
+            self.sent_bytes += len(piece)
+            await connection.drained()
+        if framing.length is not None and self.sent_bytes < framing.length:
+            logger.warning("the body for %s is shorter than its Content-Length", self._request.path)
+            self._break_off()
+            return
+        if framing.chunked:
+            connection.transport.write(LAST_CHUNK)
+        self.complete = True
+
+    def _break_off(self) -> None:
+        self._connection.give_up_keep_alive()
+        self._connection.transport.abort()
