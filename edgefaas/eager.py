@@ -5,11 +5,10 @@ An edge request mostly never waits: a cache hit is in memory and a function is d
 loop; what suspends is handed back as an awaitable that any task can finish. So there is one journey, written
 once as a coroutine, and its fast path is the same code, run eagerly.
 
-During the eager part there is no current task, so code that needs one (timeouts, task groups) must come
-after ``await in_task()``.
+During the eager part the coroutine has no task of its own, so code that needs one (timeouts, task groups)
+must come after ``await in_task()``.
 """
 
-import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
@@ -61,19 +60,28 @@ class _Turn:
 _TURN = _Turn()
 
 
+_eager = (
+    False  # whether ``start`` is driving a coroutine right now; one thread, and nothing suspends inside it
+)
+
+
 def start(coroutine: Coroutine[Any, Any, T]) -> "T | Suspended[T]":
     """Drive ``coroutine`` until it ends or waits.
 
     Returns its result, or what is left of it; raises what it raises.
     """
+    global _eager  # noqa: PLW0603 - a flag of the thread, cheaper than a context variable
+    before, _eager = _eager, True
     try:
         waits_for = coroutine.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
+    finally:
+        _eager = before
     return Suspended(coroutine, waits_for)
 
 
 async def in_task() -> None:
     """Return once a task runs the caller: at once where one does, else after handing back to it."""
-    if asyncio.current_task() is None:
+    if _eager:
         await _TURN

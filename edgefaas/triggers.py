@@ -4,7 +4,6 @@ A thin shell: the event and its rules are ``edgefaas.events``, the run is ``gues
 function for a trigger costs one dictionary look-up.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from edgefaas.eager import in_task
@@ -24,6 +23,7 @@ from edgefaas.events import (
 from edgefaas.events.origins import OriginDescription
 from edgefaas.guests import Guests
 from edgefaas.message import Body, Request, Response
+from edgefaas.recorder import rejoined
 from edgefaas.site import Behaviour, Trigger
 
 
@@ -33,6 +33,10 @@ class Triggers:
 
     guests: Guests
     rules: Rules
+
+    def api(self, behaviour: Behaviour, trigger: Trigger) -> str:
+        """Return which event API the trigger's function speaks."""
+        return str(self.guests.get(behaviour.triggers[trigger]).facts.get("api", Api.LAMBDA_EDGE))
 
     async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | GeneratedResponse:
         """Return what the viewer-request function wants; without one, go on with ``request``."""
@@ -126,13 +130,6 @@ async def show_body(body: Body, limit_bytes: int) -> tuple[ShownBody, Body]:
         taken.append(chunk)
         size += len(chunk)
         if size > limit_bytes:
-            return ShownBody(b"".join(taken)[:limit_bytes], truncated=True), _rejoined(taken, body)
+            return ShownBody(b"".join(taken)[:limit_bytes], truncated=True), rejoined(taken, body)
     whole = b"".join(taken)
     return ShownBody(whole), whole
-
-
-async def _rejoined(taken: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    for chunk in taken:
-        yield chunk
-    async for chunk in rest:
-        yield chunk

@@ -1,0 +1,96 @@
+"""Finish answers: what this POP adds to every response, whoever made it.
+
+No clock, no sockets. Field names are the contract's: X-Cache, Cache-Status (RFC 9211), X-Edge-Pop,
+X-Edge-Request-Id, and Age for what came from the store (RFC 9111, 5.1).
+"""
+
+from dataclasses import dataclass
+
+from edgefaas.cache import Answer, Signature, XCache, forward_status, prepared_hit, respond, x_cache
+from edgefaas.cache.cache_status import Forward
+from edgefaas.cache.stored import StoredResponse
+from edgefaas.events.skipping import generated_word
+from edgefaas.files import stream_slices
+from edgefaas.message import Body, Headers, Prepared, Request, Response
+from edgefaas.pages import error_page
+from edgefaas.site import Behaviour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Signs responses for one POP; ``pop`` is its name, "" when the site names none."""
+
+    pop: str = ""
+
+    def hit(self, request: Request, stored: StoredResponse, now_s: float) -> Response | Prepared:
+        """Return a hit as octets where the request is plain, else as a response."""
+        prepared = prepared_hit(request, stored, now_s, self.pop, request.id)
+        return prepared or self.stored(request, stored, now_s)
+
+    def stored(
+        self,
+        request: Request,
+        stored: StoredResponse,
+        now_s: float,
+        word: XCache = XCache.HIT,
+        status: str | None = None,
+    ) -> Response:
+        """Return a response made from the store; ``status`` replaces the usual Cache-Status."""
+        signature = Signature(pop=self.pop, x_cache=word, cache_status=status, request_id=request.id)
+        answer = respond(request, stored, now_s, signature)
+        return Response(
+            status=answer.status, reason=answer.reason, headers=answer.headers, body=_body_of(answer)
+        )
+
+    def sign(
+        self, request: Request, response: Response, word: XCache | str, status: str | None = None
+    ) -> Response:
+        """Add this POP's fields to a response that did not come from the store. Changes it in place."""
+        headers = response.headers
+        headers.set("X-Cache", x_cache(word))
+        if status is not None:
+            # RFC 9211, 2: each cache on the way appends its own member.
+            headers.add("Cache-Status", status)
+        if self.pop:
+            headers.set("X-Edge-Pop", self.pop)
+        headers.set("X-Edge-Request-Id", request.id)
+        return response
+
+    def generated(self, request: Request, response: Response, api: str) -> Response:
+        """Sign what a viewer-request function answered by itself; it is never stored."""
+        return self.sign(request, response, generated_word(api))
+
+    def forwarded(
+        self, request: Request, response: Response, reason: Forward, word: XCache, *, stored: bool
+    ) -> Response:
+        """Sign what came from the origin, or from a function in its place."""
+        return self.sign(request, response, word, forward_status(reason, stored=stored))
+
+    def method_not_allowed(self, request: Request, behaviour: Behaviour) -> Response:
+        """Return 405 with the methods that the behaviour allows (RFC 9110, 15.5.6)."""
+        assert behaviour.methods is not None
+        response = error_page(405, request)
+        response.headers.set("Allow", ", ".join(sorted(behaviour.methods)))
+        return self.sign(request, response, XCache.ERROR)
+
+    def only_if_cached(self, request: Request) -> Response:
+        """Return the 504 that RFC 9111, 5.2.1.7 asks for."""
+        return self.sign(
+            request, error_page(504, request), XCache.ERROR, "edgefaas; fwd=request; detail=only-if-cached"
+        )
+
+
+def _body_of(answer: Answer) -> Body:
+    if answer.in_memory:
+        return answer.body
+    return stream_slices(answer.segments)
+
+
+def as_response(prepared: Prepared) -> Response:
+    """Return a prepared answer as the response it stands for."""
+    lines = prepared.head.decode("latin-1").split("\r\n")
+    _, status, reason = lines[0].split(" ", 2)
+    headers = Headers(
+        (name, value) for name, _, value in (line.partition(": ") for line in lines[1:] if line)
+    )
+    return Response(status=int(status), reason=reason, headers=headers, body=prepared.body)

@@ -1,0 +1,229 @@
+"""One worker's POP: builds the parts once, answers viewers, obeys the supervisor.
+
+The outermost layer: whatever goes wrong becomes a response here, and nowhere else is ``Exception`` caught.
+Implements ``ViewerSide`` (called by the wire) and ``PopSide`` (called by the worker process).
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from edgefaas.answers import Answers, as_response
+from edgefaas.background import Background
+from edgefaas.cache import MemoryStore, Purge, problem_with
+from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.directory import DirectoryFiles
+from edgefaas.eager import Suspended, in_task, start
+from edgefaas.errors import EdgeError, FunctionError, UsageError
+from edgefaas.events import AWS_RULES, OPEN_RULES
+from edgefaas.front import Front, answers_here
+from edgefaas.guests import Guests
+from edgefaas.invoking import invoke_once
+from edgefaas.journey import Journey
+from edgefaas.message import Headers, Prepared, Request, Response
+from edgefaas.origin import OriginClient
+from edgefaas.origins import Origins
+from edgefaas.pages import error_page, page_for
+from edgefaas.routes import Routes
+from edgefaas.site import DirectoryOrigin, Site
+from edgefaas.telemetry import Meter
+from edgefaas.triggers import Triggers
+from edgefaas.wire import http_date, prepare
+from sandbox import Sandbox
+
+logger = logging.getLogger("edgefaas.app")
+
+MEMORY_CACHE_BYTES = 256 * 1024 * 1024
+
+
+class PopApp:
+    """The POP in one worker process. Make it inside the worker's running loop."""
+
+    def __init__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> None:
+        self._data = data
+        self._log = log
+        self._sandbox = Sandbox(artifacts=artifacts)
+        self._guests = Guests(load=self._sandbox.load, begin=self._begin, sink=log, clock=time_now)
+        self._store = MemoryStore(MEMORY_CACHE_BYTES)
+        self._client = OriginClient()
+        self._background = Background()
+        self._meter = Meter()
+        self._refreshing: set[str] = set()
+        self._id_prefix = secrets.token_hex(6)
+        self._ids = 0
+        self._front_task: asyncio.Task[None] | None = None
+        self._files: dict[str, DirectoryFiles] = {}
+        self.draining = False
+        self._build(site)
+
+    def _begin(self, program, event, limits, host):  # type: ignore[no-untyped-def]
+        return self._sandbox.start(program, event, limits=limits, host=host)
+
+    def _build(self, site: Site) -> None:
+        triggers = Triggers(
+            guests=self._guests, rules=AWS_RULES if site.compatibility == "aws" else OPEN_RULES
+        )
+        files = {
+            name: DirectoryFiles(origin)
+            for name, origin in site.origins.items()
+            if isinstance(origin, DirectoryOrigin)
+        }
+        origins = Origins(by_name=site.origins, files=files, client=self._client, triggers=triggers)
+        self._site = site
+        self._any_host = "*" in site.hosts
+        self._front = Front(site, fetch=self._client, wall_s=time_now, mono_s=time.monotonic)
+        self._answers = Answers(pop=site.router.pop)
+        self._journey = Journey(
+            routes=Routes(site.behaviours),
+            triggers=triggers,
+            store=self._store,
+            origins=origins,
+            answers=self._answers,
+            background=self._background,
+            wall_s=time_now,
+            refreshing=self._refreshing,
+        )
+
+    async def start(self) -> None:
+        """Begin the background work (probing other POPs, reloading GeoIP files)."""
+        self._front_task = self._background.start(self._front.run(), name="front")
+
+    # -- ViewerSide ----------------------------------------------------------------------------------------
+
+    def inline(self, request: Request) -> Prepared | None:
+        """Answer at once, or keep what was begun for ``answer``."""
+        self._ids += 1
+        request.id = f"{self._id_prefix}{self._ids:x}"
+        journey = self._serve(request)
+        try:
+            result: Response | Prepared | Suspended[Response | Prepared] = start(journey)
+        except Exception as error:  # the outermost layer
+            result = self._failed(error, request)
+        if isinstance(result, Suspended):
+            request.begun = result
+            return None
+        if isinstance(result, Prepared):
+            self._meter.counts["inline hits"] += 1
+            return result
+        if isinstance(result.body, bytes):
+            return prepare(result, method=request.method, date=http_date())
+        request.begun = start_with(result)
+        return None
+
+    async def answer(self, request: Request) -> Response:
+        """Answer in a task: finish what ``inline`` began, or begin here (requests with a body)."""
+        journey, request.begun = request.begun, None
+        try:
+            if isinstance(journey, Suspended):
+                result = await journey
+            else:
+                self._ids += 1
+                request.id = f"{self._id_prefix}{self._ids:x}"
+                result = await self._serve(request)
+        except Exception as error:  # the outermost layer
+            result = self._failed(error, request)
+        return as_response(result) if isinstance(result, Prepared) else result
+
+    async def _serve(self, request: Request) -> Response | Prepared:
+        site = self._site
+        if request.path == site.router.health_path:
+            return self._health(request)
+        received = self._front.receive(request)
+        if not self._any_host and request.host not in site.hosts:
+            return self._answers.sign(request, error_page(421, request), "Error")
+        steer = self._front.steer(request, received)
+        if steer is not None and not answers_here(steer):
+            await in_task()
+            return await self._front.follow(steer, request)
+        return await self._journey.answer(request)
+
+    def _health(self, request: Request) -> Response:
+        headers = Headers([("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+        if self.draining:
+            headers.add("X-Edge-State", "draining")
+        pop = self._answers.pop
+        return Response(
+            status=503 if self.draining else 200, headers=headers, body=f'{{"pop":"{pop}"}}\n'.encode()
+        )
+
+    def _failed(self, error: Exception, request: Request) -> Response:
+        """Turn an error into what the viewer sees, and tell the operator the rest."""
+        if not isinstance(error, EdgeError):
+            logger.error(
+                "request %s (%s %s) failed", request.id, request.method, request.path, exc_info=error
+            )
+            response = error_page(500, request)
+        else:
+            response = page_for(error, request)
+            if not isinstance(error, FunctionError):  # those are in the function's own log
+                fields = {"method": request.method, "path": request.path, "remedy": error.remedy}
+                self._log(
+                    LogLine(
+                        at_s=time_now(), request_id=request.id, level="error", text=str(error), fields=fields
+                    )
+                )
+        response.headers.set("X-Edge-Request-Id", request.id)
+        if self._answers.pop:
+            response.headers.set("X-Edge-Pop", self._answers.pop)
+        return response
+
+    def finished(self, exchange: Exchange) -> None:
+        """Count a finished exchange."""
+        self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s)
+
+    # -- PopSide -------------------------------------------------------------------------------------------
+
+    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+        """Make exactly these versions live. Raises DeployError and keeps the old ones."""
+        self._guests.activate(functions)
+
+    def reconfigure(self, site: Site) -> None:
+        """Serve ``site`` from the next request on; what is in flight ends as it began."""
+        front = self._front
+        self._build(site)
+        if self._front_task is not None:
+            self._front_task.cancel()
+            self._front_task = self._background.start(self._front.run(), name="front")
+        front.close()
+
+    async def purge(self, purge: Purge) -> int:
+        """Drop what matches; in force on return. Raises UsageError for a purge that means nothing."""
+        if problem := problem_with(purge):
+            raise UsageError(problem, remedy="See edgefaas purge --help.")
+        return self._store.purge(purge)
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, object]:
+        """Run a function once; see ``invoking.invoke_once``."""
+        return await invoke_once(self._guests, function, event)
+
+    def stats(self) -> dict[str, object]:
+        """Return counters and gauges."""
+        return {**self._meter.stats(), "cache": asdict(self._store.stats), "sandbox": self._sandbox.stats()}
+
+    async def close(self) -> None:
+        """Finish background work and let go of everything."""
+        await self._background.close()
+        await self._client.close()
+        await self._sandbox.close()
+        self._front.close()
+
+
+def time_now() -> float:
+    """Return Unix seconds: the one place where the POP reads the wall clock."""
+    return time.time()  # noqa: TID251 - everything below takes it as an argument
+
+
+def start_with(response: Response) -> Suspended[Response | Prepared]:
+    """Return ``response`` in the shape of a journey that waits for a task (its body streams)."""
+
+    async def finished() -> Response | Prepared:
+        await in_task()
+        return response
+
+    rest = start(finished())
+    assert isinstance(rest, Suspended)
+    return rest

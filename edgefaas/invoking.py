@@ -1,0 +1,54 @@
+"""Run a function once for its developer: outcome, result, logs and usage as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from edgefaas.contract import LogLine
+from edgefaas.guests import Guests, failure
+from sandbox.contract import Finished, Outcome, Threw
+
+
+async def invoke_once(guests: Guests, function: str, event: bytes) -> dict[str, object]:
+    """Return ``{"outcome", "result" or "error", "remedy", "logs", "usage", "version"}``.
+
+    ``result`` is the parsed JSON of the output, or its text where it is not JSON.
+
+    Raises UnknownFunctionError.
+    """
+    lines: list[LogLine] = []
+    outcome = await guests.run(function, event, "invoke", lines.append)
+    live = guests.get(function)
+    told: dict[str, object] = {
+        "function": function,
+        "version": live.version,
+        "outcome": type(outcome).__name__.lower(),
+        "logs": [{"level": line.level, "text": line.text} for line in lines],
+        "usage": asdict(outcome.usage),
+    }
+    if isinstance(outcome, Finished):
+        told["result"] = parsed(outcome.output)
+        return told
+    error = failure(live, outcome)
+    return told | {"error": str(error), "remedy": error.remedy, "detail": detail_of(outcome)}
+
+
+def parsed(output: bytes) -> Any:
+    """Return the JSON value of a function's output, or its text."""
+    try:
+        return orjson.loads(output)
+    except orjson.JSONDecodeError:
+        return output.decode("utf-8", "replace")
+
+
+def detail_of(outcome: Outcome) -> str:
+    """Return the stack or traceback of a guest that threw, else ""."""
+    return outcome.detail if isinstance(outcome, Threw) else ""
+
+
+def usage_of(told: Mapping[str, Any]) -> str:
+    """Return CPU time and memory of an invocation for people."""
+    usage = told["usage"]
+    return f"{usage['cpu_us'] / 1000:.2f} ms CPU, {usage['memory_bytes'] / 1048576:.1f} MiB"

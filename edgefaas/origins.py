@@ -1,0 +1,163 @@
+"""Ask whatever answers as the origin: a URL, a folder, a function, or what a function chose instead.
+
+A thin shell that picks; the clients do the work. ``resolve`` is pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+from edgefaas.errors import OriginError, RequestError
+from edgefaas.events import (
+    Continue,
+    CustomOrigin,
+    OriginChange,
+    OriginDescription,
+    OriginGroupChoice,
+    OriginUpdate,
+    S3Origin,
+    describe_url,
+)
+from edgefaas.message import Request, Response
+from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, UrlOrigin
+from edgefaas.triggers import Triggers
+
+
+class UrlClient(Protocol):
+    """Fetches from HTTP origins."""
+
+    async def fetch(self, origin: UrlOrigin, request: Request) -> Response:
+        """Return head and streaming body. Raises OriginError, OriginTimeoutError."""
+        ...
+
+
+class Files(Protocol):
+    """Serves one folder."""
+
+    async def fetch(self, request: Request) -> Response:
+        """Return the file's response; 404 is a response, too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """The origins of a site, ready to be asked."""
+
+    by_name: Mapping[str, Origin]
+    files: Mapping[str, Files]
+    client: UrlClient
+    triggers: Triggers
+
+    def describe(self, behaviour: Behaviour) -> OriginDescription | None:
+        """Return how the behaviour's origin looks in an event; None unless it is a URL."""
+        origin = self.by_name.get(behaviour.origin or "")
+        if not isinstance(origin, UrlOrigin):
+            return None
+        return describe_url(
+            origin.url, custom_headers=origin.headers, read_timeout_s=origin.first_byte_timeout_s
+        )
+
+    async def ask(self, turned: Continue, behaviour: Behaviour) -> Response:
+        """Send the request to its origin, the behaviour's or the one that a function chose.
+
+        Raises OriginError, OriginTimeoutError; FunctionError where a function is the origin; RequestError 404
+        where the behaviour has no origin and no function answered.
+        """
+        if isinstance(turned.origin, OriginGroupChoice):
+            return await self._first_that_answers(turned.origin, turned, behaviour)
+        origin = resolve(self.by_name, behaviour, turned.origin, turned.host)
+        return await self._fetch(origin, turned.request, behaviour)
+
+    async def _fetch(self, origin: Origin, request: Request, behaviour: Behaviour) -> Response:
+        match origin:
+            case UrlOrigin():
+                return await self.client.fetch(origin, request)
+            case DirectoryOrigin(name=name):
+                return await self.files[name].fetch(request)
+            case FunctionOrigin(function=function):
+                return await self.triggers.as_origin(function, request, behaviour)
+            case _:
+                assert_never(origin)
+
+    async def _first_that_answers(
+        self, group: OriginGroupChoice, turned: Continue, behaviour: Behaviour
+    ) -> Response:
+        """Ask each origin of the group until one gives a status that is not listed."""
+        *others, last = group.origin_ids
+        for name in others:
+            origin = resolve(self.by_name, behaviour, OriginUpdate(origin_id=name), turned.host)
+            try:
+                response = await self._fetch(origin, turned.request, behaviour)
+            except OriginError:
+                continue
+            if response.status not in group.status_codes:
+                return response
+            await release(response)
+        origin = resolve(self.by_name, behaviour, OriginUpdate(origin_id=last), turned.host)
+        return await self._fetch(origin, turned.request, behaviour)
+
+
+async def release(response: Response) -> None:
+    """Let go of a body that nobody will read."""
+    close = getattr(response.body, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def resolve(
+    origins: Mapping[str, Origin], behaviour: Behaviour, change: OriginChange | None, host: str | None
+) -> Origin:
+    """Return the origin to ask. ``host`` is the Host field where a function set another one.
+
+    Raises OriginError when the change names an origin that the site does not have, RequestError (404) when
+    there is no origin at all.
+    """
+    name = behaviour.origin or ""
+    if isinstance(change, OriginUpdate) and change.origin_id:
+        name = change.origin_id
+    origin = origins.get(name)
+    if isinstance(change, CustomOrigin | S3Origin):
+        timeout_s = float(change.read_timeout_s) if isinstance(change, CustomOrigin) else 30.0
+        return UrlOrigin(
+            name="chosen by a function",
+            url=change.url,
+            host_header=host,
+            headers=change.custom_headers,
+            first_byte_timeout_s=timeout_s,
+        )
+    if origin is None:
+        if name:
+            raise OriginError(
+                f'origin "{name}" is not defined', remedy=f"Add [origins.{name}] to edgefaas.toml."
+            )
+        raise RequestError(
+            f'the behaviour "{behaviour.pattern}" has no origin, and no function answered',
+            remedy="Add an origin to the behaviour, or answer in its function.",
+            status_code=404,
+        )
+    if not isinstance(origin, UrlOrigin):
+        return origin
+    if isinstance(change, OriginUpdate):
+        origin = updated(origin, change)
+    return replace(origin, host_header=host) if host is not None else origin
+
+
+def updated(origin: UrlOrigin, change: OriginUpdate) -> UrlOrigin:
+    """Return the origin with what ``cf.updateRequestOrigin`` changed in it."""
+    seen = describe_url(origin.url)
+    url = replace(
+        seen,
+        domain_name=change.domain_name or seen.domain_name,
+        port=change.port or seen.port,
+        protocol=change.protocol or seen.protocol,
+        path=seen.path if change.path is None else change.path,
+    ).url
+    return replace(
+        origin,
+        url=url,
+        host_header=change.host_header or origin.host_header,
+        headers=origin.headers if change.custom_headers is None else change.custom_headers,
+        connect_timeout_s=change.connect_timeout_s or origin.connect_timeout_s,
+        first_byte_timeout_s=change.read_timeout_s or origin.first_byte_timeout_s,
+        idle_timeout_s=change.keepalive_timeout_s or origin.idle_timeout_s,
+    )
