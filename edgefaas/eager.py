@@ -70,7 +70,7 @@ def start(coroutine: Coroutine[Any, Any, T]) -> "T | Suspended[T]":
 
     Returns its result, or what is left of it; raises what it raises.
     """
-    global _eager  # noqa: PLW0603 - a flag of the thread, cheaper than a context variable
+    global _eager  # a flag of the thread: cheaper than a context variable
     before, _eager = _eager, True
     try:
         waits_for = coroutine.send(None)

@@ -3,8 +3,8 @@
 behaviour → viewer-request → cache → origin-request → origin → origin-response → store → viewer-response
 
 The branches live here; what decides is pure (``routes``, ``cache``, ``events``), what acts is behind
-``triggers`` and ``origins``. Run eagerly (see ``eager``): a hit ends inside the wire's callback, and everything from
-``_ask_origin`` on runs in a task.
+``triggers`` and ``origins``. Run eagerly (see ``eager``): a hit ends inside the wire's callback, and
+everything from ``_ask_origin`` on runs in a task.
 Sources: "CloudFront events that can trigger a function"; RFC 9111, 3 and 4; RFC 5861; RFC 9110, 9.2.1.
 """
 

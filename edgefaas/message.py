@@ -85,8 +85,8 @@ class Request:
     ``path`` and ``query`` are raw as sent (percent-encoded, without the ``?``); ``query`` is ``""`` when
     there is none. ``viewer_ip`` is the address that location and logs go by: the peer's, or the one a
     trusted proxy forwarded. ``id`` is what the viewer sees as ``X-Edge-Request-Id``. ``interim`` passes a 1xx
-    response of the origin on to the viewer (RFC 9110, 15.2); None where the viewer cannot take one. ``begun`` is for the viewer side: what it has started
-    for this request and not finished.
+    response of the origin on to the viewer (RFC 9110, 15.2); None where the viewer cannot take one. ``begun``
+    is for the viewer side: what it has started for this request and not finished.
     """
 
     method: str
