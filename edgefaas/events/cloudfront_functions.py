@@ -257,8 +257,8 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
     status, reason = response.status, response.reason
     if returned.get("statusCode", status) != status:
         status = read_status(trigger, returned["statusCode"], "statusCode")
-    said = returned.get("statusDescription", shown["statusDescription"])
-    if status != response.status or said != shown["statusDescription"]:
+    said = returned.get("statusDescription")
+    if status != response.status or (said is not None and said != shown["statusDescription"]):
         reason = read_reason(trigger, said, status)
     body = response.body
     replaced = returned.get("body") is not None

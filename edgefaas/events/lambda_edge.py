@@ -254,8 +254,8 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
             f"status was changed from {response.status} to {status}",
             "Change the status in an origin-response function.",
         )
-    said = returned.get("statusDescription", shown["statusDescription"])
-    if status != response.status or said != shown["statusDescription"]:
+    said = returned.get("statusDescription")
+    if status != response.status or (said is not None and said != shown["statusDescription"]):
         reason = read_reason(trigger, said, status)
     body = response.body
     replaced = returned.get("body") is not None

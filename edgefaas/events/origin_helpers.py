@@ -66,12 +66,17 @@ def _update(
 
 def _group(trigger: Trigger, given: dict[str, Any]) -> OriginGroupChoice:
     members = given.get("originIds")
-    ids = [item.get("originId") if isinstance(item, dict) else item for item in members or ()]
+    listed = members if isinstance(members, list) else []
+    ids = [item.get("originId") if isinstance(item, dict) else item for item in listed]
     if len(ids) != GROUP_SIZE or not all(isinstance(item, str) and item for item in ids):
         refuse(trigger, f"createRequestOriginGroup.originIds is {members!r}", "Give two origins.")
     criteria = expect_object(trigger, given.get("failoverCriteria") or {}, "failoverCriteria")
     statuses = criteria.get("statusCodes")
-    if not isinstance(statuses, list) or not statuses or not FAILOVER_STATUSES.issuperset(statuses):
+    if (
+        not isinstance(statuses, list)
+        or not statuses
+        or not all(isinstance(status, int) and status in FAILOVER_STATUSES for status in statuses)
+    ):
         refuse(
             trigger,
             f"failoverCriteria.statusCodes is {statuses!r}",

@@ -17,7 +17,7 @@ from edgefaas.site import Trigger
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
+_TLS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 FORBIDDEN_CUSTOM = frozenset(
     {
@@ -222,7 +222,7 @@ class OriginReader:
     def ssl_protocols(self, value: object) -> tuple[str, ...]:
         """Return the TLS versions allowed."""
         if not isinstance(value, list) or not value or any(item not in _TLS for item in value):
-            self.refuse("sslProtocols", value, f"a list of {', '.join(sorted(_TLS))}")
+            self.refuse("sslProtocols", value, f"a list of {', '.join(_TLS)}")
         assert isinstance(value, list)
         return tuple(value)
 
