@@ -1,0 +1,574 @@
+/* An HTTP/1.1 load generator: one thread, epoll, keep-alive, loopback only, always bounded.
+ *
+ * Closed loop (no --rate): every connection sends its next request when the last one is answered.
+ * Open loop (--rate R): requests are due at fixed instants whether or not the server keeps up; one that finds
+ * every connection busy waits, and its latency counts from the instant it was due (wrk2's correction of
+ * "coordinated omission"). What is still unanswered at the end is recorded with the time it has waited so far.
+ *
+ * Prints one JSON object on stdout. Exit codes: 0 measured, 1 could not reach the target, 2 usage.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "histogram.h"
+#include "requests.h"
+#include "response.h"
+
+#define NS 1000000000ull
+#define CONNECTIONS_MAX 4096
+#define DURATION_MAX_S 600.0
+#define COUNT_MAX 1000000000ull
+#define RATE_MAX 2000000.0
+#define WATCH_MAX 64
+#define READ_BYTES (256u << 10)
+#define CHECK_EVERY_NS (NS / 10) /* how often request timeouts are looked at */
+
+struct connection {
+    int fd;
+    int busy;
+    int writing; /* waits for room to send the rest */
+    int reused;  /* has answered before: the server may close it between requests */
+    size_t sent;
+    const struct request *request;
+    uint64_t due_ns; /* what latency counts from */
+    uint64_t sent_ns;
+    struct response response;
+};
+
+struct errors { uint64_t connect, closed, timeout, parse, status, length, digest; };
+
+static struct {
+    struct sockaddr_storage address;
+    socklen_t address_bytes;
+    unsigned connections;
+    double rate, duration_s, warmup_s, timeout_s;
+    uint64_t count;
+    int cpu, poisson, fresh, with_buckets;
+    pid_t watch[WATCH_MAX];
+    unsigned watch_count;
+} option = {.connections = 1, .duration_s = 5, .timeout_s = 10, .count = COUNT_MAX, .cpu = -1, .with_buckets = 1};
+
+static struct requests requests;
+static struct connection *connections;
+static struct connection **idle;
+static unsigned idle_count, busy_count;
+static int poller;
+static size_t next_request;
+static uint64_t next_due_ns, record_from_ns, record_until_ns, recorded, unfinished, body_bytes, reconnects;
+static struct errors errors;
+static uint64_t by_status[600];
+static struct histogram latency, lag;
+static char buffer[READ_BYTES];
+
+static void fail(int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "load: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n");
+    va_end(arguments);
+    exit(code);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
+}
+
+static void watch(struct connection *c, int operation, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    if (epoll_ctl(poller, operation, c->fd, &event) != 0)
+        fail(1, "epoll_ctl: %s", strerror(errno));
+}
+
+/* Loopback connects are instant or refused, so this blocks; a full backlog is bounded by SO_SNDTIMEO. */
+static int open_connection(struct connection *c)
+{
+    c->fd = socket(option.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0)
+        fail(1, "socket: %s", strerror(errno));
+    struct timeval limit = {.tv_sec = 5};
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(c->fd, (struct sockaddr *)&option.address, option.address_bytes) != 0) {
+        int reason = errno;
+        close(c->fd);
+        c->fd = -1;
+        errno = reason;
+        return -1;
+    }
+    int on = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    c->busy = c->writing = c->reused = 0;
+    watch(c, EPOLL_CTL_ADD, EPOLLIN);
+    return 0;
+}
+
+static int within_measurement(uint64_t due_ns)
+{
+    return due_ns >= record_from_ns && due_ns < record_until_ns;
+}
+
+static void release(struct connection *c, int reopen)
+{
+    if (c->busy) {
+        c->busy = 0;
+        busy_count--;
+    }
+    if (reopen && c->fd >= 0) {
+        close(c->fd);
+        reconnects++;
+        c->fd = -1;
+    }
+    if (c->fd < 0 && open_connection(c) != 0) {
+        errors.connect++;
+        return; /* it stays out of the idle list; tend() tries again */
+    }
+    idle[idle_count++] = c;
+}
+
+/* Ends the request on `c` as an error that belongs to `kind`. */
+static void give_up(struct connection *c, uint64_t *kind)
+{
+    if (within_measurement(c->due_ns))
+        (*kind)++;
+    release(c, 1);
+}
+
+static void push_out(struct connection *c)
+{
+    const struct request *request = c->request;
+    while (c->sent < request->length) {
+        ssize_t n = send(c->fd, request->octets + c->sent, request->length - c->sent, MSG_NOSIGNAL);
+        if (n > 0) {
+            c->sent += (size_t)n;
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!c->writing)
+                watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+            c->writing = 1;
+            return;
+        } else {
+            return; /* the server hung up: what it said before is still to be read */
+        }
+    }
+    if (c->writing)
+        watch(c, EPOLL_CTL_MOD, EPOLLIN);
+    c->writing = 0;
+}
+
+static void begin(struct connection *c, uint64_t due_ns, uint64_t at_ns)
+{
+    c->request = &requests.list[next_request];
+    if (++next_request == requests.count)
+        next_request = 0;
+    c->busy = 1;
+    c->sent = 0;
+    c->due_ns = due_ns;
+    c->sent_ns = at_ns;
+    busy_count++;
+    response_begin(&c->response, c->request->head_only, c->request->with_crc);
+    push_out(c);
+}
+
+static double gap_ns(void)
+{
+    if (!option.poisson)
+        return (double)NS / option.rate;
+    static uint64_t state = 0x9E3779B97F4A7C15ull; /* xorshift64*: the same arrivals in every run */
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    double uniform = (double)((state * 0x2545F4914F6CDD1Dull) >> 11) / 9007199254740992.0;
+    return -__builtin_log(1 - uniform) * (double)NS / option.rate;
+}
+
+static void advance_due(void)
+{
+    static double carry;
+    double gap = gap_ns() + carry;
+    uint64_t whole = (uint64_t)gap;
+    carry = gap - (double)whole;
+    next_due_ns += whole;
+}
+
+/* Sends whatever is due and has a free connection. */
+static void dispatch(void)
+{
+    static uint64_t free_since_ns; /* a connection has been free from here on */
+    static int starved;
+    uint64_t now = now_ns();
+    if (starved && idle_count) {
+        free_since_ns = now;
+        starved = 0;
+    }
+    while (idle_count && now < record_until_ns && recorded + busy_count < option.count) {
+        if (option.rate > 0) {
+            if (next_due_ns > now)
+                return;
+            if (next_due_ns >= free_since_ns && within_measurement(next_due_ns))
+                histogram_record(&lag, now - next_due_ns); /* our own lateness, not the server's */
+            begin(idle[--idle_count], next_due_ns, now);
+            advance_due();
+        } else {
+            begin(idle[--idle_count], now, now);
+            now = now_ns();
+        }
+        starved = idle_count == 0;
+    }
+}
+
+static void finish(struct connection *c, uint64_t at_ns)
+{
+    const struct request *request = c->request;
+    const struct response *response = &c->response;
+    c->reused = 1;
+    if (within_measurement(c->due_ns)) {
+        recorded++;
+        by_status[response->status]++;
+        body_bytes += response->body_bytes;
+        histogram_record(&latency, at_ns - c->due_ns);
+        if (response->status != request->status)
+            errors.status++;
+        else if (request->body_bytes >= 0 && (uint64_t)request->body_bytes != response->body_bytes)
+            errors.length++;
+        else if (request->with_crc && request->crc != response->crc)
+            errors.digest++;
+    }
+    release(c, option.fresh || response->close_after);
+}
+
+static void read_some(struct connection *c)
+{
+    ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (!c->busy) { /* the server closes an idle connection, or speaks out of turn */
+        for (unsigned i = 0; i < idle_count; i++)
+            if (idle[i] == c)
+                idle[i] = idle[--idle_count];
+        if (n > 0)
+            errors.parse++;
+        release(c, 1);
+        return;
+    }
+    if (n <= 0) {
+        int untouched = c->response.phase == HEAD && c->response.head_bytes == 0;
+        response_end(&c->response);
+        if (c->response.phase == DONE) {
+            finish(c, now_ns());
+        } else if (untouched && c->reused) { /* RFC 9112, 9.3.1: a reused connection may close; send again */
+            uint64_t due_ns = c->due_ns;
+            const struct request *request = c->request;
+            release(c, 1);
+            if (c->fd >= 0) {
+                idle_count--;
+                next_request = (size_t)(request - requests.list);
+                begin(c, due_ns, now_ns());
+            } else if (within_measurement(due_ns)) {
+                errors.closed++;
+            }
+        } else {
+            give_up(c, &errors.closed);
+        }
+        return;
+    }
+    size_t used = response_take(&c->response, buffer, (size_t)n);
+    if (c->response.phase == BROKEN || (c->response.phase == DONE && used < (size_t)n))
+        give_up(c, &errors.parse);
+    else if (c->response.phase == DONE)
+        finish(c, now_ns());
+}
+
+/* Gives up requests that take too long, and opens again what could not be opened. */
+static void tend(uint64_t now)
+{
+    for (unsigned i = 0; i < option.connections; i++) {
+        struct connection *c = &connections[i];
+        if (c->busy && now - c->sent_ns > (uint64_t)(option.timeout_s * 1e9))
+            give_up(c, &errors.timeout);
+        else if (c->fd < 0)
+            release(c, 0);
+    }
+}
+
+static uint64_t watched_ticks(void)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < option.watch_count; i++) {
+        char path[64], text[1024];
+        snprintf(path, sizeof path, "/proc/%d/stat", option.watch[i]);
+        FILE *file = fopen(path, "r");
+        size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+        if (file)
+            fclose(file);
+        text[n] = 0;
+        char *field = strrchr(text, ')'); /* the name may hold anything; the rest is numbers */
+        unsigned long long user, system;
+        if (field && sscanf(field + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) == 2)
+            sum += user + system;
+    }
+    return sum;
+}
+
+static double own_cpu_s(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
+/* What was due before the end and never answered waited at least until now. */
+static void record_unanswered(uint64_t now)
+{
+    for (unsigned i = 0; i < option.connections; i++)
+        if (connections[i].busy && within_measurement(connections[i].due_ns)) {
+            histogram_record(&latency, now - connections[i].due_ns);
+            unfinished++;
+        }
+    if (option.rate <= 0)
+        return;
+    for (; next_due_ns < record_until_ns && recorded + unfinished < option.count; advance_due())
+        if (within_measurement(next_due_ns)) {
+            histogram_record(&latency, now - next_due_ns);
+            unfinished++;
+        }
+}
+
+struct measurement { double duration_s, own_cpu_s, server_cpu_s; };
+
+static struct measurement run(void)
+{
+    struct epoll_event events[256];
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct epoll_event timer_event = {.events = EPOLLIN, .data.ptr = NULL};
+    epoll_ctl(poller, EPOLL_CTL_ADD, timer, &timer_event);
+    uint64_t start = now_ns(), armed = 0, tended = start, ticks = 0, last_answer = 0;
+    double cpu = 0;
+    int measuring = 0;
+    next_due_ns = start;
+    record_from_ns = start + (uint64_t)(option.warmup_s * 1e9);
+    record_until_ns = record_from_ns + (uint64_t)(option.duration_s * 1e9);
+    uint64_t grace_ns = (uint64_t)((option.timeout_s < 2 ? option.timeout_s : 2) * 1e9);
+    for (;;) {
+        uint64_t now = now_ns();
+        if (!measuring && now >= record_from_ns) {
+            measuring = 1;
+            ticks = watched_ticks();
+            cpu = own_cpu_s();
+        }
+        if (now - tended > CHECK_EVERY_NS) {
+            tend(now);
+            tended = now;
+        }
+        dispatch();
+        int ended = now >= record_until_ns || recorded >= option.count;
+        if (ended && (busy_count == 0 || now >= record_until_ns + grace_ns)) {
+            last_answer = now;
+            break;
+        }
+        if (option.rate > 0 && idle_count && armed != next_due_ns && next_due_ns < record_until_ns) {
+            armed = next_due_ns;
+            struct itimerspec when = {.it_value = {.tv_sec = (time_t)(armed / NS), .tv_nsec = (long)(armed % NS)}};
+            timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+        }
+        int n = epoll_wait(poller, events, 256, 20);
+        for (int i = 0; i < n; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (!c) {
+                uint64_t expirations;
+                if (read(timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+                    fail(1, "timerfd: %s", strerror(errno));
+                continue;
+            }
+            if (c->fd < 0)
+                continue;
+            if (events[i].events & EPOLLOUT)
+                push_out(c);
+            if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                read_some(c);
+            if (option.rate <= 0)
+                dispatch();
+        }
+    }
+    /* Overload ends with what was asked for; a short --count run ends with its last answer. */
+    uint64_t end = last_answer < record_until_ns ? last_answer : record_until_ns;
+    struct measurement m = {
+        .duration_s = measuring ? (double)(end - record_from_ns) / 1e9 : 0,
+        .own_cpu_s = own_cpu_s() - cpu,
+        .server_cpu_s = (double)(watched_ticks() - ticks) / (double)sysconf(_SC_CLK_TCK),
+    };
+    record_unanswered(now_ns());
+    return m;
+}
+
+static void print_result(struct measurement m)
+{
+    uint64_t wrong = errors.connect + errors.closed + errors.timeout + errors.parse + errors.status +
+                     errors.length + errors.digest;
+    printf("{\"mode\":\"%s\",\"connections\":%u,", option.rate > 0 ? "open" : "closed", option.connections);
+    if (option.rate > 0)
+        printf("\"rate\":%.3f,", option.rate);
+    else
+        printf("\"rate\":null,");
+    printf("\"duration_s\":%.6f,\"requests\":%llu,\"unfinished\":%llu,\"reconnects\":%llu,\"body_bytes\":%llu,",
+           m.duration_s, (unsigned long long)recorded, (unsigned long long)unfinished,
+           (unsigned long long)reconnects, (unsigned long long)body_bytes);
+    printf("\"throughput\":%.3f,", m.duration_s > 0 ? (double)recorded / m.duration_s : 0);
+    printf("\"errors\":%llu,\"errors_by_kind\":{\"connect\":%llu,\"closed\":%llu,\"timeout\":%llu,\"parse\":%llu,"
+           "\"status\":%llu,\"length\":%llu,\"digest\":%llu},\"by_status\":{",
+           (unsigned long long)wrong, (unsigned long long)errors.connect, (unsigned long long)errors.closed,
+           (unsigned long long)errors.timeout, (unsigned long long)errors.parse, (unsigned long long)errors.status,
+           (unsigned long long)errors.length, (unsigned long long)errors.digest);
+    for (unsigned status = 0, first = 1; status < 600; status++)
+        if (by_status[status]) {
+            printf("%s\"%u\":%llu", first ? "" : ",", status, (unsigned long long)by_status[status]);
+            first = 0;
+        }
+    printf("},\"generator_cpu_s\":%.4f,\"server_cpu_s\":", m.own_cpu_s);
+    if (option.watch_count)
+        printf("%.4f", m.server_cpu_s);
+    else
+        printf("null");
+    printf(",\"latency_us\":");
+    histogram_print(stdout, &latency, option.with_buckets);
+    printf(",\"lag_us\":");
+    histogram_print(stdout, &lag, 0);
+    printf("}\n");
+}
+
+static void read_target(const char *text)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+    if (!colon || port < 1 || port > 65535 || (size_t)(colon - text) >= sizeof host)
+        fail(2, "--target is %s, not HOST:PORT", text);
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&option.address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&option.address;
+    if (strcmp(host, "[::1]") == 0) {
+        *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+        v6->sin6_addr = in6addr_loopback;
+        option.address_bytes = sizeof *v6;
+        return;
+    }
+    if (strcmp(host, "localhost") == 0)
+        snprintf(host, sizeof host, "127.0.0.1");
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    if (inet_pton(AF_INET, host, &v4->sin_addr) != 1 || ntohl(v4->sin_addr.s_addr) >> 24 != 127)
+        fail(2, "--target %s is not a loopback address: this generator loads only the machine it runs on", host);
+    option.address_bytes = sizeof *v4;
+}
+
+static double number(const char *name, const char *text, double least, double most)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (*end || end == text || !(value >= least && value <= most))
+        fail(2, "%s is %s; it may be %g to %g", name, text, least, most);
+    return value;
+}
+
+static void read_watched(const char *text)
+{
+    while (*text && option.watch_count < WATCH_MAX) {
+        char *end;
+        long pid = strtol(text, &end, 10);
+        if (end == text || pid <= 0)
+            fail(2, "--watch takes process ids, separated by commas");
+        option.watch[option.watch_count++] = (pid_t)pid;
+        text = *end == ',' ? end + 1 : end;
+    }
+}
+
+static void read_requests(const char *path, const char *authority)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!file)
+        fail(2, "--requests %s: %s", path, strerror(errno));
+    size_t room = 1u << 16, n = 0;
+    char *data = malloc(room);
+    for (size_t got; (got = fread(data + n, 1, room - n, file)) > 0;)
+        if ((n += got) == room)
+            data = realloc(data, room *= 2);
+    const char *wrong = requests_parse(&requests, data, n, authority);
+    if (wrong)
+        fail(2, "%s", wrong);
+}
+
+static void read_options(int count, char **arguments)
+{
+    const char *target = NULL, *file = NULL;
+    for (int i = 1; i < count; i++) {
+        const char *name = arguments[i];
+        if (strcmp(name, "--poisson") == 0) { option.poisson = 1; continue; }
+        if (strcmp(name, "--new-connections") == 0) { option.fresh = 1; continue; }
+        if (strcmp(name, "--no-buckets") == 0) { option.with_buckets = 0; continue; }
+        if (i + 1 == count)
+            fail(2, "%s needs a value, or is unknown", name);
+        const char *value = arguments[++i];
+        if (strcmp(name, "--target") == 0) target = value;
+        else if (strcmp(name, "--requests") == 0) file = value;
+        else if (strcmp(name, "--connections") == 0) option.connections = (unsigned)number(name, value, 1, CONNECTIONS_MAX);
+        else if (strcmp(name, "--rate") == 0) option.rate = number(name, value, 0.01, RATE_MAX);
+        else if (strcmp(name, "--duration") == 0) option.duration_s = number(name, value, 0.001, DURATION_MAX_S);
+        else if (strcmp(name, "--warmup") == 0) option.warmup_s = number(name, value, 0, 60);
+        else if (strcmp(name, "--timeout") == 0) option.timeout_s = number(name, value, 0.001, 60);
+        else if (strcmp(name, "--count") == 0) option.count = (uint64_t)number(name, value, 1, (double)COUNT_MAX);
+        else if (strcmp(name, "--cpu") == 0) option.cpu = (int)number(name, value, 0, CPU_SETSIZE - 1);
+        else if (strcmp(name, "--watch") == 0) read_watched(value);
+        else fail(2, "%s is unknown", name);
+    }
+    if (!target || !file)
+        fail(2, "usage: load --target HOST:PORT --requests FILE [--connections N] [--rate R [--poisson]] [--duration S] "
+                "[--warmup S] [--count N] [--timeout S] [--cpu K] [--watch PID,..] [--new-connections] [--no-buckets]");
+    read_target(target);
+    read_requests(file, target);
+}
+
+int main(int count, char **arguments)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlive who started us */
+    read_options(count, arguments);
+    alarm((unsigned)(option.warmup_s + option.duration_s + 2 * option.timeout_s) + 30); /* whatever happens */
+    if (option.cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(option.cpu, &set);
+        if (sched_setaffinity(0, sizeof set, &set) != 0)
+            fail(2, "--cpu %d: %s", option.cpu, strerror(errno));
+    }
+    crc_prepare();
+    poller = epoll_create1(EPOLL_CLOEXEC);
+    connections = calloc(option.connections, sizeof *connections);
+    idle = calloc(option.connections, sizeof *idle);
+    for (unsigned i = 0; i < option.connections; i++) {
+        if (open_connection(&connections[i]) != 0)
+            fail(1, "connection %u of %u: %s", i + 1, option.connections, strerror(errno));
+        idle[idle_count++] = &connections[i];
+    }
+    print_result(run());
+    return 0;
+}

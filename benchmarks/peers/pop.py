@@ -1,0 +1,109 @@
+"""Our own column: a whole POP, as ``edgefaas up`` starts it, with one worker."""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks.content import Workload
+from benchmarks.peers.contract import Found, Ground, Missing, Peer
+from benchmarks.server import Server, free_port
+
+GUESTS = Path(__file__).parent.parent / "guests"
+SITE = """\
+[site]
+name = "bench"
+
+[origins.app]
+url = "http://127.0.0.1:{origin}"
+
+[origins.assets]
+directory = "{files}"
+
+[functions.hello_event]
+source = "{guests}/hello.wat"
+
+[functions.hello_js]
+source = "{guests}/hello.js"
+
+[functions.stamp]
+source = "{guests}/stamp.js"
+
+[functions.digest]
+source = "{guests}/digest.js"
+
+[[behaviors]]
+path = "/assets/*"
+origin = "assets"
+
+[[behaviors]]
+path = "/cached/stamped/*"
+origin = "app"
+viewer_request = "stamp"
+
+[[behaviors]]
+path = "/event"
+viewer_request = "hello_event"
+
+[[behaviors]]
+path = "/js"
+viewer_request = "hello_js"
+
+[[behaviors]]
+path = "/digest"
+viewer_request = "digest"
+include_body = true
+
+[[behaviors]]
+path = "*"
+origin = "app"
+"""
+
+
+def site(ground: Ground) -> str:
+    """Return the edgefaas.toml of the comparison."""
+    return SITE.format(origin=ground.origin_port, files=ground.files, guests=GUESTS)
+
+
+class Pop(Peer):
+    """Access log and metrics stay on, as everybody runs it."""
+
+    name = "edgefaas"
+    targets: ClassVar = {
+        Workload.HIT_1K: "/cached/1k.bin",
+        Workload.HIT_100K: "/cached/100k.bin",
+        Workload.HIT_10M: "/cached/10m.bin",
+        Workload.FILE_1K: "/assets/1k.bin",
+        Workload.NOT_MODIFIED: "/cached/1k.bin",
+        Workload.MISS_1K: "/proxy/1k.bin",
+        Workload.HELLO_EVENT: "/event",
+        Workload.HELLO_JS: "/js",
+        Workload.JS_ON_HIT: "/cached/stamped/1k.bin",
+        Workload.EVENT_2K: "/digest",
+        Workload.EVENT_40K: "/digest",
+    }
+
+    def find(self, *, install: bool) -> Found | Missing:
+        """Take the edgefaas of this Python environment."""
+        try:
+            version = metadata.version("edgefaas")
+        except metadata.PackageNotFoundError:
+            return Missing(reason="edgefaas is not installed in this environment", remedy="make install")
+        return Found(program=str(Path(sys.executable).parent / "edgefaas"), version=version)
+
+    def start(self, found: Found, ground: Ground, core: int) -> Server:
+        """Start supervisor and one worker on the same core, with a data folder of their own."""
+        path = ground.folder / "edgefaas.toml"
+        path.write_text(site(ground))
+        command = [found.program, "up", "-c", str(path), "--listen", f"127.0.0.1:{ground.port}"]
+        command += [
+            "--admin",
+            f"127.0.0.1:{free_port()}",
+            "--data",
+            str(ground.folder / "data"),
+            "--workers",
+            "1",
+        ]
+        server = Server(command, port=ground.port, log=ground.folder / "log")
+        server.start(core)
+        return server

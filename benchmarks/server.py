@@ -1,0 +1,154 @@
+"""Start a server on one core, wait until it accepts, know its processes, and end it by id.
+
+Every server gets a process group of its own, so that its workers end with it, and a log file whose last lines
+explain a failed start.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cores import pinned
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+LOG_LINES_SHOWN = 12
+
+
+class ServerError(Exception):
+    """A server did not start; the message holds its last words."""
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process as ``/proc`` shows it."""
+
+    pid: int
+    parent: int
+
+
+def processes() -> list[Process]:
+    """Return every process of the machine that can be seen."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        found.append(Process(int(entry.name), int(fields[1])))
+    return found
+
+
+def tree(root: int, among: Sequence[Process]) -> list[int]:
+    """Return ``root`` and all its descendants. Pure."""
+    children: dict[int, list[int]] = {}
+    for process in among:
+        children.setdefault(process.parent, []).append(process.pid)
+    found, queue = [], [root]
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue.extend(children.get(pid, ()))
+    return found
+
+
+class Server:
+    """A running server: ``port`` on loopback, its processes, and how to end it."""
+
+    def __init__(self, command: Sequence[str], *, port: int, log: Path) -> None:
+        self.command = list(command)
+        self.port = port
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(
+        self, core: int, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> None:
+        """Start pinned to ``core`` and return when the port accepts.
+
+        Raises:
+            ServerError: it ended, or did not accept within 60 s; says what it wrote last.
+        """
+        with self.log.open("wb") as log, pinned(core):
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                cwd=folder,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._accepts():
+            if self._process.poll() is not None:
+                raise ServerError(
+                    f"{self.command[0]} ended with code {self._process.returncode}: {self.last_words()}"
+                )
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ServerError(
+                    f"{self.command[0]} did not accept within {START_TIMEOUT_S:g} s: {self.last_words()}"
+                )
+            time.sleep(0.02)
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """Return the last lines of the server's log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it wrote nothing)"
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the ids of the server's processes as they are now."""
+        assert self._process is not None, "start first"
+        return tree(self._process.pid, processes())
+
+    def resident_bytes(self) -> int:
+        """Return the proportional memory of all processes: what they share is counted once."""
+        total = 0
+        for pid in self.pids:
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return total
+
+    def stop(self) -> None:
+        """End the server and everything it started: first asked, after 10 s forced."""
+        if self._process is None:
+            return
+        for stop in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, stop)
+            except ProcessLookupError:
+                break
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        self._process.wait()
+        self._process = None
