@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.config import METHODS_READ, PATTERN_MAX, load_site, parse_site
+from edgefaas.config import load_site, parse_site
+from edgefaas.config.behaviours import METHODS_READ, PATTERN_MAX
 from edgefaas.errors import ConfigError
 from edgefaas.site import DirectoryOrigin, FunctionOrigin, Selection, Site, Steering, Trigger, UrlOrigin
 from edgefaas.table import parse_toml

@@ -1,0 +1,65 @@
+"""``edgefaas.toml`` → ``Site``. Input is checked here, once; what comes out is known to be good.
+
+Pure but for reading the files that the site names. Every refusal is a ConfigError that names file, line and
+key, and says what to write instead. The keys and their defaults are described in docs/configuration.md.
+"""
+
+from pathlib import Path
+
+from edgefaas.config.behaviours import read_behaviour
+from edgefaas.config.functions import limits, read_function_spec
+from edgefaas.config.names import named
+from edgefaas.config.origins import read_group, read_origin
+from edgefaas.config.pages import read_error_page, read_public_key
+from edgefaas.config.routing import read_pop, read_router
+from edgefaas.site import Behaviour, Site
+from edgefaas.table import Table, parse_toml, read_toml
+
+__all__ = ["limits", "load_site", "parse_site"]
+
+
+def load_site(path: Path) -> Site:
+    """Return the site that the file describes. Relative paths are taken from the file's folder."""
+    return _site(read_toml(path), path.resolve().parent)
+
+
+def parse_site(text: str, *, folder: Path, name: str = "edgefaas.toml") -> Site:
+    """Return the site that ``text`` describes; relative paths are taken from ``folder``."""
+    return _site(parse_toml(name, text), folder)
+
+
+def _site(root: Table, folder: Path) -> Site:
+    about = root.table("site")
+    site_name = about.text("name", "site")
+    hosts = tuple(host.lower() for host in about.strings("hosts", ("*",)))
+    compatibility = about.choice("compatibility", ("edgefaas", "aws"), "edgefaas")
+    default_root = about.text("default_root").lstrip("/")
+    about.done()
+    functions = {name: read_function_spec(name, t, folder) for name, t in named(root, "functions").items()}
+    origins = {name: read_origin(name, t, folder, functions) for name, t in named(root, "origins").items()}
+    groups = {name: read_group(name, t, origins) for name, t in named(root, "origin_groups").items()}
+    keys = {name: read_public_key(t, folder) for name, t in named(root, "public_keys").items()}
+    behaviours = tuple(
+        read_behaviour(table, origins={*origins, *groups}, functions=functions, keys=keys)
+        for table in root.tables("behaviors")
+    )
+    if not behaviours and len(origins) == 1:
+        behaviours = (Behaviour(pattern="*", origin=next(iter(origins))),)
+    pages = [read_error_page(table) for table in root.tables("error_pages")]
+    pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
+    router = read_router(root.table("router"), pops, folder)
+    root.done()
+    return Site(
+        name=site_name,
+        hosts=hosts,
+        origins=origins,
+        functions=functions,
+        behaviours=behaviours,
+        pops=pops,
+        router=router,
+        origin_groups=groups,
+        error_pages={page.status: page for page in pages},
+        public_keys=keys,
+        compatibility=compatibility,
+        default_root=default_root,
+    )

@@ -1,0 +1,40 @@
+"""Names in ``edgefaas.toml``: what a name is, and that a reference means something. Pure."""
+
+import re
+from collections.abc import Iterable
+
+from edgefaas.table import Table
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.6.2
+VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110, 5.5
+
+
+def named(root: Table, key: str) -> dict[str, Table]:
+    """Return the tables ``[key.NAME]`` by name. Raises ConfigError for what is no name."""
+    tables = root.named(key)
+    for name, table in tables.items():
+        if not NAME.match(name):
+            raise table.refuse("", "is not a name", "Use letters, digits, - and _, at most 63.")
+    return tables
+
+
+def must_exist(table: Table, key: str, name: str, known: Iterable[str], section: str) -> None:
+    """Refuse ``name`` unless ``[section]`` defines it."""
+    known = list(known)
+    if name not in known:
+        listed = ", ".join(known) or "none is defined"
+        raise table.refuse(
+            key,
+            f'is "{name}", which [{section}] does not define',
+            f"Define [{section}.{name}], or use one of: {listed}.",
+        )
+
+
+def field_names(table: Table, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return a list of header field names as written."""
+    names = table.strings(key, default)
+    for name in names:
+        if not TOKEN.match(name):
+            raise table.refuse(key, f'holds "{name}", not a field name', "Use names such as Accept-Language.")
+    return names

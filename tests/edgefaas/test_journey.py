@@ -1,0 +1,258 @@
+"""A request's way through cache and origin, over real sockets."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgefaas.cache import Purge
+from edgefaas.errors import UsageError
+from tests.edgefaas.live import FakeOrigin, Pop, Seen, origin, pop, reply
+
+Scenario = Callable[[Pop, FakeOrigin], Coroutine[Any, Any, None]]
+
+SITE = """
+[site]
+hosts = ["*"]
+[origins.app]
+url = "http://127.0.0.1:{port}"
+[[behaviors]]
+path = "*"
+origin = "app"
+{more}
+"""
+
+
+def play(folder: Path, replying: Callable[[Seen], bytes], scenario: Scenario, more: str = "") -> FakeOrigin:
+    """Run a scenario against a POP in front of an origin."""
+
+    async def main() -> FakeOrigin:
+        async with origin(replying) as fake, pop(SITE.format(port=fake.port, more=more), folder) as served:
+            await scenario(served, fake)
+            return fake
+
+    return asyncio.run(main())
+
+
+def test_a_fresh_response_is_answered_from_the_cache(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        first = await served.ask("/a")
+        second = await served.ask("/a")
+        assert (first.status, first.body, first.headers["x-cache"]) == (200, b"one", "Miss from edgefaas")
+        assert (second.body, second.headers["x-cache"]) == (b"one", "Hit from edgefaas")
+        assert "hit" in second.headers["cache-status"]
+        assert second.headers["age"] == "0"
+        assert len(fake.seen) == 1
+
+    play(tmp_path, lambda _: reply("one", Cache_Control="max-age=60"), scenario)
+
+
+def test_what_may_not_be_stored_is_asked_for_every_time(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        for number in (1, 2):
+            assert (await served.ask("/a")).headers["x-cache"] == "Miss from edgefaas"
+            assert len(fake.seen) == number
+
+    play(tmp_path, lambda _: reply("x", Cache_Control="no-store"), scenario)
+
+
+def test_another_query_is_another_object(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert (await served.ask("/a?x=1")).body == b"/a?x=1"
+        assert (await served.ask("/a?x=2")).body == b"/a?x=2"
+        assert (await served.ask("/a?x=1")).headers["x-cache"] == "Hit from edgefaas"
+
+    play(tmp_path, lambda seen: reply(seen.target, Cache_Control="max-age=60"), scenario)
+
+
+def test_a_query_that_is_not_keyed_does_not_reach_the_origin(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert (await served.ask("/a?x=1&track=7")).body == b"/a?x=1"
+        assert (await served.ask("/a?track=8&x=1")).headers["x-cache"] == "Hit from edgefaas"
+
+    play(
+        tmp_path,
+        lambda seen: reply(seen.target, Cache_Control="max-age=60"),
+        scenario,
+        more='cache = { query = ["x"] }',
+    )
+
+
+def test_a_stale_response_is_revalidated_and_reused(tmp_path: Path) -> None:
+    def replying(seen: Seen) -> bytes:
+        if seen.headers.get("if-none-match") == '"v1"':
+            return reply(status="304 Not Modified", ETag='"v1"', Cache_Control="max-age=60").replace(
+                b"Content-Length: 0\r\n", b""
+            )
+        return reply("one", ETag='"v1"', Cache_Control="max-age=0")
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        second = await served.ask("/a")
+        third = await served.ask("/a")
+        assert (second.status, second.body) == (200, b"one")
+        assert second.headers["x-cache"] == "RefreshHit from edgefaas"
+        assert third.headers["x-cache"] == "Hit from edgefaas"
+        assert len(fake.seen) == 2
+
+    play(tmp_path, replying, scenario)
+
+
+def test_the_viewers_own_condition_is_answered_from_the_cache(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        same = await served.ask("/a", headers={"If-None-Match": '"v1"'})
+        other = await served.ask("/a", headers={"If-None-Match": '"v2"'})
+        assert (same.status, same.body) == (304, b"")
+        assert (other.status, other.body) == (200, b"one")
+        assert len(fake.seen) == 1
+
+    play(tmp_path, lambda _: reply("one", ETag='"v1"', Cache_Control="max-age=60"), scenario)
+
+
+def test_a_range_is_cut_from_what_is_stored(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        part = await served.ask("/a", headers={"Range": "bytes=2-4"})
+        beyond = await served.ask("/a", headers={"Range": "bytes=20-"})
+        assert (part.status, part.body, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
+        assert beyond.status == 416
+        assert len(fake.seen) == 1
+
+    play(tmp_path, lambda _: reply("0123456789", ETag='"v1"', Cache_Control="max-age=60"), scenario)
+
+
+def test_head_is_answered_from_a_stored_get(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        head = await served.ask("/a", method="HEAD")
+        assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "3")
+        assert len(fake.seen) == 1
+
+    play(tmp_path, lambda _: reply("one", Cache_Control="max-age=60"), scenario)
+
+
+def test_a_successful_post_makes_the_stored_response_invalid(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        assert (await served.ask("/a", method="POST", body=b"new")).status == 200
+        assert fake.seen[-1].body == b"new"
+        assert (await served.ask("/a")).headers["x-cache"] == "Miss from edgefaas"
+
+    play(tmp_path, lambda _: reply("one", Cache_Control="max-age=60"), scenario)
+
+
+def test_a_stale_answer_may_be_served_while_it_is_refreshed_behind(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        stale = await served.ask("/a")
+        assert (stale.body, stale.headers["x-cache"]) == (b"1", "Hit from edgefaas")
+        async with asyncio.timeout(20):
+            while (await served.ask("/a")).body == b"1":
+                pass  # each turn asks over a socket again
+
+    counter = iter(range(1, 1000))
+    play(
+        tmp_path,
+        lambda _: reply(str(next(counter)), ETag='"v"', Cache_Control="max-age=0, stale-while-revalidate=60"),
+        scenario,
+    )
+
+
+def test_a_stale_answer_stands_in_for_a_failing_origin_where_allowed(tmp_path: Path) -> None:
+    answers = iter([reply("good", Cache_Control="max-age=0, stale-if-error=60", ETag='"v"')])
+
+    def replying(_: Seen) -> bytes:
+        return next(answers, reply("bad", status="503 Service Unavailable"))
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert (await served.ask("/a")).body == b"good"
+        second = await served.ask("/a")
+        assert (second.status, second.body) == (200, b"good")
+        assert (await served.ask("/b")).status == 503
+
+    play(tmp_path, replying, scenario)
+
+
+def test_an_origin_that_breaks_off_is_a_502_with_a_request_id(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        answer = await served.ask("/a")
+        assert answer.status == 502
+        assert answer.headers["x-cache"] == "Error from edgefaas"
+        assert answer.headers["x-edge-request-id"] in answer.body.decode()
+        assert "Traceback" not in answer.body.decode()
+
+    play(tmp_path, lambda _: b"", scenario)
+
+
+def test_methods_that_the_behaviour_does_not_allow_get_405_with_those_that_it_does(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        answer = await served.ask("/a", method="DELETE")
+        assert answer.status == 405
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+        assert not fake.seen
+
+    play(tmp_path, lambda _: reply("x"), scenario, more='methods = "read"')
+
+
+def test_a_purge_is_in_force_when_it_returns(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        await served.ask("/b")
+        assert await served.app.purge(Purge(kind="url", value="/a")) == 1
+        assert (await served.ask("/a")).headers["x-cache"] == "Miss from edgefaas"
+        assert (await served.ask("/b")).headers["x-cache"] == "Hit from edgefaas"
+        assert await served.app.purge(Purge(kind="everything")) == 2
+        assert (await served.ask("/b")).headers["x-cache"] == "Miss from edgefaas"
+        with pytest.raises(UsageError):
+            await served.app.purge(Purge(kind="sideways"))
+
+    play(tmp_path, lambda _: reply("one", Cache_Control="max-age=60"), scenario)
+
+
+def test_fields_that_only_proxies_may_send_are_dropped_from_viewers(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask(
+            "/a", headers={"X-Forwarded-Host": "evil", "X-Edge-Hop": "v1;x;y", "X-Forwarded-For": "1.2.3.4"}
+        )
+        got = fake.seen[0].headers
+        assert "x-forwarded-host" not in got
+        assert "x-edge-hop" not in got
+        assert got.get("x-forwarded-for", "127.0.0.1") == "127.0.0.1"
+
+    play(tmp_path, lambda _: reply("x"), scenario)
+
+
+def test_a_large_body_streams_through_and_is_not_mixed_up(tmp_path: Path) -> None:
+    large = bytes(range(256)) * 4096 * 4
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert (await served.ask("/a")).body == large
+        assert (await served.ask("/a")).body == large
+        assert len(fake.seen) == 1
+
+    play(tmp_path, lambda _: reply(large, Cache_Control="max-age=60"), scenario)
+
+
+def test_an_unknown_host_is_refused_and_a_known_one_served(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("x")) as fake:
+            site = SITE.format(port=fake.port, more="").replace('hosts = ["*"]', 'hosts = ["a.example"]')
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/", headers={"Host": "b.example"})).status == 421
+                assert (await served.ask("/", headers={"Host": "A.example"})).status == 200
+
+    asyncio.run(main())
+
+
+def test_a_path_that_no_behaviour_covers_is_404(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("x")) as fake:
+            site = SITE.format(port=fake.port, more="").replace('path = "*"', 'path = "/only/*"')
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/other")).status == 404
+                assert (await served.ask("/only/this")).status == 200
+
+    asyncio.run(main())
