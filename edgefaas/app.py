@@ -20,7 +20,7 @@ from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
-from edgefaas.front import Front, answers_here
+from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
 from edgefaas.journey import Journey
@@ -136,7 +136,7 @@ class PopApp:
         if not self._any_host and request.host not in site.hosts:
             return self._answers.sign(request, error_page(421, request), "Error")
         steer = self._front.steer(request, received)
-        if steer is not None and not answers_here(steer):
+        if steer is not None:
             await in_task()
             return await self._front.follow(steer, request)
         return await self._journey.answer(request)

@@ -32,7 +32,6 @@ from router import (
     ProxyTo,
     RedirectTo,
     RouterError,
-    Steer,
     Steering,
     SteeringPolicy,
     TrustPolicy,
@@ -146,8 +145,8 @@ class Front:
             self._chooser.set_health(name, health.share(now_s))
         return self._chooser.choose(address, self.locate(address), now_s)
 
-    def steer(self, request: Request, received: Received) -> Steer | None:
-        """Say what becomes of a request; None where it is answered here because nothing is steered."""
+    def steer(self, request: Request, received: Received) -> ProxyTo | RedirectTo | NowhereToGo | None:
+        """Say what becomes of a request; None where it is answered here."""
         if not self._steers:
             return None
         decision = self.choose(request.viewer_ip)
@@ -159,7 +158,8 @@ class Front:
             has_body=request.body != b"",
             upgrade="upgrade" in request.headers,
         )
-        return self._steering.steer(arrival, decision.pop, gain_ms=decision.gain_ms)
+        steer = self._steering.steer(arrival, decision.pop, gain_ms=decision.gain_ms)
+        return None if isinstance(steer, AnswerHere) else steer
 
     async def follow(self, steer: ProxyTo | RedirectTo | NowhereToGo, request: Request) -> Response:
         """Pass the request on, send the viewer elsewhere, or say that no POP is in service."""
@@ -260,8 +260,3 @@ def check_mesh(site: Site) -> None:
         TrustPolicy(networks=site.router.trusted, header=site.router.forwarding_header)
     except RouterError as error:
         raise ConfigError(str(error), remedy=error.remedy) from error
-
-
-def answers_here(steer: Steer | None) -> bool:
-    """Say whether the journey goes on in this POP."""
-    return steer is None or isinstance(steer, AnswerHere)
