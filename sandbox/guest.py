@@ -6,6 +6,7 @@ functions need no other way to find it.
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 from sandbox.capi import Memory
 from sandbox.contract import Host, Limit, Limits
@@ -68,7 +69,7 @@ class Guest:
         self.memory_bytes = 0
         self.result = b""
         self.scratch: object = None
-        self.waiting: asyncio.Future[bytes] | None = None
+        self.waiting: asyncio.Future[Any] | None = None
 
     def log(self, level: str, text: str, size: int | None = None) -> None:
         """Pass one line to the host; beyond ``log_bytes`` the rest is dropped, with one line that says so.

@@ -10,8 +10,9 @@ import os
 import time
 from collections.abc import Callable
 
-from sandbox.capi import Engine, Linker, Memory, caller_memory
+from sandbox.capi import Engine, EngineError, Linker, Memory, Module, caller_memory
 from sandbox.contract import HostCallError
+from sandbox.errors import ForbiddenImportError
 from sandbox.guest import CURRENT, Guest, GuestFaultError
 
 HOST_MODULE = "edgefaas"
@@ -32,6 +33,16 @@ class HostFunctions:
         for name, signature, suspending in _ASYNC:
             self.linker.define_async((HOST_MODULE, name), signature, suspending)
             self.offered.add((HOST_MODULE, name))
+
+    def check(self, module: Module) -> None:
+        """Raise ForbiddenImportError when the module imports an offered name with another type."""
+        try:
+            self.linker.prepare(module, ())
+        except EngineError as error:
+            raise ForbiddenImportError(
+                f"an import has another type than the sandbox offers: {error}",
+                remedy="Declare it as docs/guest-abi.md says.",
+            ) from error
 
 
 class Operation:

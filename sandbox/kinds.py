@@ -5,10 +5,11 @@ names it. What the worker gets is a ``Program``: a generator per invocation that
 calls it and returns the output; how it does so (fresh instance, recycled memory image …) is its own business.
 """
 
-from collections.abc import Awaitable, Generator, Mapping
+import asyncio
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sandbox.capi import Engine
 from sandbox.contract import Kind, Source
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from sandbox.artifacts import Artifact, ArtifactStore
     from sandbox.guest import Guest
     from sandbox.hostcalls import HostFunctions
+    from sandbox.room import Room
 
-Steps = Generator[Awaitable[object] | None, None, bytes]
+Steps = Generator["asyncio.Future[Any] | None", None, bytes]
 """One invocation. Each ``yield`` hands the loop back: None after a slice (or when ``Store.poll`` said that
-the guest waits in a host call), an awaitable when nothing is to be done before it is finished. Returns the
+the guest waits in a host call), a future when nothing is to be done before it is done. Returns the
 output. Everything that was taken is given back in ``finally``: the caller may close the generator at any
 yield."""
 
@@ -50,11 +52,16 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a load step works with, in the worker."""
+    """What a load step works with, in the worker.
+
+    A program that keeps instances to use them again parks them in ``room``.
+    """
 
     engine: Engine
     functions: "HostFunctions"
     artifacts: "ArtifactStore"
+    room: "Room"
+    memory_max_bytes: int
 
 
 class Program(Protocol):

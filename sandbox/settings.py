@@ -10,8 +10,9 @@ from sandbox.errors import SettingsError
 class Settings:
     """How one worker's sandbox is laid out.
 
-    ``instances`` bounds live instances, running and idle; ``queue`` bounds invocations that wait for one, and
-    ``queue_ms`` how long they wait. ``memory_max_bytes`` bounds what any function's limit may allow.
+    ``instances`` bounds live instances, running and idle (of these, ``idle_max``); ``queue`` bounds
+    invocations that wait for one, and ``queue_ms`` how long they wait. ``memory_max_bytes`` bounds what any
+    function's limit may allow.
     """
 
     instances: int = 1_000
@@ -20,6 +21,7 @@ class Settings:
     slice_ms: float = 1
     keep_resident_bytes: int = 64 * 1024
     wasm_stack_bytes: int = 512 * 1024
+    idle_max: int = 500
     queue: int = 1_000
     queue_ms: int = 2_000
 
@@ -30,7 +32,13 @@ class Settings:
                 f"memory_max_bytes is {self.memory_max_bytes}, not whole pages of {WASM_PAGE_BYTES}",
                 remedy=f"Write {enough}.",
             )
-        for name, least in (("instances", 1), ("queue", 0), ("queue_ms", 0), ("slice_ms", 0.1)):
+        for name, least in (
+            ("instances", 1),
+            ("idle_max", 0),
+            ("queue", 0),
+            ("queue_ms", 0),
+            ("slice_ms", 0.1),
+        ):
             if getattr(self, name) < least:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}, below {least}", remedy=f"Write {least}."

@@ -1,0 +1,137 @@
+"""Kind ``event``: a core module with a one-call ABI; a fresh instance for every invocation.
+
+It exports ``memory``, ``alloc(len i32) -> i32`` and ``handle(ptr i32, len i32) -> i64``, which is
+``ptr << 32 | len``, and may export ``_initialize()``, which runs first. See docs/guest-abi.md.
+"""
+
+from sandbox.artifacts import Artifact
+from sandbox.binary import check_exports, check_imports, describe
+from sandbox.capi import CallShape, EngineError, InstancePre, Store, wat_to_wasm
+from sandbox.contract import Kind, Limit, Source
+from sandbox.errors import ArtifactError, CompileError
+from sandbox.guest import Guest, LimitReachedError
+from sandbox.kinds import Bench, Parts, Steps, Workshop
+
+BUILD_VERSION = "1"
+DEFAULT_HANDLER = "handle"
+CODE = "module.cwasm"
+_U32 = 0xFFFF_FFFF
+_MEMORY, _ALLOC, _HANDLE, _INITIALIZE = range(4)
+_ALLOC_SHAPE = CallShape("i", "i")
+_HANDLE_SHAPE = CallShape("ii", "q")
+_INITIALIZE_SHAPE = CallShape("", "")
+
+
+def build(source: Source, shop: Workshop) -> Parts:
+    """Compile a core module or WebAssembly text. Raises BuildError."""
+    handler = source.handler or DEFAULT_HANDLER
+    wasm = assembled(source)
+    try:
+        module = shop.engine.compile(wasm)
+    except EngineError as error:
+        raise CompileError(
+            f"{source.entry} is not valid WebAssembly: {error}", remedy="Build it again."
+        ) from error
+    needs = (("memory", "memory"), ("alloc", "(i32) -> i32"), (handler, "(i32, i32) -> i64"))
+    facts = describe(wasm)
+    check_imports(facts, shop.functions.offered)
+    check_exports(facts, needs)
+    shop.functions.check(module)
+    return Parts(
+        files={CODE: module.serialize()},
+        facts={"handler": handler, "initialize": facts.has_function("_initialize", "() -> ()")},
+    )
+
+
+def assembled(source: Source) -> bytes:
+    """Return the entry's binary module; WebAssembly text is assembled. Raises CompileError."""
+    data = source.files.get(source.entry)
+    if data is None:
+        raise CompileError(f"there is no file {source.entry!r}", remedy="Name the entry in function.toml.")
+    if data.startswith(b"\0asm"):
+        return data
+    if data.startswith(b"\x7fELF"):
+        raise CompileError(
+            f"{source.entry} is compiled machine code, which is never accepted",
+            remedy="Deploy the .wasm it was made from.",
+        )
+    if not source.entry.endswith(".wat"):
+        raise CompileError(f"{source.entry} is no WebAssembly module", remedy="Deploy a .wasm or .wat file.")
+    try:
+        return wat_to_wasm(data)
+    except EngineError as error:
+        raise wat_error(source.entry, str(error)) from error
+
+
+def wat_error(entry: str, text: str) -> CompileError:
+    """Return the assembler's complaint, with its line: it says ``--> <anon>:3:8``."""
+    place = text.partition("-->")[2].strip().split(":")
+    line = int(place[1]) if len(place) > 1 and place[1].isdigit() else None
+    return CompileError(f"{entry}: {text.splitlines()[0]}", remedy="Mend the text.", line=line)
+
+
+def load(artifact: Artifact, bench: Bench) -> "EventProgram":
+    """Map the compiled module. Raises ArtifactError."""
+    exports = ["memory", "alloc", str(artifact.facts["handler"])]
+    if artifact.facts["initialize"]:
+        exports.append("_initialize")
+    try:
+        module = bench.engine.load(artifact.path(CODE))
+        pre = bench.functions.linker.prepare(module, tuple(exports))
+    except EngineError as error:
+        raise ArtifactError(
+            f"artefact {artifact.name[:16]} does not load: {error}", remedy="Deploy it again."
+        ) from error
+    return EventProgram(bench, pre, initialize=bool(artifact.facts["initialize"]))
+
+
+class EventProgram:
+    """A loaded function of kind ``event``."""
+
+    kind = Kind.EVENT
+
+    def __init__(self, bench: Bench, pre: InstancePre, *, initialize: bool) -> None:
+        self._engine = bench.engine
+        self._memory_max_bytes = bench.memory_max_bytes
+        self._pre = pre
+        self._initialize = initialize
+
+    def run(self, guest: Guest) -> Steps:
+        """Instantiate, hand the event over, call, copy the result out."""
+        store = Store(self._engine, memory_bytes=min(guest.limits.memory_bytes, self._memory_max_bytes))
+        try:
+            done = store.instantiate(self._pre)
+            while not done:
+                yield None
+                done = store.poll()
+            guest.memory = memory = store.memory(_MEMORY)
+            if self._initialize:
+                done = store.call(_INITIALIZE, _INITIALIZE_SHAPE)
+                while not done:
+                    yield None
+                    done = store.poll()
+            event = guest.event
+            done = store.call(_ALLOC, _ALLOC_SHAPE, len(event))
+            while not done:
+                yield None
+                done = store.poll()
+            pointer = store.result()
+            memory.write(pointer, event)
+            done = store.call(_HANDLE, _HANDLE_SHAPE, pointer, len(event))
+            while not done:
+                yield None
+                done = store.poll()
+            packed = store.result()
+            length = packed & _U32
+            if length > guest.limits.output_bytes:
+                raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
+            return memory.read(packed >> 32, length)
+        finally:
+            if guest.memory is not None:
+                guest.memory_bytes = guest.memory.size_bytes()
+                guest.memory = None
+            store.close()
+
+    def drop_idle(self) -> bool:
+        """Return False: every invocation has a fresh instance."""
+        return False

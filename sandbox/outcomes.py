@@ -1,0 +1,71 @@
+"""What an exception that ended a guest means to the caller. Pure."""
+
+import asyncio
+import logging
+
+from sandbox.capi import EngineError, GuestPointerError, GuestTrapError, TrapCode
+from sandbox.contract import (
+    Cancelled,
+    HostCallError,
+    Limit,
+    Limits,
+    NoRoom,
+    Outcome,
+    OverLimit,
+    Threw,
+    Trapped,
+    Usage,
+)
+from sandbox.guest import GuestFaultError, GuestThrewError, LimitReachedError
+
+_log = logging.getLogger("edgefaas.sandbox")
+_NEARLY_ALL_BYTES = 1024 * 1024
+_WORDS: dict[int, str] = {
+    TrapCode.STACK_OVERFLOW: "call stack exhausted",
+    TrapCode.MEMORY_OUT_OF_BOUNDS: "out of bounds memory access",
+    TrapCode.TABLE_OUT_OF_BOUNDS: "out of bounds table access",
+    TrapCode.INDIRECT_CALL_TO_NULL: "indirect call to null",
+    TrapCode.BAD_SIGNATURE: "indirect call of a function of another type",
+    TrapCode.INTEGER_OVERFLOW: "integer overflow",
+    TrapCode.INTEGER_DIVISION_BY_ZERO: "integer division by zero",
+    TrapCode.BAD_CONVERSION_TO_INTEGER: "invalid conversion to integer",
+    TrapCode.UNREACHABLE: "unreachable instruction executed",
+}
+
+
+def outcome_of(error: Exception | asyncio.CancelledError, *, usage: Usage, limits: Limits) -> Outcome:
+    """Return the outcome; an exception that is nobody's on purpose is logged as a failure of the host."""
+    outcome: Outcome
+    match error:
+        case LimitReachedError():
+            outcome = OverLimit(limit=error.limit, allowed=error.allowed, usage=usage)
+        case GuestThrewError():
+            outcome = Threw(message=error.message, detail=error.detail, usage=usage)
+        case GuestTrapError():
+            outcome = _of_trap(error, usage, limits)
+        case EngineError():
+            outcome = _of_refusal(str(error), usage, limits)
+        case GuestFaultError() | GuestPointerError() | HostCallError():
+            outcome = Trapped(message=str(error), usage=usage)
+        case asyncio.CancelledError():
+            outcome = Cancelled(usage=usage)
+        case _:
+            _log.error("the host failed during an invocation", exc_info=error)
+            outcome = Trapped(message=f"the host failed: {type(error).__name__}", usage=usage)
+    return outcome
+
+
+def _of_trap(error: GuestTrapError, usage: Usage, limits: Limits) -> Outcome:
+    """A guest that traps with its memory full was refused more: growth itself cannot be watched."""
+    if usage.memory_bytes + _NEARLY_ALL_BYTES > limits.memory_bytes:
+        return OverLimit(limit=Limit.MEMORY, allowed=limits.memory_bytes, usage=usage)
+    return Trapped(message=_WORDS.get(error.code, str(error)), usage=usage)
+
+
+def _of_refusal(text: str, usage: Usage, limits: Limits) -> Outcome:
+    """The engine would not make the instance."""
+    if "maximum concurrent" in text:
+        return NoRoom(usage=usage)
+    if "memory" in text:
+        return OverLimit(limit=Limit.MEMORY, allowed=limits.memory_bytes, usage=usage)
+    return Trapped(message=text, usage=usage)

@@ -1,0 +1,120 @@
+"""Runs guests on the event loop: the first slice inline, the others in turn, one per loop iteration.
+
+Guests that wait for the host are not polled. The epoch timer ticks only while guests run.
+"""
+
+import asyncio
+
+from sandbox.capi import Ticker
+from sandbox.fairness import FairQueue
+from sandbox.invocation import Invocation
+from sandbox.kinds import Program
+from sandbox.room import Room
+
+_REST_S = 0.1
+
+
+class Scheduler:
+    """Decides who runs next. One per loop."""
+
+    def __init__(self, *, room: Room, ticker: Ticker, queue: int, queue_ms: int) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._room = room
+        self._ticker = ticker
+        self._queue_max = queue
+        self._queue_ms = queue_ms
+        self._ready: FairQueue[Program, Invocation] = FairQueue()
+        self._queue: FairQueue[Program, Invocation] = FairQueue()
+        self._turn_planned = False
+        self._admit_next = False
+        self._begun_at_rest_check = 0
+        self.live: set[Invocation] = set()
+        self.begun = 0
+        self.refused = 0
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop it is bound to: the one that ran when it was first used."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    @property
+    def queued(self) -> int:
+        """Return how many invocations wait for room."""
+        return len(self._queue)
+
+    def admit(self, invocation: Invocation) -> None:
+        """Run the first slice now if there is room and nobody waits; otherwise queue or refuse it."""
+        if not self._queue and self._room.enter(invocation.program):
+            self._begin(invocation)
+        elif len(self._queue) < self._queue_max:
+            self.live.add(invocation)
+            self._queue.push(invocation.program, invocation)
+            invocation.queued(self._queue_ms)
+        else:
+            self.refused += 1
+            invocation.no_room()
+
+    def soon(self, invocation: Invocation) -> None:
+        """Resume it when its turn comes."""
+        self.live.add(invocation)
+        self._ready.push(invocation.program, invocation)
+        self._plan_turn()
+
+    def ended(self, invocation: Invocation, *, ran: bool) -> None:
+        """Take an ended invocation out; give its place to the next in the queue."""
+        self.live.discard(invocation)
+        if ran:
+            self._ready.discard(invocation.program, invocation)
+            self._room.leave()
+            if self._queue:
+                self._plan_turn()
+        elif self._queue.discard(invocation.program, invocation):
+            self.refused += 1
+
+    def close(self) -> None:
+        """Cancel everything and stop the timer."""
+        for invocation in tuple(self.live):
+            invocation.cancel()
+        self._ticker.close()
+
+    def _begin(self, invocation: Invocation) -> None:
+        self.begun += 1
+        self._tick()
+        invocation.begin()
+
+    def _plan_turn(self) -> None:
+        if not self._turn_planned:
+            self._turn_planned = True
+            self.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Run one slice of one guest, or admit one from the queue; then the loop does its other work."""
+        self._turn_planned = False
+        # Neither the queue nor those who run may starve the other.
+        self._admit_next = not self._admit_next
+        if (
+            self._queue
+            and (self._admit_next or not self._ready)
+            and self._room.enter(self._queue.next_owner())
+        ):
+            self._begin(self._queue.pop())
+        elif self._ready:
+            self._tick()
+            self._ready.pop().resume()
+        if self._ready or (self._queue and self._room.running < self._room.instances):
+            self._plan_turn()
+
+    def _tick(self) -> None:
+        if not self._ticker.on:
+            self._ticker.start()
+            self.loop.call_later(_REST_S, self._rest)
+
+    def _rest(self) -> None:
+        """Stop the timer when no guest has run for a while; look again later otherwise."""
+        if self.begun == self._begun_at_rest_check and not self._ready:
+            self._ticker.stop()
+        else:
+            self._begun_at_rest_check = self.begun
+            self.loop.call_later(_REST_S, self._rest)
