@@ -3,9 +3,7 @@
 Pure. Source: RFC 9111, 4.4. Methods that nobody knows count as unsafe.
 """
 
-from urllib.parse import urljoin, urlsplit
-
-from edgefaas.cache.key import canonical_host, request_uri
+from edgefaas.cache.key import request_uri, same_origin_uri
 from edgefaas.message import Request, Response
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"})
@@ -20,25 +18,7 @@ def invalidated_by(request: Request, response: Response) -> tuple[str, ...]:
     uris = {target: None}
     for field in ("location", "content-location"):
         for value in response.headers.values(field):
-            uri = _same_origin(target, value)
+            uri = same_origin_uri(target, value)
             if uri is not None:
                 uris[uri] = None
     return tuple(uris)
-
-
-def _same_origin(target: str, reference: str) -> str | None:
-    """Return ``reference`` as a canonical URI when it has the target's origin, else None."""
-    try:
-        joined = urlsplit(urljoin(target, reference.strip()))
-        base = urlsplit(target)
-    except ValueError:
-        return None
-    host = canonical_host(joined.netloc, joined.scheme)
-    if (joined.scheme, host) != (base.scheme, base.netloc):
-        return None
-    path = joined.path or "/"
-    return (
-        f"{joined.scheme}://{host}{path}?{joined.query}"
-        if joined.query
-        else f"{joined.scheme}://{host}{path}"
-    )

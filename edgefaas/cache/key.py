@@ -9,6 +9,8 @@ Parts are separated by control characters that cannot stand in a field value or 
 forge them.
 """
 
+from urllib.parse import urljoin, urlsplit
+
 from edgefaas.message import Headers, Request
 from edgefaas.site import CachePolicy, Selection
 
@@ -47,6 +49,24 @@ def canonical_host(host: str, scheme: str) -> str:
     if port is not None and lowered.endswith(port):
         lowered = lowered[: -len(port)]
     return lowered.removesuffix(".")
+
+
+def same_origin_uri(target: str, reference: str) -> str | None:
+    """Return ``reference`` as a canonical URI when it has the target's origin, else None."""
+    try:
+        joined = urlsplit(urljoin(target, reference.strip()))
+        base = urlsplit(target)
+    except ValueError:
+        return None
+    host = canonical_host(joined.netloc, joined.scheme)
+    if (joined.scheme, host) != (base.scheme, base.netloc):
+        return None
+    path = joined.path or "/"
+    return (
+        f"{joined.scheme}://{host}{path}?{joined.query}"
+        if joined.query
+        else f"{joined.scheme}://{host}{path}"
+    )
 
 
 def selected_query(query: str, selection: Selection) -> str:

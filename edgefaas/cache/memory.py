@@ -108,6 +108,9 @@ class MemoryStore:
         if slot is not None and slot.token != self.log.seq and not self._still_holds(slot):
             slot = None
         if slot is None:
+            # Room is made first: the hand of SIEVE never sees the object that it makes room for.
+            while self.stats.bytes_now + weight > self.bytes_max:
+                self._evict_one(now_s)
             slot = self._enter(stored.key)
         others = [old for old in slot.variants if old.selectors != stored.selectors or _disjoint(old, stored)]
         if len(others) >= VARIANTS_MAX:
@@ -116,7 +119,10 @@ class MemoryStore:
         stored.purge_token = self.log.seq
         self.stats.stored += 1
         while self.stats.bytes_now > self.bytes_max:
-            self._evict_one(now_s, keep=slot)
+            if self._oldest is self._newest:  # only its own older variants are left to go
+                self._set_variants(slot, slot.variants[1:])
+            else:
+                self._evict_one(now_s, keep=slot)
         return True
 
     def remove(self, stored: StoredResponse) -> None:
@@ -255,12 +261,10 @@ class MemoryStore:
                 with contextlib.suppress(KeyError):
                     del self._suffixed[uri]
 
-    def _evict_one(self, now_s: float, keep: _Slot) -> None:
+    def _evict_one(self, now_s: float, keep: _Slot | None = None) -> None:
         """Move the hand from old to new, clearing visited bits, until it meets a key not visited."""
         slot = self._hand or self._oldest
         while slot is not None and (slot.visited or slot is keep):
-            if slot is keep and self._oldest is self._newest:
-                return
             slot.visited = False
             slot = slot.newer or self._oldest
         if slot is None:

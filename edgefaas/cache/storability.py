@@ -17,7 +17,7 @@ from edgefaas.cache.freshness import (
     date_value,
     freshness_lifetime,
 )
-from edgefaas.cache.key import canonical_host, request_uri
+from edgefaas.cache.key import canonical_host, request_uri, same_origin_uri
 from edgefaas.cache.ranges import parse_content_range
 from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse, body_digest
 from edgefaas.cache.vary import STAR, Selectors, selectors_of, vary_names
@@ -27,6 +27,7 @@ from edgefaas.site import CachePolicy
 # Answers to this request's conditions or ranges, not to its URI.
 _NEVER_STORED = frozenset({304, 412, 416})
 _FIRST_FINAL_STATUS = 200
+_OK = 200
 _PARTIAL_CONTENT = 206
 _FIRST_SERVER_ERROR = 500
 # RFC 9110, 15 and the registry: what this cache knows the caching rules of (must-understand).
@@ -172,6 +173,8 @@ def _refusal(
 ) -> Pass | None:
     """Return why RFC 9111, 3 forbids storing, or None."""
     reason = _about_exchange(request, response.status)
+    if reason is None and request.method == "POST":
+        reason = _about_post(request, response, directives)
     if reason is not None:
         return Pass(reason)
     reason = _about_response(request, response, policy, directives)
@@ -183,15 +186,29 @@ def _refusal(
 
 def _about_exchange(request: Request, status: int) -> str | None:
     """Return what in the request or the status makes the response unfit to be stored at all."""
-    if request.method != "GET":
+    if request.method not in ("GET", "POST"):
         return f"method {request.method}"
-    if has_body(request):
+    if request.method == "GET" and has_body(request):
         return "request with a body"
     if request_directives(request.headers.get("cache-control"), None).no_store:
         return "request no-store"
     if status < _FIRST_FINAL_STATUS or status in _NEVER_STORED:
         return f"status {status}"
     return None
+
+
+def _about_post(request: Request, response: Response, directives: ResponseDirectives) -> str | None:
+    """Return why a POST's response is not a representation for later GETs (RFC 9110, 9.3.3), or None."""
+    location = response.headers.get("content-location")
+    explicit = (
+        directives.max_age_s is not None
+        or directives.s_maxage_s is not None
+        or (not directives.targeted and "expires" in response.headers)
+    )
+    if response.status != _OK or not explicit or location is None:
+        return "method POST"
+    target = request_uri(request)
+    return None if same_origin_uri(target, location) == target else "method POST"
 
 
 def _about_response(
