@@ -1,0 +1,277 @@
+"""Who may use the admin API: bearer tokens with scopes and an end, and an audit log of what they did.
+
+The first token is made at the first start and kept in ``DATA/admin-token`` (mode 0600); the store keeps
+digests only. A token has 256 random bits, so guessing is hopeless; failures are slowed all the same, by
+address, and a right token is never locked out by somebody else's wrong ones.
+"""
+
+import hmac
+import secrets
+import string
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from edgefaas.control.blobs import write_file
+from edgefaas.control.bundle import NAME, digest
+from edgefaas.control.store import Store
+from edgefaas.errors import EdgeError, StateError
+
+TOKEN_FILE = "admin-token"  # noqa: S105  # a name, not a secret
+TOKEN_PREFIX = "edgefaas_"  # noqa: S105  # lets scanners find a leaked token
+FAILURES_MAX = 10
+FAILURES_WINDOW_S = 60.0
+_ADDRESSES_MAX = 10_000
+_TOKEN_MIN = 32
+
+
+class Scope(StrEnum):
+    """What a token may do. ``admin`` includes every other."""
+
+    READ = "read"
+    DEPLOY = "deploy"
+    PURGE = "purge"
+    ADMIN = "admin"
+
+
+class UnauthorizedError(EdgeError):
+    """No token, or not one of ours."""
+
+    status = 401
+
+
+class ForbiddenError(EdgeError):
+    """The token is good, but not for this."""
+
+    status = 403
+
+
+class TooManyFailuresError(EdgeError):
+    """This address has sent too many wrong tokens."""
+
+    status = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token as the store knows it; its secret is shown once, when it is made."""
+
+    name: str
+    digest: str
+    scopes: frozenset[str]
+    created_at_s: float
+    expires_at_s: float | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        """Say whether the token may be used for ``scope``."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class FailureLimit:
+    """Counts failures per address in a sliding window. Bounded: the longest idle address is forgotten."""
+
+    def __init__(self, *, failures_max: int = FAILURES_MAX, window_s: float = FAILURES_WINDOW_S) -> None:
+        self._failures_max = failures_max
+        self._window_s = window_s
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def note(self, address: str, *, now_s: float) -> bool:
+        """Count one failure; say whether it is within the limit."""
+        times = self._failures.setdefault(address, deque(maxlen=self._failures_max + 1))
+        self._failures.move_to_end(address)
+        while times and times[0] <= now_s - self._window_s:
+            times.popleft()
+        times.append(now_s)
+        if len(self._failures) > _ADDRESSES_MAX:
+            self._failures.popitem(last=False)
+        return len(times) <= self._failures_max
+
+
+class Access:
+    """The tokens of one POP."""
+
+    def __init__(self, store: Store, *, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._limit = FailureLimit()
+        self._tokens: dict[str, Token] = {}
+
+    def load(self, *, now_s: float) -> None:
+        """Read the tokens; make the first one when there is none. Raises StateError."""
+        self._tokens = {token.digest: token for token in self.tokens()}
+        path = self._folder / TOKEN_FILE
+        secret = path.read_text("ascii", errors="replace").strip() if path.is_file() else ""
+        if not secret:
+            secret = _new_secret()
+            write_file(path, f"{secret}\n".encode(), mode=0o600)
+        elif path.stat().st_mode & 0o077:
+            raise StateError(
+                f"{path} can be read by others on this machine",
+                remedy=f"Run chmod 600 {path}, and start again.",
+            )
+        if len(secret) < _TOKEN_MIN:
+            raise StateError(f"{path} holds no usable token", remedy="Delete the file; a new one is made.")
+        if digest(secret.encode()) not in self._tokens:
+            self._put("admin", secret, scopes=[Scope.ADMIN], now_s=now_s)
+
+    def check(self, header: str | None, *, scope: Scope, address: str, now_s: float) -> Token:
+        """Return the token of an Authorization header.
+
+        Raises:
+            UnauthorizedError: none, unknown or expired.
+            TooManyFailuresError: the same, and this address has done so too often.
+            ForbiddenError: the token lacks ``scope``.
+        """
+        kind, _, secret = (header or "").partition(" ")
+        token = self._find(secret.strip()) if kind.lower() == "bearer" else None
+        if token is None or (token.expires_at_s is not None and token.expires_at_s <= now_s):
+            if not self._limit.note(address, now_s=now_s):
+                raise TooManyFailuresError(
+                    f"Too many wrong tokens from {address}",
+                    remedy=f"Wait {FAILURES_WINDOW_S:.0f} s, then use the right token.",
+                )
+            problem = "is missing" if header is None else "is not valid" if token is None else "has expired"
+            raise UnauthorizedError(
+                f"The admin token {problem}",
+                remedy=f"Use the token in {TOKEN_FILE} of the POP's data folder: --token or EDGEFAAS_TOKEN.",
+            )
+        if not token.allows(scope):
+            raise ForbiddenError(
+                f'Token "{token.name}" may not {scope}; it has {", ".join(sorted(token.scopes))}',
+                remedy=f"Use a token with scope {scope}.",
+            )
+        return token
+
+    def _find(self, secret: str) -> Token | None:
+        """Compare with every token in the same time, whichever it is and however much of it is right."""
+        given = digest(secret.encode("utf-8", "surrogateescape"))
+        found = None
+        for known, token in self._tokens.items():
+            if hmac.compare_digest(known, given):
+                found = token
+        return found
+
+    def tokens(self) -> list[Token]:
+        """Return all tokens, the oldest first."""
+        rows = self._store.query(
+            "SELECT name, digest, scopes, created_at_s, expires_at_s FROM tokens ORDER BY created_at_s, name"
+        )
+        return [
+            Token(
+                name=row[0],
+                digest=row[1],
+                scopes=frozenset(orjson.loads(row[2])),
+                created_at_s=row[3],
+                expires_at_s=row[4],
+            )
+            for row in rows
+        ]
+
+    def create(
+        self, name: str, *, scopes: Iterable[str], now_s: float, expires_in_s: float | None = None
+    ) -> str:
+        """Make a token; return its secret, which is not kept. Raises AccessError."""
+        wanted = sorted(set(scopes))
+        if not NAME.match(name) or any(token.name == name for token in self._tokens.values()):
+            raise AccessError(
+                f'"{name[:80]}" cannot be the name of a new token', remedy="Choose another name."
+            )
+        if not wanted or not set(wanted) <= set(Scope):
+            raise AccessError(
+                f"Scopes {', '.join(wanted) or '(none)'} are not known", remedy=f"Use {', '.join(Scope)}."
+            )
+        secret = _new_secret()
+        self._put(name, secret, scopes=wanted, now_s=now_s, expires_in_s=expires_in_s)
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Make a token worthless at once. Raises AccessError: unknown, or the POP's own."""
+        if name == "admin":
+            raise AccessError(
+                "The POP's own token cannot be revoked",
+                remedy=f"Stop the POP, delete {TOKEN_FILE} in its data folder, and start it again.",
+            )
+        with self._store.transaction() as db:
+            if db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
+                raise AccessError(
+                    f'No token is called "{name[:80]}"', remedy="List them with edgefaas token ls."
+                )
+        self._tokens = {key: token for key, token in self._tokens.items() if token.name != name}
+
+    def _put(
+        self,
+        name: str,
+        secret: str,
+        *,
+        scopes: Iterable[str],
+        now_s: float,
+        expires_in_s: float | None = None,
+    ) -> None:
+        token = Token(
+            name=name,
+            digest=digest(secret.encode()),
+            scopes=frozenset(scopes),
+            created_at_s=now_s,
+            expires_at_s=None if expires_in_s is None else now_s + expires_in_s,
+        )
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?)",
+                (name, token.digest, orjson.dumps(sorted(scopes)).decode(), now_s, token.expires_at_s),
+            )
+        self._tokens = {key: old for key, old in self._tokens.items() if old.name != name}
+        self._tokens[token.digest] = token
+
+
+class AccessError(EdgeError):
+    """A token cannot be made or revoked as asked."""
+
+    status = 422
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One request that asked for a change, and how it ended (``status`` is HTTP's)."""
+
+    at_s: float
+    request_id: str
+    actor: str
+    action: str
+    target: str
+    status: int
+    detail: str = ""
+
+
+def write_audit(store: Store, entry: AuditEntry) -> None:
+    """Append one entry."""
+    with store.transaction() as db:
+        db.execute(
+            "INSERT INTO audit (at_s, request_id, actor, action, target, status, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.at_s,
+                entry.request_id,
+                entry.actor,
+                entry.action,
+                entry.target[:200],
+                entry.status,
+                entry.detail[:500],
+            ),
+        )
+
+
+def read_audit(store: Store, *, limit: int) -> list[dict[str, Any]]:
+    """Return the last entries as JSON values, the newest first."""
+    names = ("at_s", "request_id", "actor", "action", "target", "status", "detail")
+    rows = store.query(f"SELECT {', '.join(names)} FROM audit ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608  # constants
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _new_secret() -> str:
+    alphabet = string.ascii_letters + string.digits
+    return TOKEN_PREFIX + "".join(secrets.choice(alphabet) for _ in range(43))  # 43 times 5.95 bits = 256

@@ -1,0 +1,260 @@
+"""What is deployed: a function's files and settings, its SHA-256 name, and its JSON for the admin API.
+
+Pure. Every bundle that exists has been checked here, wherever it came from.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
+from typing import Any
+
+import orjson
+
+from edgefaas.errors import DeployError
+from sandbox.contract import Kind, Limits, Source
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
+FILES_MAX = 2_000
+FILE_PATH_MAX = 512
+BUNDLE_MAX_BYTES = 48 * 1024 * 1024  # a componentize-py component takes 19 MB
+ENVIRONMENT_MAX_BYTES = 64 * 1024
+ALLOW_MAX = 100
+ENCODINGS = ("json", "msgpack")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d{1,5})?\Z|\*\Z")
+
+LIMIT_RANGES: Mapping[str, tuple[int, int]] = {
+    "memory_bytes": (1 << 16, 4096 << 20),
+    "cpu_ms": (1, 60_000),
+    "wall_ms": (1, 300_000),
+    "output_bytes": (1024, 1 << 28),
+    "log_bytes": (0, 1 << 24),
+    "host_calls": (0, 1_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """One function as its author hands it in. ``allow`` are the hosts that it may fetch from."""
+
+    name: str
+    source: Source
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    encoding: str = "json"
+
+    def __post_init__(self) -> None:
+        """Refuse what no version may be. Raises DeployError."""
+        _check_files(self.name, self.source)
+        _check_settings(self)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes the files have together."""
+        return sum(len(content) for content in self.source.files.values())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what is not source, as JSON values."""
+        return {
+            "limits": {item.name: getattr(self.limits, item.name) for item in fields(Limits)},
+            "environment": dict(self.environment),
+            "allow": list(self.allow),
+            "encoding": self.encoding,
+        }
+
+    @property
+    def version(self) -> str:
+        """Return the SHA-256 (hex) over files and settings; the function's name is not in it."""
+        return version_of(
+            kind=self.source.kind,
+            entry=self.source.entry,
+            handler=self.source.handler,
+            files={path: digest(content) for path, content in self.source.files.items()},
+            settings=self.settings,
+        )
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of ``content`` in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def version_of(
+    *, kind: Kind, entry: str, handler: str, files: Mapping[str, str], settings: Mapping[str, Any]
+) -> str:
+    """Return the version's name from what it is made of; ``files`` are path → SHA-256."""
+    canonical = {
+        "edgefaas": 1,
+        "kind": kind.value,
+        "entry": entry,
+        "handler": handler,
+        "files": dict(files),
+        "settings": dict(settings),
+    }
+    return digest(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS))
+
+
+def to_json(bundle: Bundle) -> dict[str, Any]:
+    """Return the body that the admin API's deploy takes; file contents are base64."""
+    source = bundle.source
+    return {
+        "name": bundle.name,
+        "kind": source.kind.value,
+        "entry": source.entry,
+        "handler": source.handler,
+        "files": {path: base64.b64encode(content).decode() for path, content in source.files.items()},
+    } | bundle.settings
+
+
+def from_json(plain: Any) -> Bundle:
+    """Return the bundle of such a body. Raises DeployError."""
+    if not isinstance(plain, dict):
+        raise _refused("A function is a JSON object", "Send name, kind, entry and files.")
+    unknown = plain.keys() - {
+        "name", "kind", "entry", "handler", "files", "limits", "environment", "allow", "encoding"
+    }  # fmt: skip
+    if unknown:
+        raise _refused(f"The key {min(unknown)!r} is not known", "Leave it out.")
+    name = _text(plain, "name")
+    kind = _text(plain, "kind")
+    if kind not in tuple(Kind):
+        raise _refused(f'Kind "{kind}" is not known', f"Use one of {', '.join(Kind)}.")
+    source = Source(
+        kind=Kind(kind),
+        files={path: _decoded(path, content) for path, content in _mapping(plain, "files").items()},
+        entry=_text(plain, "entry"),
+        handler=_text(plain, "handler", ""),
+    )
+    allow = plain.get("allow", [])
+    if not isinstance(allow, list) or not all(isinstance(host, str) for host in allow):
+        raise _refused("allow is not a list of strings", 'Send for example ["api.example.com"].')
+    return Bundle(
+        name=name,
+        source=source,
+        limits=_limits(_mapping(plain, "limits", {})),
+        environment=_mapping(plain, "environment", {}),
+        allow=tuple(allow),
+        encoding=_text(plain, "encoding", "json"),
+    )
+
+
+def _refused(message: str, remedy: str) -> DeployError:
+    return DeployError(message, remedy=remedy)
+
+
+def _text(plain: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = plain.get(key, default)
+    if not isinstance(value, str):
+        raise _refused(f"{key} is not a string", f"Send {key} as a string.")
+    return value
+
+
+def _mapping(plain: Mapping[str, Any], key: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
+    value = plain.get(key, default)
+    if not isinstance(value, dict):
+        raise _refused(f"{key} is not an object", f"Send {key} as a JSON object.")
+    return value
+
+
+def _decoded(path: str, content: Any) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise _refused(f'The content of "{path}" is not base64', "Encode every file as base64.") from None
+
+
+def _limits(plain: Mapping[str, Any]) -> Limits:
+    for key, value in plain.items():
+        if key not in LIMIT_RANGES:
+            raise _refused(f"limits.{key} is not known", f"Use {', '.join(LIMIT_RANGES)}.")
+        if type(value) is not int:
+            raise _refused(f"limits.{key} is not a whole number", "Send a whole number.")
+    return Limits(**plain)
+
+
+def _check_files(name: str, source: Source) -> None:
+    if not NAME.match(name):
+        raise _refused(
+            f'"{name[:80]}" is not a name for a function',
+            "Use letters, digits, - and _, at most 63, and begin with a letter or digit.",
+        )
+    if source.entry not in source.files:
+        raise _refused(
+            f'Function "{name}" has no file "{source.entry}", which is its entry',
+            "Name as entry one of its files.",
+        )
+    if len(source.files) > FILES_MAX:
+        raise _refused(
+            f'Function "{name}" has {len(source.files)} files; at most {FILES_MAX} are allowed',
+            "Bundle the dependencies into fewer files.",
+        )
+    for path in source.files:
+        _check_path(name, path)
+    size = sum(len(content) for content in source.files.values())
+    if size > BUNDLE_MAX_BYTES:
+        raise _refused(
+            f'Function "{name}" has {size} bytes; at most {BUNDLE_MAX_BYTES} are allowed',
+            "Leave out what it does not need at run time.",
+        )
+
+
+def _check_path(name: str, path: str) -> None:
+    parts = PurePosixPath(path).parts
+    bad = (
+        not parts
+        or len(path) > FILE_PATH_MAX
+        or path != "/".join(parts)
+        or ".." in parts
+        or path.startswith("/")
+        or "\\" in path
+        or not path.isprintable()
+    )
+    if bad:
+        raise _refused(
+            f'Function "{name}" has a file at {path[:120]!r}, which is not a plain relative path',
+            "Keep every file inside the function's folder, under a plain name.",
+        )
+
+
+def _check_settings(bundle: Bundle) -> None:
+    for key, (low, high) in LIMIT_RANGES.items():
+        value = getattr(bundle.limits, key)
+        if not low <= value <= high:
+            raise _refused(
+                f'Function "{bundle.name}" asks for limits.{key} = {value}; allowed are {low} to {high}',
+                f"Choose a value in {low} to {high}.",
+            )
+    for key, value in bundle.environment.items():
+        if not _VARIABLE.match(key) or not isinstance(value, str) or "\0" in value:
+            raise _refused(
+                f'Function "{bundle.name}" has the environment variable {key[:80]!r}, which cannot be one',
+                "Use letters, digits and _ for the name, and text without NUL for the value.",
+            )
+    size = sum(len(key) + len(value.encode()) for key, value in bundle.environment.items())
+    if size > ENVIRONMENT_MAX_BYTES:
+        raise _refused(
+            f'The environment of "{bundle.name}" has {size} bytes; allowed are {ENVIRONMENT_MAX_BYTES}',
+            "Put large data into a file of the function.",
+        )
+    for host in bundle.allow[:ALLOW_MAX]:
+        if not _HOST.match(host):
+            raise _refused(
+                f'Function "{bundle.name}" allows {host[:80]!r}, which is not a host',
+                'Write "api.example.com", "*.example.com" or "api.example.com:8443".',
+            )
+    if len(bundle.allow) > ALLOW_MAX:
+        raise _refused(
+            f'Function "{bundle.name}" allows {len(bundle.allow)} hosts; at most {ALLOW_MAX} are listed',
+            "Use a wildcard such as *.example.com.",
+        )
+    if bundle.encoding not in ENCODINGS:
+        raise _refused(
+            f'Function "{bundle.name}" has encoding "{bundle.encoding}"',
+            f"Use one of {', '.join(ENCODINGS)}.",
+        )

@@ -1,0 +1,128 @@
+"""Every address of the admin API, the scope that it needs, and the largest body that it takes."""
+
+from typing import Any
+
+from edgefaas.control.access import Scope
+from edgefaas.control.api import SMALL_BODY_BYTES, Call, Endpoint
+from edgefaas.control.bundle import BUNDLE_MAX_BYTES
+from edgefaas.control.endpoints import LOG_LINES_MAX, Api
+from edgefaas.control.openapi import document
+
+DEPLOY_BODY_BYTES = BUNDLE_MAX_BYTES // 3 * 4 + 1024 * 1024  # base64, and the JSON around it
+EVENT_BODY_BYTES = 8 * 1024 * 1024
+
+
+def endpoints(api: Api) -> list[Endpoint]:
+    """Return the table of all endpoints."""
+    function = "/v1/functions/{name}"
+    log_query = {
+        "follow": "1: go on with what comes",
+        "limit": f"how many of the last lines, 1 to {LOG_LINES_MAX}",
+        "function": "only of this function",
+        "level": "this level and graver: debug, info, warn, error",
+        "status": "only requests with this status: 404, 5xx",
+        "request_id": "only of this request",
+        "text": "only lines that contain this",
+    }
+    table = [
+        Endpoint(method="GET", path="/v1/health", summary="Is the POP well?", answer=api.health, scope=None),
+        Endpoint(method="GET", path="/v1/functions", summary="List functions", answer=api.functions),
+        Endpoint(
+            method="POST",
+            path="/v1/functions",
+            summary="Deploy one function, or several at once",
+            answer=api.deploy,
+            scope=Scope.DEPLOY,
+            body_max=DEPLOY_BODY_BYTES,
+            body_schema="Deploy",
+            query={"dry_run": "1: build only"},
+        ),
+        Endpoint(method="GET", path=function, summary="Show a function", answer=api.function),
+        Endpoint(
+            method="DELETE",
+            path=function,
+            summary="Remove a function",
+            answer=api.remove,
+            scope=Scope.DEPLOY,
+            query={"force": "1: even when the site uses it"},
+        ),
+        Endpoint(method="GET", path=f"{function}/versions", summary="List versions", answer=api.versions),
+        Endpoint(
+            method="GET",
+            path=f"{function}/versions/{{version}}",
+            summary="Show a version",
+            answer=api.version,
+            query={"files": "1: with the files' contents"},
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{function}/rollback",
+            summary="Make a stored version live again",
+            answer=api.rollback,
+            scope=Scope.DEPLOY,
+            body_max=SMALL_BODY_BYTES,
+            body_schema="Rollback",
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{function}/invoke",
+            summary="Run a function once",
+            answer=api.invoke,
+            scope=Scope.DEPLOY,
+            body_max=EVENT_BODY_BYTES,
+            body_schema="Event",
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/purge",
+            summary="Purge the cache",
+            answer=api.purge,
+            scope=Scope.PURGE,
+            body_max=SMALL_BODY_BYTES,
+            body_schema="Purge",
+        ),
+        Endpoint(method="GET", path="/v1/purges", summary="List purges", answer=api.purges),
+        Endpoint(method="GET", path="/v1/site", summary="Show the site", answer=api.site),
+        Endpoint(
+            method="POST",
+            path="/v1/site/reload",
+            summary="Read the site's file again",
+            answer=api.reload,
+            scope=Scope.DEPLOY,
+        ),
+        Endpoint(method="GET", path="/v1/logs", summary="Read the logs", answer=api.logs, query=log_query),
+        Endpoint(method="GET", path="/v1/stats", summary="Counters of every worker", answer=api.stats),
+        Endpoint(method="GET", path="/v1/metrics", summary="The same for Prometheus", answer=api.metrics),
+        Endpoint(
+            method="GET", path="/v1/audit", summary="Who changed what", answer=api.audit, scope=Scope.ADMIN
+        ),
+        Endpoint(
+            method="GET", path="/v1/tokens", summary="List tokens", answer=api.tokens, scope=Scope.ADMIN
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/tokens",
+            summary="Make a token",
+            answer=api.create_token,
+            scope=Scope.ADMIN,
+            body_max=SMALL_BODY_BYTES,
+            body_schema="NewToken",
+        ),
+        Endpoint(
+            method="DELETE",
+            path="/v1/tokens/{name}",
+            summary="Revoke a token",
+            answer=api.revoke_token,
+            scope=Scope.ADMIN,
+        ),
+    ]
+
+    async def describe(_: Call) -> Any:
+        return document(table)
+
+    table.append(
+        Endpoint(
+            method="GET", path="/v1/openapi.json", summary="This description", answer=describe, scope=None
+        )
+    )
+    return table

@@ -1,0 +1,364 @@
+"""What the admin API can do: one method per endpoint. ``catalogue`` says where each is found."""
+
+import base64
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from edgefaas import __version__
+from edgefaas.control import metrics
+from edgefaas.control.access import Access, read_audit
+from edgefaas.control.api import BadRequestError, Call, wall_s
+from edgefaas.control.bundle import Bundle, from_json
+from edgefaas.control.deploy import Deployer, Order, Shelf
+from edgefaas.control.hub import LEVELS, Follower, Line, LineFilter, LogHub
+from edgefaas.control.plain import to_plain
+from edgefaas.control.purging import Purger, checked_purge
+from edgefaas.control.store import Change, Version, unknown_function
+from edgefaas.control.usage import users_of
+from edgefaas.errors import EdgeError
+from edgefaas.site import Site
+
+LOG_LINES = 100
+LOG_LINES_MAX = 10_000
+STREAM_IDLE_S = 15.0  # then a blank line, so that a vanished reader is found out
+FUNCTIONS_MAX = 500
+
+
+class Pop(Protocol):
+    """The running POP, as far as the API asks it."""
+
+    @property
+    def site(self) -> Site:
+        """Return the site that is served."""
+        ...
+
+    async def reload(self) -> list[str]:
+        """Read the site's file again; return warnings. Raises EdgeError and keeps the old site."""
+        ...
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
+        """Run a function once."""
+        ...
+
+    async def stats(self) -> list[dict[str, Any]]:
+        """Return every worker's counters."""
+        ...
+
+    @property
+    def workers(self) -> list[dict[str, Any]]:
+        """Return every worker's state."""
+        ...
+
+    @property
+    def own_metrics(self) -> dict[str, float]:
+        """Return the supervisor's own numbers."""
+        ...
+
+
+class TooManyReadersError(EdgeError):
+    """Every log stream is taken."""
+
+    status = 503
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The collaborators of every endpoint."""
+
+    deployer: Deployer
+    shelf: Shelf
+    purger: Purger
+    hub: LogHub
+    access: Access
+    pop: Pop
+
+    # Functions
+
+    async def functions(self, _: Call) -> Any:
+        """Return every function and its live version."""
+        store, disk = self.shelf.store, self.shelf.disk
+        since = await disk.run(store.live_since)
+        rows = []
+        for name, version in (await disk.run(store.live)).items():
+            rows.append(
+                _summary(version)
+                | {
+                    "since_s": since[name],
+                    "used_by": users_of(self.pop.site, name),
+                    "running": name in self.deployer.live,
+                }
+            )
+        return {"functions": rows}
+
+    async def function(self, call: Call) -> Any:
+        """Return one function with its versions and its history."""
+        return await self.versions(call) | {"used_by": users_of(self.pop.site, call.name)}
+
+    async def versions(self, call: Call) -> Any:
+        """Return a function's versions, the newest first, and the last changes of what was live."""
+        store, disk = self.shelf.store, self.shelf.disk
+        versions = await disk.run(store.versions, call.name)
+        if not versions:
+            raise unknown_function(call.name)
+        live = (await disk.run(store.live)).get(call.name)
+        history = await disk.run(store.history, call.name)
+        return {
+            "name": call.name,
+            "live": live.version if live else None,
+            "versions": [_summary(version) for version in versions],
+            "history": [_change(change) for change in history],
+        }
+
+    async def version(self, call: Call) -> Any:
+        """Return one version; with ``files=1`` what is in it."""
+        store, disk = self.shelf.store, self.shelf.disk
+        version = await disk.run(store.find, call.name, call.request.path_params["version"])
+        build = await disk.run(store.build, call.name, version.version)
+        row = _summary(version) | {
+            "entry": version.entry,
+            "handler": version.handler,
+            "settings": dict(version.settings),
+            "files": dict(version.files),
+            "facts": dict(build.facts) if build else {},
+            "warnings": list(build.warnings) if build else [],
+        }
+        if call.flag("files"):
+            contents = {
+                path: await disk.run(self.shelf.blobs.get, blob) for path, blob in version.files.items()
+            }
+            row["contents"] = {path: base64.b64encode(data).decode() for path, data in contents.items()}
+        return row
+
+    async def deploy(self, call: Call) -> Any:
+        """Deploy one function, or several at once; ``dry_run=1`` only builds."""
+        began_s = time.perf_counter()
+        bundles = _bundles(call.json())
+        dry_run = call.flag("dry_run")
+        if dry_run:
+            ready = [await self.deployer.prepare(bundle) for bundle in bundles]
+            deployed = [
+                {"name": version.function, "version": version.version, "number": version.number}
+                | {"warnings": list(record.warnings), "changed": self._would_change(version)}
+                for version, record in ready
+            ]
+        else:
+            done = await self.deployer.deploy(bundles, _order(call, "deploy"))
+            deployed = [dataclasses.asdict(item) for item in done]
+        for row in deployed:
+            row["used_by"] = users_of(self.pop.site, str(row["name"]))
+        took_ms = round((time.perf_counter() - began_s) * 1000, 1)
+        return {"deployed": deployed, "live": not dry_run, "took_ms": took_ms}
+
+    def _would_change(self, version: Version) -> bool:
+        live = self.deployer.live.get(version.function)
+        return live is None or live.version != version.version
+
+    async def rollback(self, call: Call) -> Any:
+        """Make a stored version live again; without ``version`` the one before."""
+        wanted = call.object().get("version")
+        if wanted is not None and not isinstance(wanted, str):
+            raise BadRequestError("version is not a string", remedy="Send its number or its first digits.")
+        deployed = await self.deployer.rollback(call.name, wanted, _order(call, "rollback"))
+        return dataclasses.asdict(deployed)
+
+    async def remove(self, call: Call) -> Any:
+        """Remove a function with all its versions; ``force=1`` even when the site uses it."""
+        used_by = [] if call.flag("force") else users_of(self.pop.site, call.name)
+        await self.deployer.remove(call.name, _order(call, "rm"), used_by=used_by)
+        return {"removed": call.name}
+
+    async def invoke(self, call: Call) -> Any:
+        """Run a function once with the body as its event."""
+        call.json()
+        if call.name not in self.deployer.live:
+            raise unknown_function(call.name)
+        return await self.pop.invoke(call.name, call.body)
+
+    # Cache and site
+
+    async def purge(self, call: Call) -> Any:
+        """Purge; in force in every worker when this answers."""
+        asked = call.object()
+        kind, value, soft = asked.get("kind", ""), asked.get("value", ""), asked.get("soft", False)
+        if not isinstance(kind, str) or not isinstance(value, str) or not isinstance(soft, bool):
+            raise BadRequestError("kind, value or soft has a wrong type", remedy="See /v1/openapi.json.")
+        purge = checked_purge(kind, value, soft=soft)
+        return {"removed": await self.purger.purge(purge, actor=call.actor)}
+
+    async def purges(self, call: Call) -> Any:
+        """Return the last purges."""
+        records = await self.shelf.disk.run(
+            self.shelf.store.purges, limit=call.count("limit", 100, high=1000)
+        )
+        return {"purges": [dataclasses.asdict(record) for record in records]}
+
+    async def site(self, _: Call) -> Any:
+        """Return the site that is served. Secrets of the mesh are left out."""
+        plain = to_plain(self.pop.site)
+        if plain["router"].get("mesh_secret"):
+            plain["router"]["mesh_secret"] = "(set)"  # noqa: S105  # in place of the secret
+        return plain
+
+    async def reload(self, _: Call) -> Any:
+        """Read the site's file again."""
+        return {"site": self.pop.site.name, "warnings": await self.pop.reload()}
+
+    # Watching
+
+    async def health(self, _: Call) -> Any:
+        """Say whether the POP works."""
+        workers = self.pop.workers
+        running = sum(1 for worker in workers if worker["running"])
+        body = {
+            "status": "ok" if running == len(workers) else "degraded" if running else "down",
+            "workers": len(workers),
+            "running": running,
+            "version": __version__,
+        }
+        return Response(
+            orjson.dumps(body), status_code=200 if running else 503, media_type="application/json"
+        )
+
+    async def stats(self, _: Call) -> Any:
+        """Return every worker's counters."""
+        return {
+            "workers": await self.pop.stats(),
+            "states": self.pop.workers,
+            "supervisor": self.pop.own_metrics,
+        }
+
+    async def metrics(self, _: Call) -> Any:
+        """Return the same for Prometheus."""
+        text = metrics.render(await self.pop.stats(), own=self.pop.own_metrics)
+        return Response(text, media_type=metrics.MEDIA_TYPE)
+
+    async def logs(self, call: Call) -> Any:
+        """Return the last lines as NDJSON (or server-sent events); ``follow=1`` goes on."""
+        wanted = _filter(call)
+        events = "text/event-stream" in call.request.headers.get("accept", "")
+        media_type = "text/event-stream" if events else "application/x-ndjson"
+        encode = _as_event if events else _as_line
+        last = self.hub.last(wanted, limit=call.count("limit", LOG_LINES, high=LOG_LINES_MAX))
+        if not call.flag("follow"):
+            return Response(b"".join(map(encode, last)), media_type=media_type)
+        follower = self.hub.follow(wanted)
+        if follower is None:
+            raise TooManyReadersError("Too many readers follow the logs", remedy="End one of them.")
+        body = self._stream(last, follower, events=events)
+        return StreamingResponse(body, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+    async def _stream(
+        self, last: Sequence[Line], follower: Follower, *, events: bool
+    ) -> AsyncIterator[bytes]:
+        encode, idle = (_as_event, b": idle\n\n") if events else (_as_line, b"\n")
+        try:
+            yield b"".join(map(encode, last)) or idle
+            async for lines in follower.batches(idle_s=STREAM_IDLE_S):
+                yield b"".join(map(encode, lines)) or idle
+        finally:
+            self.hub.leave(follower)
+
+    async def audit(self, call: Call) -> Any:
+        """Return the last changes that were asked for, by whom, and how they ended."""
+        limit = call.count("limit", 100, high=1000)
+        return {"audit": await self.shelf.disk.run(read_audit, self.shelf.store, limit=limit)}
+
+    # Tokens
+
+    async def tokens(self, _: Call) -> Any:
+        """Return the tokens, without their secrets."""
+        tokens = await self.shelf.disk.run(self.access.tokens)
+        return {"tokens": [_token_row(token) for token in tokens]}
+
+    async def create_token(self, call: Call) -> Any:
+        """Make a token; its secret is in this answer and nowhere else."""
+        asked = call.object()
+        name, scopes, expires = asked.get("name"), asked.get("scopes"), asked.get("expires_in_s")
+        if not isinstance(name, str) or not isinstance(scopes, list):
+            raise BadRequestError("name or scopes is missing", remedy="Send a name and a list of scopes.")
+        if expires is not None and (not isinstance(expires, (int, float)) or expires <= 0):
+            raise BadRequestError(
+                "expires_in_s is not a positive number", remedy="Send seconds, or leave it out."
+            )
+        secret = await self.shelf.disk.run(
+            self.access.create,
+            name,
+            scopes=[str(scope) for scope in scopes],
+            now_s=wall_s(),
+            expires_in_s=expires,
+        )
+        return {"name": name, "scopes": sorted(map(str, scopes)), "token": secret}
+
+    async def revoke_token(self, call: Call) -> Any:
+        """Make a token worthless."""
+        await self.shelf.disk.run(self.access.revoke, call.name)
+        return {"revoked": call.name}
+
+
+def _bundles(plain: Any) -> list[Bundle]:
+    items = plain["functions"] if isinstance(plain, dict) and set(plain) == {"functions"} else [plain]
+    if not isinstance(items, list) or not 0 < len(items) <= FUNCTIONS_MAX:
+        raise BadRequestError("functions is not a list", remedy=f"Send 1 to {FUNCTIONS_MAX} functions.")
+    return [from_json(item) for item in items]
+
+
+def _order(call: Call, action: str) -> Order:
+    """Return the order; ``If-Match: "<version>"`` and ``If-None-Match: *`` say what must be live now."""
+    headers = call.request.headers
+    expected: str | None = None
+    if "if-match" in headers:
+        expected = headers["if-match"].strip().removeprefix("W/").strip('"')
+    elif headers.get("if-none-match", "").strip() == "*":
+        expected = ""
+    return Order(actor=call.actor, action=action, expected=expected)
+
+
+def _filter(call: Call) -> LineFilter:
+    level = call.query("level")
+    if level and level not in LEVELS:
+        raise BadRequestError(f'level is "{level[:80]}"', remedy=f"Use one of {', '.join(LEVELS)}.")
+    return LineFilter(
+        function=call.query("function"),
+        level=level,
+        request_id=call.query("request_id"),
+        text=call.query("text"),
+        status=call.query("status"),
+    )
+
+
+def _summary(version: Version) -> dict[str, Any]:
+    return {
+        "name": version.function,
+        "version": version.version,
+        "number": version.number,
+        "kind": version.kind,
+        "size_bytes": version.size_bytes,
+        "created_at_s": version.created_at_s,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return dataclasses.asdict(change)
+
+
+def _token_row(token: Any) -> dict[str, Any]:
+    return {
+        "name": token.name,
+        "scopes": sorted(token.scopes),
+        "created_at_s": token.created_at_s,
+        "expires_at_s": token.expires_at_s,
+    }
+
+
+def _as_line(line: Line) -> bytes:
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _as_event(line: Line) -> bytes:
+    return b"data: " + orjson.dumps(line) + b"\n\n"

@@ -1,0 +1,135 @@
+"""The OpenAPI 3.1 document of the admin API, made from the same table that serves it. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from edgefaas import __version__
+from edgefaas.cache.purge import KINDS as PURGE_KINDS
+from edgefaas.control.access import Scope
+from edgefaas.control.api import Endpoint
+from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
+from sandbox.contract import Kind
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_STATUS_MEANINGS = {
+    "400": "the request is malformed",
+    "401": "the token is missing, unknown or has expired",
+    "403": "the token lacks the scope",
+    "404": "no such function or version",
+    "409": "the site uses the function",
+    "412": "somebody else changed it first",
+    "413": "the body is too large",
+    "422": "refused; what was live stays live",
+    "429": "too many wrong tokens",
+    "503": "no worker is running",
+}
+
+
+def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """Return the document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "EdgeFaaS admin API", "version": __version__},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(endpoint.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in endpoint.query.items()
+    ]
+    error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": endpoint.answer.__name__,
+        "parameters": parameters,
+        "responses": {"200": {"description": "done"}}
+        | {status: {"description": text} | error for status, text in _STATUS_MEANINGS.items()},
+        "security": [] if endpoint.scope is None else [{"token": [endpoint.scope.value]}],
+    }
+    if endpoint.body_schema:
+        schema = {"$ref": f"#/components/schemas/{endpoint.body_schema}"}
+        operation["requestBody"] = {
+            "required": True,
+            "description": f"at most {endpoint.body_max} bytes",
+            "content": {"application/json": {"schema": schema}},
+        }
+    return operation
+
+
+def _schemas() -> dict[str, Any]:
+    text = {"type": "string"}
+    function = {
+        "type": "object",
+        "required": ["name", "kind", "entry", "files"],
+        "additionalProperties": False,
+        "properties": {
+            "name": text | {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"},
+            "kind": {"enum": [kind.value for kind in Kind]},
+            "entry": text | {"description": "which of the files"},
+            "handler": text,
+            "files": {
+                "type": "object",
+                "additionalProperties": text | {"contentEncoding": "base64"},
+            },
+            "environment": {"type": "object", "additionalProperties": text},
+            "allow": {"type": "array", "items": text},
+            "encoding": {"enum": list(ENCODINGS)},
+            "limits": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    name: {"type": "integer", "minimum": low, "maximum": high}
+                    for name, (low, high) in LIMIT_RANGES.items()
+                },
+            },
+        },
+    }
+    functions = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Function"}}
+    return {
+        "Function": function,
+        "Deploy": {
+            "oneOf": [
+                {"$ref": "#/components/schemas/Function"},
+                {"type": "object", "required": ["functions"], "properties": {"functions": functions}},
+            ]
+        },
+        "Rollback": {"type": "object", "properties": {"version": text}},
+        "Event": {"description": "any JSON document"},
+        "Purge": {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {
+                "kind": {"enum": list(PURGE_KINDS)},
+                "value": text,
+                "soft": {"type": "boolean", "default": False},
+            },
+        },
+        "NewToken": {
+            "type": "object",
+            "required": ["name", "scopes"],
+            "properties": {
+                "name": text,
+                "scopes": {"type": "array", "items": {"enum": [scope.value for scope in Scope]}},
+                "expires_in_s": {"type": "number", "exclusiveMinimum": 0},
+            },
+        },
+        "Error": {
+            "type": "object",
+            "required": ["error", "remedy", "request_id"],
+            "properties": {"error": text, "remedy": text, "request_id": text},
+        },
+    }

@@ -1,0 +1,78 @@
+"""Purge: noted on disk, done by every worker, acknowledged. And done again after a restart.
+
+The caches that survive a restart may, after a power cut, come back older than the purge that was
+acknowledged; so a starting POP repeats the purges of the last day before it serves.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from edgefaas.cache.purge import KINDS, Purge, problem_with
+from edgefaas.control.store import Store
+from edgefaas.control.thread import DiskThread
+from edgefaas.errors import EdgeError
+
+VALUE_MAX = 8_192
+REPEAT_WITHIN_S = 86_400.0
+REPEAT_MAX = 200  # more than these, and everything is purged instead
+
+
+class PurgeError(EdgeError):
+    """The purge asked for makes no sense."""
+
+    status = 422
+
+
+class Workers(Protocol):
+    """The workers of this POP, as one."""
+
+    async def purge(self, purge: Purge) -> int:
+        """Purge in every worker; return how many entries. Raises EdgeError."""
+        ...
+
+
+def checked_purge(kind: str, value: str, *, soft: bool) -> Purge:
+    """Return the purge asked for. Raises PurgeError."""
+    purge = Purge(kind=kind, value=value, soft=soft)
+    if problem := problem_with(purge):
+        raise PurgeError(f"The purge is refused: {problem}", remedy=f"Use one of {', '.join(KINDS)}.")
+    if kind == "everything" and value:
+        raise PurgeError(
+            f'A purge of everything takes no value such as "{value[:80]}"', remedy="Leave it out."
+        )
+    if len(value) > VALUE_MAX or not value.isprintable():
+        raise PurgeError(f"The value to purge by {kind} is not usable", remedy="Send one printable line.")
+    return purge
+
+
+class Purger:
+    """Carries purges out, one at a time."""
+
+    def __init__(
+        self, store: Store, disk: DiskThread, *, workers: Workers, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._disk = disk
+        self._workers = workers
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def purge(self, purge: Purge, *, actor: str) -> int:
+        """Purge everywhere; in force on return. Returns how many entries the workers dropped together."""
+        async with self._lock:
+            purge_id = await self._disk.run(self._store.begin_purge, purge, actor=actor, at_s=self._clock())
+            removed = await self._workers.purge(purge)
+            await self._disk.run(self._store.end_purge, purge_id, removed=removed)
+            return removed
+
+    async def repeat(self) -> int:
+        """Do the purges of the last day again; return how many. For a POP that does not serve yet."""
+        since_s = self._clock() - REPEAT_WITHIN_S
+        records = await self._disk.run(self._store.purges, since_s=since_s, limit=REPEAT_MAX + 1)
+        purges = {record.purge for record in records}
+        if len(records) > REPEAT_MAX or Purge(kind="everything") in purges:
+            purges = {Purge(kind="everything")}
+        for purge in purges:
+            await self._workers.purge(purge)
+        return len(purges)

@@ -1,0 +1,99 @@
+"""The tables of the control store, and how an older store becomes a newer one."""
+
+import sqlite3
+
+from edgefaas.errors import StateError
+
+VERSION = 1
+
+# One script per version, run in order; a released script is never edited. ``live`` may only name a version
+# that exists, and a version that is live cannot be deleted: the foreign keys hold it.
+_SCRIPTS = (
+    """
+    CREATE TABLE versions (
+        function    TEXT NOT NULL,
+        version     TEXT NOT NULL,
+        number      INTEGER NOT NULL,
+        kind        TEXT NOT NULL,
+        entry       TEXT NOT NULL,
+        handler     TEXT NOT NULL,
+        files       TEXT NOT NULL,   -- JSON: path -> SHA-256 of the blob
+        settings    TEXT NOT NULL,   -- JSON: limits, environment, allow, encoding
+        size_bytes  INTEGER NOT NULL,
+        created_at_s REAL NOT NULL,
+        PRIMARY KEY (function, version),
+        UNIQUE (function, number)
+    ) STRICT;
+    CREATE TABLE builds (            -- what this machine made of a version; may be made again
+        function    TEXT NOT NULL,
+        version     TEXT NOT NULL,
+        toolchain   TEXT NOT NULL,
+        artifact    TEXT NOT NULL,
+        facts       TEXT NOT NULL,
+        warnings    TEXT NOT NULL,
+        PRIMARY KEY (function, version),
+        FOREIGN KEY (function, version) REFERENCES versions (function, version) ON DELETE CASCADE
+    ) STRICT;
+    CREATE TABLE live (
+        function    TEXT PRIMARY KEY,
+        version     TEXT NOT NULL,
+        since_s     REAL NOT NULL,
+        FOREIGN KEY (function, version) REFERENCES versions (function, version)
+    ) STRICT;
+    CREATE TABLE history (           -- append-only: every change of the live pointer
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_s        REAL NOT NULL,
+        actor       TEXT NOT NULL,
+        action      TEXT NOT NULL,   -- deploy, seed, rollback, rm
+        function    TEXT NOT NULL,
+        version     TEXT,            -- NULL: removed
+        previous    TEXT
+    ) STRICT;
+    CREATE INDEX history_of_function ON history (function, id);
+    CREATE TABLE seeds (
+        function    TEXT PRIMARY KEY,
+        version     TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE purges (
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_s        REAL NOT NULL,
+        actor       TEXT NOT NULL,
+        kind        TEXT NOT NULL,
+        value       TEXT NOT NULL,
+        soft        INTEGER NOT NULL,
+        removed     INTEGER          -- NULL until every worker has confirmed it
+    ) STRICT;
+    CREATE TABLE tokens (
+        name        TEXT PRIMARY KEY,
+        digest      TEXT NOT NULL UNIQUE,
+        scopes      TEXT NOT NULL,   -- JSON list
+        created_at_s REAL NOT NULL,
+        expires_at_s REAL            -- NULL: never
+    ) STRICT;
+    CREATE TABLE audit (             -- append-only: every request that asked for a change, and its end
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_s        REAL NOT NULL,
+        request_id  TEXT NOT NULL,
+        actor       TEXT NOT NULL,
+        action      TEXT NOT NULL,
+        target      TEXT NOT NULL,
+        status      INTEGER NOT NULL,
+        detail      TEXT NOT NULL
+    ) STRICT;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection, *, path: str) -> None:
+    """Bring the store to ``VERSION``, each step in a transaction of its own.
+
+    Raises StateError: the store was written by a newer edgefaas.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise StateError(
+            f"{path} has schema {found}; this edgefaas knows up to {VERSION}",
+            remedy="Use the newer edgefaas that wrote it, or another data folder.",
+        )
+    for number, script in enumerate(_SCRIPTS[found:], found + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version = {number};COMMIT;")

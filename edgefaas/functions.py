@@ -1,0 +1,237 @@
+"""Read a function from disk: a source file, or a folder with ``function.toml``.
+
+``function.toml`` (every key has a default)::
+
+    name = "country"              # the folder's name
+    kind = "js"                   # by the entry's extension: .js .mjs .cjs, .py, .wasm, .wat
+    entry = "index.js"            # index.*, NAME.*, or the only file with such an extension
+    handler = "handler"
+    encoding = "json"             # kind event: json or msgpack
+    allow = ["api.example.com"]   # hosts that it may fetch from
+    environment = { GREETING = "hello" }
+    [limits]                      # memory_mb, cpu_ms, wall_ms, output_bytes, log_bytes, host_calls
+    [build]                       # how the entry is made; run by the author's tools, never by a POP
+    command = ["zig", "build"]
+
+A bundle never reaches outside its folder: links that lead out are refused, whatever they are called.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgefaas.config import limits as read_limits
+from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
+from edgefaas.errors import ConfigError, DeployError
+from edgefaas.site import FunctionSpec
+from edgefaas.table import Table, parse_toml, read_toml
+from sandbox.contract import Kind, Limits, Source
+
+SETTINGS_FILE = "function.toml"
+KIND_OF_SUFFIX: Mapping[str, Kind] = {
+    ".js": Kind.JS,
+    ".mjs": Kind.JS,
+    ".cjs": Kind.JS,
+    ".py": Kind.PYTHON,
+    ".wasm": Kind.EVENT,
+    ".wat": Kind.EVENT,
+}
+_COMPONENT = b"\x00asm\x0d\x00\x01\x00"  # Component Model binary: version 0x0d, layer 1
+_ALONE = frozenset({Kind.EVENT, Kind.HTTP, Kind.CGI})  # kinds whose entry is the whole program
+# What stands beside a function for people and tests; it is not part of what is deployed.
+_BESIDE = frozenset(
+    {SETTINGS_FILE, "README.md", "request.json", "response.json", "event.json", "expected.json"}
+)
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "tests"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How a function's entry is made from its sources."""
+
+    command: tuple[str, ...]
+    folder: Path
+
+
+def read_function(path: Path, *, name: str | None = None) -> Bundle:
+    """Return the function at ``path``; ``name`` goes over that of its file, folder or ``function.toml``.
+
+    Raises:
+        ConfigError: ``function.toml`` is wrong; names file, line and key.
+        DeployError: a file is missing, unreadable, too large, or outside the folder.
+    """
+    if path.is_dir():
+        return _read_folder(path, name)
+    if not path.is_file():
+        raise DeployError(f"{path} does not exist", remedy="Name a source file or a function's folder.")
+    kind = KIND_OF_SUFFIX.get(path.suffix)
+    if kind is None:
+        raise DeployError(
+            f"{path.name} has an extension that no kind of function has",
+            remedy=f"Use one of {' '.join(KIND_OF_SUFFIX)}, or a folder with {SETTINGS_FILE}.",
+        )
+    content = _read_file(path, BUNDLE_MAX_BYTES)
+    source = Source(kind=_kind_of(content, kind), files={path.name: content}, entry=path.name)
+    return Bundle(name=name or path.stem, source=source)
+
+
+def read_spec(spec: FunctionSpec) -> Bundle:
+    """Return a function of the site; what ``edgefaas.toml`` says goes over what the function's file says."""
+    bundle = read_function(spec.source, name=spec.name)
+    return replace(
+        bundle,
+        environment={**bundle.environment, **spec.environment},
+        limits=bundle.limits if spec.limits is None else spec.limits,
+    )
+
+
+def read_build(path: Path) -> Build | None:
+    """Return how the function in folder ``path`` is built, or None when it needs no building."""
+    if not (path / SETTINGS_FILE).is_file():
+        return None
+    command = read_toml(path / SETTINGS_FILE).table("build").strings("command")
+    return Build(command=command, folder=path) if command else None
+
+
+def _read_folder(folder: Path, name: str | None) -> Bundle:
+    settings = folder / SETTINGS_FILE
+    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
+    own_name = table.text("name", folder.resolve().name)
+    declared = table.choice("kind", tuple(Kind), "") if "kind" in table else ""
+    entry = table.text("entry") or _find_entry(folder, own_name)
+    handler = table.text("handler")
+    encoding = table.choice("encoding", ("json", "msgpack"), "json")
+    allow = table.strings("allow")
+    environment = table.string_map("environment")
+    limits = read_limits(table.table("limits")) if "limits" in table else Limits()
+    build = table.table("build")
+    has_build = bool(build.strings("command"))
+    build.text("needs")
+    build.done()
+    table.text("description")
+    table.done()
+    suffix_kind = KIND_OF_SUFFIX.get(Path(entry).suffix)
+    if not declared and suffix_kind is None:
+        raise table.refuse(
+            "kind", f'is missing, and "{entry}" does not tell it', 'Add kind = "js" or another.'
+        )
+    if not os.path.lexists(folder / entry):
+        raise DeployError(
+            f'{folder / entry} does not exist, and it is the entry of "{name or own_name}"',
+            remedy=f"Run edgefaas build {folder}." if has_build else f"Correct entry in {SETTINGS_FILE}.",
+        )
+    alone = (Kind(declared) if declared else suffix_kind) in _ALONE
+    files = _read_one(folder, entry) if alone else _read_all(folder)
+    if entry not in files:
+        raise table.refuse(
+            "entry", f'is "{entry}", which is not among its files', "Name a file of the folder."
+        )
+    kind = Kind(declared) if declared else _kind_of(files[entry], suffix_kind or Kind.EVENT)
+    source = Source(kind=kind, files=files, entry=entry, handler=handler)
+    return Bundle(
+        name=name or own_name,
+        source=source,
+        limits=limits,
+        environment=environment,
+        allow=allow,
+        encoding=encoding,
+    )
+
+
+def _settings(path: Path) -> Table:
+    """Return the table of ``function.toml``, named with its folder so that a refusal tells which one."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}", remedy="Make it a readable UTF-8 file."
+        ) from None
+    return parse_toml(f"{path.parent.name}/{path.name}", text)
+
+
+def _kind_of(content: bytes, by_suffix: Kind) -> Kind:
+    return Kind.HTTP if by_suffix is Kind.EVENT and content[:8] == _COMPONENT else by_suffix
+
+
+def _find_entry(folder: Path, name: str) -> str:
+    suffixes = tuple(KIND_OF_SUFFIX)
+    found = sorted(
+        item.name for item in folder.iterdir() if item.suffix in suffixes and not item.name.startswith(".")
+    )
+    for stem in ("index", "main", name):
+        for suffix in suffixes:
+            if f"{stem}{suffix}" in found:
+                return f"{stem}{suffix}"
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(found[:8]) or "none"
+    raise ConfigError(
+        f"{folder} has no clear entry: files that could be one: {listed}",
+        remedy=f'Write entry = "FILE" in {folder / SETTINGS_FILE}.',
+    )
+
+
+def _read_one(folder: Path, entry: str) -> dict[str, bytes]:
+    path = folder / entry
+    _refuse_outside(folder, path)
+    return {entry: _read_file(path, BUNDLE_MAX_BYTES)}
+
+
+def _read_all(folder: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    left = BUNDLE_MAX_BYTES
+    for path in _walk(folder):
+        if len(files) >= FILES_MAX:
+            raise DeployError(
+                f"{folder} has more than {FILES_MAX} files",
+                remedy="Bundle the dependencies into fewer files.",
+            )
+        content = _read_file(path, left)
+        left -= len(content)
+        files[path.relative_to(folder).as_posix()] = content
+    return files
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files to deploy, in a fixed order."""
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS
+        )
+        for name in folders:
+            if (here / name).is_symlink():
+                raise DeployError(
+                    f"{here / name} is a link to a folder", remedy="Put the folder itself in its place."
+                )
+        for name in sorted(names):
+            if name.startswith(".") or (here == folder and name in _BESIDE):
+                continue
+            _refuse_outside(folder, here / name)
+            yield here / name
+
+
+def _refuse_outside(folder: Path, path: Path) -> None:
+    target = path.resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise DeployError(
+            f"{path} leads outside the function's folder, to {target}",
+            remedy="Copy the file into the folder.",
+        )
+
+
+def _read_file(path: Path, left: int) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DeployError(f"{path} is not a regular file", remedy="Remove it from the folder.")
+        if status.st_size > left:
+            raise DeployError(
+                f"{path} has {status.st_size} bytes, and a function may have {BUNDLE_MAX_BYTES} in all",
+                remedy="Leave out what it does not need at run time.",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise DeployError(f"{path} cannot be read: {error.strerror}", remedy="Make it readable.") from None

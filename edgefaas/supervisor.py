@@ -1,0 +1,309 @@
+"""``edgefaas up``: one POP in the foreground. Owns the data folder, the sockets, the store and the workers.
+
+The order of the start: lock, sockets, store, workers with what is live, functions of the site's file, purges
+of the last day, and only then viewers. SIGTERM and Ctrl-C drain; SIGHUP reads the site's file again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvicorn
+import uvloop
+
+from edgefaas import __version__
+from edgefaas.background import Background
+from edgefaas.config import load_site
+from edgefaas.control.access import Access
+from edgefaas.control.api import Guard, make_app
+from edgefaas.control.blobs import Blobs
+from edgefaas.control.catalogue import endpoints
+from edgefaas.control.deploy import Builder, Deployer, Shelf
+from edgefaas.control.endpoints import Api
+from edgefaas.control.folder import DataFolder
+from edgefaas.control.hub import LogHub
+from edgefaas.control.purging import Purger
+from edgefaas.control.seeding import seed
+from edgefaas.control.store import Store
+from edgefaas.control.thread import DiskThread
+from edgefaas.errors import EdgeError, UnknownFunctionError
+from edgefaas.fleet import Fleet
+from edgefaas.named import named
+from edgefaas.listen import Address, bind, bound_address
+from edgefaas.site import Site
+from edgefaas.workerprocess import Launch
+
+ADMIN_CONNECTIONS_MAX = 500
+DRAIN_S = 10.0
+
+log = logging.getLogger("edgefaas.supervisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What ``edgefaas up`` was asked for. ``app`` and ``builder`` are ``module:Class``."""
+
+    config: Path
+    listen: Address
+    admin: Address
+    data: Path
+    workers: int
+    drain_s: float = DRAIN_S
+    app: str = "edgefaas.app:PopApp"
+    builder: str = "sandbox:Builder"
+
+
+class BuilderFactory(Protocol):
+    """How the supervisor makes its builder."""
+
+    def __call__(self, *, artifacts: Path) -> Builder:
+        """Return a builder that leaves what it makes in ``artifacts``."""
+        ...
+
+
+class AdminServer(uvicorn.Server):
+    """A uvicorn server that leaves the signals to the supervisor."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class Supervisor:
+    """One running POP."""
+
+    def __init__(self, options: UpOptions, site: Site, folder: DataFolder, builder: Builder) -> None:
+        self._options = options
+        self._site = site
+        self._folder = folder
+        self._background = Background()
+        self._reloading = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._started_s = time.monotonic()
+        self.interrupted = False
+
+        self._disk = DiskThread()
+        self._store = Store(folder.store)
+        self._access = Access(self._store, folder=folder.path)
+        self._hub = LogHub(folder.logs)
+        self._shelf = Shelf(
+            store=self._store,
+            blobs=Blobs(folder.blobs),
+            artifacts=folder.artifacts,
+            disk=self._disk,
+            toolchain=toolchain(),
+        )
+        self._sockets = bind(options.listen, count=options.workers, option="--listen")
+        (self._admin_socket,) = bind(options.admin, count=1, option="--admin")
+        launch = Launch(artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app)
+        self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take)
+        self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
+        self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
+
+    # What the admin API asks
+
+    @property
+    def site(self) -> Site:
+        """Return the site that is served."""
+        return self._site
+
+    async def reload(self) -> list[str]:
+        """Read the site's file again and serve it. Raises EdgeError; then the old site stays."""
+        async with self._reloading:
+            site = await self._disk.run(load_site, self._options.config)
+            warnings = await self._seed(site)
+            await self._fleet.reconfigure(site)
+            self._site = site
+        for warning in warnings:
+            log.warning("%s", warning)
+        log.warning("the site %s was read again", site.name)
+        return warnings
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
+        """Run a function once."""
+        return await self._fleet.invoke(function, event)
+
+    async def stats(self) -> list[dict[str, Any]]:
+        """Return every worker's counters."""
+        return await self._fleet.stats()
+
+    @property
+    def workers(self) -> list[dict[str, Any]]:
+        """Return every worker's state."""
+        return self._fleet.state
+
+    @property
+    def own_metrics(self) -> dict[str, float]:
+        """Return the supervisor's own numbers."""
+        return {
+            "uptime_seconds": time.monotonic() - self._started_s,
+            "workers": len(self._sockets),
+            "worker_restarts_total": self._fleet.restarts,
+            "functions": len(self._deployer.live),
+        }
+
+    # Life
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, drain. Raises EdgeError when the start fails."""
+        self._take_signals()
+        listen = bound_address(self._options.listen, self._sockets[0])
+        admin = bound_address(self._options.admin, self._admin_socket)
+        try:
+            server = await self._start()
+            self._folder.announce(admin=admin.url, listen=listen.url)
+            if not self._stop.is_set():
+                sys.stdout.write(f"ready {listen.url}\n")
+                sys.stdout.flush()
+            await self._stop.wait()
+            await self._end(server)
+        except BaseException:
+            self._fleet.kill()
+            raise
+        finally:
+            self._folder.withdraw()
+            self._disk.close()
+            self._store.close()
+
+    async def _start(self) -> AdminServer:
+        await self._disk.run(self._access.load, now_s=_wall_s())
+        await self._disk.run(lambda: self._shelf.blobs.sweep(self._store.blobs()))
+        await self._hub.load()
+        for warning in await self._deployer.restore():
+            log.warning("%s", warning)
+        refused = await self._fleet.start(self._deployer.live)
+        for name, reason in refused.items():
+            log.warning("function %s is left out: %s", name, reason)
+            self._deployer.leave_out(name)
+        for warning in await self._seed(self._site):
+            log.warning("%s", warning)
+        self._refuse_missing()
+        await self._purger.repeat()
+        server = self._admin_server()
+        self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
+        await self._fleet.serve()
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event
+            await asyncio.sleep(0.002)
+        return server
+
+    async def _seed(self, site: Site) -> list[str]:
+        return await seed(site.functions, deployer=self._deployer, store=self._store, disk=self._disk)
+
+    def _refuse_missing(self) -> None:
+        """Refuse to serve a site one of whose functions has no version that runs."""
+        for name in self._site.functions:
+            if name not in self._deployer.live:
+                raise UnknownFunctionError(
+                    f'Function "{name}" of {self._options.config.name} has no version that runs',
+                    remedy="Correct its source, and start again.",
+                )
+
+    def _admin_server(self) -> AdminServer:
+        api = Api(
+            deployer=self._deployer,
+            shelf=self._shelf,
+            purger=self._purger,
+            hub=self._hub,
+            access=self._access,
+            pop=self,
+        )
+        guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
+        config = uvicorn.Config(
+            make_app(endpoints(api), guard),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=ADMIN_CONNECTIONS_MAX,
+            timeout_graceful_shutdown=2,
+        )
+        return AdminServer(config)
+
+    async def _end(self, server: AdminServer) -> None:
+        """Stop changes, drain viewers, write the last lines."""
+        self._hub.end_streams()
+        server.should_exit = True
+        await asyncio.gather(
+            self._fleet.drain(timeout_s=self._options.drain_s),
+            self._background.drain(timeout_s=self._options.drain_s),
+        )
+        await self._background.close()
+        await self._hub.close()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _interrupt(self) -> None:
+        """Drain at the first Ctrl-C, end at the second."""
+        if self.interrupted:
+            self._fleet.kill()
+            os._exit(130)
+        self.interrupted = True
+        self._stop.set()
+
+    def _hang_up(self) -> None:
+        """Read the site again; but a terminal that was closed means the end."""
+        if sys.stdin is not None and sys.stdin.isatty() and not _has_terminal():
+            self._stop.set()
+            return
+        self._background.start(self._reload_quietly(), name="reload")
+
+    async def _reload_quietly(self) -> None:
+        try:
+            await self.reload()
+        except EdgeError as error:
+            log.error("the site is not changed: %s %s", error, error.remedy)  # noqa: TRY400
+
+
+def toolchain() -> str:
+    """Return what an artefact depends on besides its source."""
+    return f"edgefaas {__version__}, wasmtime {version('wasmtime')}, {platform.machine()}"
+
+
+def up(options: UpOptions) -> int:
+    """Run a POP until it is told to stop; return the exit code. Raises EdgeError when it cannot start."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="edgefaas: %(levelname)s %(message)s"
+    )
+    os.umask(0o077)  # the data folder holds environments and a token
+    site = load_site(options.config)
+    make_builder: BuilderFactory = named(options.builder)
+    folder = DataFolder(options.data)
+
+    async def live() -> int:
+        supervisor = Supervisor(options, site, folder, make_builder(artifacts=folder.artifacts))
+        await supervisor.run()
+        return 130 if supervisor.interrupted else 0
+
+    with folder.locked(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(live())
+
+
+def _has_terminal() -> bool:
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return False
+    return True
+
+
+def _wall_s() -> float:
+    return time.time()  # noqa: TID251  # the clock's edge of the supervisor

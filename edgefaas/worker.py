@@ -1,0 +1,230 @@
+"""A worker: one process, one event loop, one POP application; the supervisor drives it over the channel.
+
+Started as ``python -m edgefaas.worker`` with two inherited descriptors: its end of the control channel and
+its listening socket. It serves when told to, drains when told to, and ends at once when its supervisor
+is gone.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import uvicorn
+import uvloop
+
+from edgefaas import wire
+from edgefaas.background import Background
+from edgefaas.cache.purge import Purge
+from edgefaas.channel import Channel, ChannelClosedError
+from edgefaas.contract import LiveFunction, LogSink, PopSide, ViewerSide
+from edgefaas.control.plain import from_plain, to_plain
+from edgefaas.errors import EdgeError
+from edgefaas.listen import BACKLOG
+from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
+from edgefaas.named import named
+from edgefaas.site import Site
+
+UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
+
+log = logging.getLogger("edgefaas.worker")
+
+
+class Pop(PopSide, ViewerSide, Protocol):
+    """A POP application: what ``edgefaas.app.PopApp`` is."""
+
+    async def start(self) -> None:
+        """Open what must be open before the first request. Raises EdgeError."""
+        ...
+
+
+class PopFactory(Protocol):
+    """How a worker makes its application, inside the running loop."""
+
+    def __call__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> Pop:
+        """Return the application, not started. Raises EdgeError."""
+        ...
+
+
+class DataServer(uvicorn.Server):
+    """A uvicorn server that leaves the signals to the worker."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class Worker:
+    """Answers the supervisor's operations; see ``_operations``."""
+
+    def __init__(self, make_pop: PopFactory, listen: socket.socket) -> None:
+        self._make_pop = make_pop
+        self._listen = listen
+        self._channel: Channel
+        self._logs: LogQueue
+        self._pop: Pop | None = None
+        self._server: DataServer | None = None
+        self._serving: asyncio.Task[None]
+        self._background = Background()
+        self._done = asyncio.Event()
+
+    async def run(self, control: socket.socket) -> int:
+        """Live until drained (0) or until the supervisor is gone (1); return the exit code."""
+        loop = asyncio.get_running_loop()
+        self._channel = await Channel.open(control, ask=self._answer, tell=_ignore, peer="supervisor")
+        self._logs = LogQueue(self._send_logs, loop=loop, wall_s=time.time)  # noqa: TID251  # the clock's edge
+        logging.getLogger("edgefaas").addHandler(LogQueueHandler(self._logs, loop=loop))
+        serving = self._background.start(self._channel.serve(), name="control channel")
+        done = self._background.start(self._done.wait(), name="drained")
+        await asyncio.wait({serving, done}, return_when=asyncio.FIRST_COMPLETED)
+        return 0 if self._done.is_set() else 1
+
+    def _send_logs(self, lines: list[PlainLine]) -> bool:
+        if self._channel.unsent_bytes > UNSENT_LOG_BYTES_MAX:
+            return False
+        with contextlib.suppress(ChannelClosedError):
+            self._channel.tell("logs", {"lines": to_plain(lines)})
+        return True
+
+    async def _answer(self, op: str, args: Mapping[str, Any]) -> Any:
+        operation = self._operations.get(op)
+        if operation is None:
+            raise EdgeError(
+                f"A worker has no operation {op!r}", remedy="Start the POP again after an upgrade."
+            )
+        return await operation(self, **args)
+
+    async def _start(self, *, site: Any, artifacts: str, data: str) -> None:
+        pop = self._make_pop(
+            site=from_plain(Site, site), artifacts=Path(artifacts), data=Path(data), log=self._logs
+        )
+        await pop.start()
+        self._pop = pop
+
+    async def _activate(self, *, functions: Mapping[str, Any]) -> None:
+        self._live_pop.activate({name: from_plain(LiveFunction, item) for name, item in functions.items()})
+
+    async def _serve(self) -> None:
+        config = uvicorn.Config(
+            app=_no_asgi,
+            interface="asgi3",
+            http=wire.bind(self._live_pop),
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            access_log=False,
+            backlog=BACKLOG,
+        )
+        self._server = DataServer(config)
+        self._serving = self._background.start(self._server.serve(sockets=[self._listen]), name="data server")
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110  # uvicorn has no event
+            await asyncio.sleep(0.002)
+        if self._serving.done():
+            await self._serving
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+
+    async def _reconfigure(self, *, site: Any) -> None:
+        self._live_pop.reconfigure(from_plain(Site, site))
+
+    async def _purge(self, *, purge: Any) -> int:
+        return await self._live_pop.purge(from_plain(Purge, purge))
+
+    async def _invoke(self, *, function: str, event: bytes) -> dict[str, object]:
+        return await self._live_pop.invoke(function, event)
+
+    async def _stats(self) -> dict[str, object]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        process = {
+            "pid": os.getpid(),
+            "cpu_s": used.ru_utime + used.ru_stime,
+            "memory_max_bytes": used.ru_maxrss * 1024,
+            "connections": len(self._server.server_state.connections) if self._server else 0,
+        }
+        return {"process": process, **self._live_pop.stats()}
+
+    async def _ping(self) -> None:
+        return None
+
+    async def _drain(self, *, timeout_s: float) -> None:
+        if self._server is not None:
+            self._server.config.timeout_graceful_shutdown = max(1, round(timeout_s))
+            self._server.should_exit = True
+            await asyncio.wait({self._serving})
+        if self._pop is not None:
+            await self._pop.close()
+        self._logs.flush()
+        self._done.set()
+
+    @property
+    def _live_pop(self) -> Pop:
+        if self._pop is None:
+            raise EdgeError("The worker has not started yet", remedy="Start it first.")
+        return self._pop
+
+    _operations: ClassVar[Mapping[str, Callable[..., Awaitable[Any]]]] = {
+        "start": _start,
+        "activate": _activate,
+        "serve": _serve,
+        "reconfigure": _reconfigure,
+        "purge": _purge,
+        "invoke": _invoke,
+        "stats": _stats,
+        "ping": _ping,
+        "drain": _drain,
+    }
+
+
+def _ignore(_op: str, _args: Mapping[str, Any]) -> None:
+    """The supervisor tells nothing; it asks."""
+
+
+async def _no_asgi(_scope: object, _receive: object, _send: object) -> None:
+    """The wire answers by itself; uvicorn only wants to be given an application."""
+
+
+def main() -> None:
+    """Run one worker until it is drained or orphaned."""
+    faulthandler.enable()  # before the first engine: afterwards it would turn traps into crashes
+    parser = argparse.ArgumentParser(prog="edgefaas.worker")
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--listen", type=int, required=True)
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--app", required=True)
+    options = parser.parse_args()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format=f"worker {options.index}: %(levelname)s %(message)s"
+    )
+    # Ctrl-C and a closed terminal reach the whole group; only the supervisor decides what they mean.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    async def live() -> int:
+        worker = Worker(named(options.app), socket.socket(fileno=options.listen))
+        return await worker.run(socket.socket(fileno=options.control))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(live())
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(
+            code
+        )  # the engine's own exit handlers can abort after callbacks (measured); nothing is left to do
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""One worker process as the supervisor sees it: spawned, asked over its channel, ended."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgefaas.background import Background
+from edgefaas.cache.purge import Purge
+from edgefaas.channel import Channel, ChannelClosedError
+from edgefaas.contract import LiveFunction
+from edgefaas.control.plain import to_plain
+from edgefaas.errors import EdgeError
+from edgefaas.site import Site
+
+START_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 15.0
+INVOKE_TIMEOUT_S = 330.0  # the longest wall limit is 300 s
+EXIT_TIMEOUT_S = 5.0
+
+OnLogs = Callable[[int, Any], None]
+"""Takes a worker's index and its batch of lines, as the worker sent them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What every worker of one POP is started with. ``app`` is ``module:Class``."""
+
+    artifacts: str
+    data: str
+    app: str = "edgefaas.app:PopApp"
+
+
+class WorkerProcess:
+    """One life of one worker. Every operation raises ChannelClosedError when it ends meanwhile."""
+
+    def __init__(self, index: int, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self.index = index
+        self._process = process
+        self._channel = channel
+        self._background = Background()
+        self._background.start(channel.serve(), name=f"channel of worker {index}")
+
+    @classmethod
+    async def spawn(
+        cls, index: int, listen: socket.socket, launch: Launch, *, on_logs: OnLogs
+    ) -> "WorkerProcess":
+        """Start a process that inherits ``listen`` and one end of a socketpair, and nothing else."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.settimeout(0)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "edgefaas.worker",
+                f"--control={theirs.fileno()}",
+                f"--listen={listen.fileno()}",
+                f"--index={index}",
+                f"--app={launch.app}",
+                pass_fds=(theirs.fileno(), listen.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sys.stderr,  # stdout belongs to the line that says ready
+            )
+
+        def tell(op: str, args: Mapping[str, Any]) -> None:
+            if op == "logs":
+                on_logs(index, args.get("lines"))
+
+        async def ask(op: str, _args: Mapping[str, Any]) -> Any:
+            raise EdgeError(f"The supervisor has no operation {op!r}", remedy="Ask for nothing.")
+
+        channel = await Channel.open(ours, ask=ask, tell=tell, peer=f"worker {index}")
+        return cls(index, process, channel)
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    @property
+    def gone(self) -> bool:
+        """Say whether it is known to have ended."""
+        return self._channel.closed or self._process.returncode is not None
+
+    async def start(self, site: Site, launch: Launch) -> None:
+        """Make the application. Raises EdgeError: what the application says."""
+        args = {"site": to_plain(site), "artifacts": launch.artifacts, "data": launch.data}
+        await self._channel.ask("start", args, timeout_s=START_TIMEOUT_S)
+
+    async def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+        """Make exactly these live. Raises DeployError."""
+        await self._channel.ask("activate", {"functions": to_plain(functions)}, timeout_s=ANSWER_TIMEOUT_S)
+
+    async def serve(self) -> None:
+        """Take viewers from now on."""
+        await self._channel.ask("serve", timeout_s=ANSWER_TIMEOUT_S)
+
+    async def reconfigure(self, site: Site) -> None:
+        """Serve this site. Raises ConfigError."""
+        await self._channel.ask("reconfigure", {"site": to_plain(site)}, timeout_s=ANSWER_TIMEOUT_S)
+
+    async def purge(self, purge: Purge) -> int:
+        """Purge; return how many entries of that worker."""
+        answer = await self._channel.ask("purge", {"purge": to_plain(purge)}, timeout_s=ANSWER_TIMEOUT_S)
+        return answer if isinstance(answer, int) else 0
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
+        """Run a function once."""
+        args = {"function": function, "event": event}
+        answer = await self._channel.ask("invoke", args, timeout_s=INVOKE_TIMEOUT_S)
+        return answer if isinstance(answer, dict) else {}
+
+    async def stats(self) -> dict[str, Any]:
+        """Return its counters."""
+        answer = await self._channel.ask("stats", timeout_s=ANSWER_TIMEOUT_S)
+        return answer if isinstance(answer, dict) else {}
+
+    async def ping(self, *, timeout_s: float) -> None:
+        """Find out whether its loop turns."""
+        await self._channel.ask("ping", timeout_s=timeout_s)
+
+    async def wait(self) -> str:
+        """Wait for its end; return how it ended, for people."""
+        code = await self._process.wait()
+        await self._background.close()
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                return f"ended by {signal.Signals(-code).name}"
+        return f"exited with code {code}"
+
+    def kill(self) -> None:
+        """End it at once: its state is not known any more."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Let it finish what it has begun, at most ``timeout_s``, then end it."""
+        try:
+            await self._channel.ask("drain", {"timeout_s": timeout_s}, timeout_s=timeout_s + EXIT_TIMEOUT_S)
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
+                await self._process.wait()
+        except (ChannelClosedError, TimeoutError):
+            self.kill()
+        await self.wait()

@@ -1,0 +1,122 @@
+"""A POP application and a builder that need no sandbox: what workers run in the tests of processes.
+
+The fake "program" is the entry's text. ``refuse`` is refused by workers, ``crash`` ends them, ``hang`` stops
+their loop; ``syntax error`` does not build.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from edgefaas.cache.purge import Purge
+from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.control.deploy import Builder
+from edgefaas.errors import ConfigError, DeployError
+from edgefaas.message import Headers, Prepared, Request, Response
+from edgefaas.site import Site
+from edgefaas.supervisor import BuilderFactory
+from edgefaas.worker import Pop, PopFactory
+from sandbox.contract import Built, Source
+from sandbox.errors import CompileError
+
+
+class FakePop:
+    """Answers every request with what this worker runs."""
+
+    def __init__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> None:
+        self._site = site
+        self._artifacts = artifacts
+        self._data = data
+        self._log = log
+        self._live: dict[str, tuple[LiveFunction, str]] = {}
+        self._cached = 0
+        self._purges: list[str] = []
+
+    async def start(self) -> None:
+        if self._site.name == "unstartable":
+            raise ConfigError("The site is called unstartable", remedy="Call it otherwise.")
+
+    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+        live = {}
+        for name, function in functions.items():
+            text = (self._artifacts / function.artifact).read_text()
+            if "refuse" in text or self._asked_to_refuse(name):
+                raise DeployError(f'Function "{name}" is refused', remedy="Do not write refuse.")
+            if "crash" in text:
+                os._exit(9)
+            live[name] = (function, text)
+        self._live = live
+
+    def _asked_to_refuse(self, name: str) -> bool:
+        """Say whether a test has asked one worker, by its pid, to refuse a function from now on."""
+        return (self._data / f"refuse-{name}-{os.getpid()}").exists()
+
+    def reconfigure(self, site: Site) -> None:
+        if site.name == "unwanted":
+            raise ConfigError("The site is called unwanted", remedy="Call it otherwise.")
+        self._site = site
+
+    async def purge(self, purge: Purge) -> int:
+        if purge.value == "/crash":
+            os._exit(9)
+        dropped, self._cached = self._cached, 0
+        self._purges.append(purge.value)
+        return dropped
+
+    async def invoke(self, function: str, event: bytes) -> dict[str, object]:
+        live, text = self._live[function]
+        if "hang" in text:
+            time.sleep(1_000)  # noqa: ASYNC251  # the point of the test
+        self._log(
+            LogLine(at_s=1.0, request_id="r", level="info", text=f"invoked {function}", function=function)
+        )
+        return {"outcome": "finished", "result": orjson.loads(event), "version": live.version, "text": text}
+
+    def stats(self) -> dict[str, object]:
+        return {"cached": self._cached, "purges": self._purges, "requests": 0}
+
+    async def close(self) -> None:
+        (self._data / f"closed-{os.getpid()}").touch()
+
+    def inline(self, request: Request) -> Prepared | None:
+        return None
+
+    async def answer(self, request: Request) -> Response:
+        self._cached += 1
+        body = orjson.dumps(
+            {
+                "pid": os.getpid(),
+                "site": self._site.name,
+                "live": {name: text for name, (_, text) in self._live.items()},
+            }
+        )
+        headers = Headers([("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return Response(status=200, headers=headers, body=body)
+
+    def finished(self, exchange: Exchange) -> None:
+        pass
+
+
+class FakeBuilder:
+    """Copies the entry."""
+
+    def __init__(self, *, artifacts: Path) -> None:
+        self._artifacts = artifacts
+
+    async def build(self, source: Source) -> Built:
+        content = source.files[source.entry]
+        if b"syntax error" in content:
+            raise CompileError("unexpected error", remedy="Correct the syntax.", line=3)
+        name = hashlib.sha256(content).hexdigest()
+        (self._artifacts / name).write_bytes(content)
+        return Built(artifact=name, warnings=("it is fake",) if b"warn" in content else ())
+
+
+_pop: PopFactory = FakePop
+_pop_type: type[Pop] = FakePop
+_builder: type[Builder] = FakeBuilder
+_factory: BuilderFactory = FakeBuilder
