@@ -38,8 +38,8 @@ from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import EdgeError, UnknownFunctionError
 from edgefaas.fleet import Fleet
-from edgefaas.named import named
 from edgefaas.listen import Address, bind, bound_address
+from edgefaas.named import named
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch
 
