@@ -1,15 +1,17 @@
 """The viewer's side of the data plane: sockets, HTTP/1.1 framing, limits and deadlines.
 
-``bind(viewer_side, settings)`` returns the class for ``uvicorn.Config(app, http=cls, ws="none", lifespan="off")``.
-The viewer side (``edgefaas.contract.ViewerSide``) gets each request:
+``bind(viewer_side, settings)`` returns the class for ``uvicorn.Config(app, http=cls, ws="none",
+lifespan="off")``. The viewer side (``edgefaas.contract.ViewerSide``) gets each request:
 
-- without a body: first ``inline(request)``, whose ``Prepared`` is written in one call; ``prepare(response, method=,
-  date=http_date())`` makes one by the same rules as every other answer. Its head must carry ``Date``;
-- else ``answer(request)`` in a task that is cancelled when the viewer leaves. ``request.body`` is an async iterator
-  (with back-pressure; it raises ``RequestError`` when the viewer breaks the body) unless there is none;
+- without a body: first ``inline(request)``, whose ``Prepared`` is written in one call. ``prepare(response,
+  method=, date=http_date())`` makes one by the rules of every other answer; its head must carry ``Date``;
+- else ``answer(request)``, in a task that is cancelled when the viewer leaves. ``request.body`` is bytes when it
+  came with the head, else an async iterator with back-pressure, which raises ``RequestError`` (400, 408, 413)
+  when the viewer breaks the body;
 - ``finished(exchange)`` at the end of each. Refusals by the wire itself have an empty method and path.
 
-``request.host`` is lower case without the port. ``request.headers`` is as sent; ``Host`` follows an absolute target.
+``request.host`` is the authority in lower case, with its port if sent. ``request.headers`` are as sent, but for
+``Host``, which follows a target in absolute form.
 """
 
 from edgefaas.wire.clock import http_date

@@ -24,7 +24,7 @@ class Ticker:
     def __init__(self, loop: asyncio.AbstractEventLoop, tick_s: float) -> None:
         self._loop = weakref.ref(loop)
         self._tick_s = tick_s
-        self._wheel: DeadlineWheel[WireProtocol] = DeadlineWheel()
+        self._wheel: DeadlineWheel[WireProtocol] = DeadlineWheel(tick_s)
         self._ticking = False
 
     def set(self, connection: "WireProtocol", deadline_s: float) -> None:

@@ -21,9 +21,10 @@ NOT_QUEUED = -1
 
 
 class DeadlineWheel(Generic[M]):
-    """Holds items by the second in which they may expire."""
+    """Holds items by the tick (``tick_s`` seconds long) in which they may expire."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float = 1.0) -> None:
+        self._tick_s = tick_s
         self._slots: dict[int, list[M]] = {}
         self._passed = -1
 
@@ -33,18 +34,19 @@ class DeadlineWheel(Generic[M]):
     def set(self, item: M, deadline_s: float) -> None:
         """Give ``item`` a new deadline (math.inf: none)."""
         item.deadline_s = deadline_s
-        if deadline_s < item.wheel_slot - 1 or (item.wheel_slot == NOT_QUEUED and deadline_s < math.inf):
+        slot = item.wheel_slot
+        if deadline_s < (slot - 1) * self._tick_s or (slot == NOT_QUEUED and deadline_s < math.inf):
             self._queue(item)
 
     def _queue(self, item: M) -> None:
-        slot = max(math.ceil(item.deadline_s), self._passed + 1)
+        slot = max(math.ceil(item.deadline_s / self._tick_s), self._passed + 1)
         item.wheel_slot = slot
         self._slots.setdefault(slot, []).append(item)
 
     def advance(self, now_s: float) -> list[M]:
         """Return the items whose deadline is over, and forget them."""
         expired: list[M] = []
-        for slot in sorted(slot for slot in self._slots if slot <= now_s):
+        for slot in sorted(slot for slot in self._slots if slot * self._tick_s <= now_s):
             for item in self._slots.pop(slot):
                 if item.wheel_slot != slot:
                     continue  # queued anew in an earlier slot since

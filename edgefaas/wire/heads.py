@@ -60,7 +60,7 @@ def bad_request(message: str, *, status: int = 400) -> RequestError:
 
 
 def parse_host(value: bytes) -> str:
-    """Return the host of a lower-case ``Host`` value, without the port; an IPv6 address in brackets.
+    """Return a lower-case ``Host`` value (host, and port when there is one) when it is valid.
 
     Raises:
         RequestError: not a host (400).
@@ -68,7 +68,7 @@ def parse_host(value: bytes) -> str:
     match = _HOST.fullmatch(value)
     if match is None or (match[2] and int(match[2]) > 65535):  # noqa: PLR2004 # ports are 16 bits
         raise bad_request("The Host field is not a host name.")
-    return match[1].decode("latin-1")
+    return value.decode("latin-1")
 
 
 def read_facts(raw: bytes) -> Facts:
@@ -164,7 +164,7 @@ def explain(head: bytes) -> RequestError | None:  # noqa: PLR0911 # a list of re
     if len(line[2]) > TARGET_LIMIT_BYTES:
         return bad_request(f"The URL is longer than {TARGET_LIMIT_BYTES} bytes.", status=414)
     if line[3] != b"1" or line[4] not in (b"0", b"1"):
-        return bad_request("Only HTTP/1.0 and HTTP/1.1 are understood here.", status=505)
+        return bad_request("Only the HTTP versions 1.0 and 1.1 are understood here.", status=505)
     if len(head) > HEAD_LIMIT_BYTES and not complete:
         return bad_request(f"The head is longer than {HEAD_LIMIT_BYTES} bytes.", status=431)
     return bad_request("A header field is malformed.") if complete else None

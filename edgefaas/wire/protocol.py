@@ -452,6 +452,8 @@ class WireProtocol(asyncio.Protocol):
         try:
             try:
                 response = await self.viewer_side.answer(request)
+            except RequestError as error:
+                response = refusal(error.status_code, str(error))
             except Exception:
                 logger.exception("the viewer side raised")
                 response = refusal(500, "The server failed; its log says why.")
