@@ -13,7 +13,6 @@ from edgefaas.events.skipping import generated_word
 from edgefaas.files import stream_slices
 from edgefaas.message import Body, Headers, Prepared, Request, Response
 from edgefaas.pages import error_page
-from edgefaas.site import Behaviour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +65,9 @@ class Answers:
         """Sign what came from the origin, or from a function in its place."""
         return self.sign(request, response, word, forward_status(reason, stored=stored))
 
-    def method_not_allowed(self, request: Request, behaviour: Behaviour) -> Response:
-        """Return 405 with the methods that the behaviour allows (RFC 9110, 15.5.6)."""
-        assert behaviour.methods is not None
-        response = error_page(405, request)
-        response.headers.set("Allow", ", ".join(sorted(behaviour.methods)))
-        return self.sign(request, response, XCache.ERROR)
+    def unprepared(self, answer: Response | Prepared) -> Response:
+        """Return an answer as a response, whatever form it has."""
+        return as_response(answer) if isinstance(answer, Prepared) else answer
 
     def only_if_cached(self, request: Request) -> Response:
         """Return the 504 that RFC 9111, 5.2.1.7 asks for."""

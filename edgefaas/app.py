@@ -24,6 +24,7 @@ from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
 from edgefaas.journey import Journey
+from edgefaas.keeping import Keeper
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.origin import OriginClient
 from edgefaas.origins import Origins
@@ -72,7 +73,13 @@ class PopApp:
             for name, origin in site.origins.items()
             if isinstance(origin, DirectoryOrigin)
         }
-        origins = Origins(by_name=site.origins, files=files, client=self._client, triggers=triggers)
+        origins = Origins(
+            by_name=site.origins,
+            groups=site.origin_groups,
+            files=files,
+            client=self._client,
+            triggers=triggers,
+        )
         self._site = site
         self._any_host = "*" in site.hosts
         self._front = Front(site, fetch=self._client, wall_s=time_now, mono_s=time.monotonic)
@@ -80,12 +87,14 @@ class PopApp:
         self._journey = Journey(
             routes=Routes(site.behaviours),
             triggers=triggers,
-            store=self._store,
+            keeper=Keeper(store=self._store),
             origins=origins,
             answers=self._answers,
             background=self._background,
             wall_s=time_now,
             refreshing=self._refreshing,
+            error_pages=site.error_pages,
+            default_root=site.default_root,
         )
 
     async def start(self) -> None:

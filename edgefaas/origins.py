@@ -19,8 +19,10 @@ from edgefaas.events import (
     describe_url,
 )
 from edgefaas.message import Request, Response
-from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, UrlOrigin
+from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, UrlOrigin
 from edgefaas.triggers import Triggers
+
+FAILOVER_METHODS = ("GET", "HEAD", "OPTIONS")  # CloudFront's rule: only these may be sent twice
 
 
 class UrlClient(Protocol):
@@ -44,13 +46,16 @@ class Origins:
     """The origins of a site, ready to be asked."""
 
     by_name: Mapping[str, Origin]
+    groups: Mapping[str, OriginGroup]
     files: Mapping[str, Files]
     client: UrlClient
     triggers: Triggers
 
     def describe(self, behaviour: Behaviour) -> OriginDescription | None:
         """Return how the behaviour's origin looks in an event; None unless it is a URL."""
-        origin = self.by_name.get(behaviour.origin or "")
+        name = behaviour.origin or ""
+        group = self.groups.get(name)
+        origin = self.by_name.get(group.origins[0] if group else name)
         if not isinstance(origin, UrlOrigin):
             return None
         return describe_url(
@@ -63,8 +68,12 @@ class Origins:
         Raises OriginError, OriginTimeoutError; FunctionError where a function is the origin; RequestError 404
         where the behaviour has no origin and no function answered.
         """
-        if isinstance(turned.origin, OriginGroupChoice):
-            return await self._first_that_answers(turned.origin, turned, behaviour)
+        choice = turned.origin
+        group = self.groups.get(behaviour.origin or "")
+        if choice is None and group is not None:
+            choice = OriginGroupChoice(origin_ids=group.origins, status_codes=group.statuses)
+        if isinstance(choice, OriginGroupChoice):
+            return await self._first_that_answers(choice, turned, behaviour)
         origin = resolve(self.by_name, behaviour, turned.origin, turned.host)
         return await self._fetch(origin, turned.request, behaviour)
 
@@ -84,6 +93,8 @@ class Origins:
     ) -> Response:
         """Ask each origin of the group until one gives a status that is not listed."""
         *others, last = group.origin_ids
+        if turned.request.method not in FAILOVER_METHODS:
+            others, last = [], group.origin_ids[0]
         for name in others:
             origin = resolve(self.by_name, behaviour, OriginUpdate(origin_id=name), turned.host)
             try:

@@ -256,3 +256,85 @@ def test_a_path_that_no_behaviour_covers_is_404(tmp_path: Path) -> None:
                 assert (await served.ask("/only/this")).status == 200
 
     asyncio.run(main())
+
+
+def test_an_error_page_takes_the_place_of_an_origins_error(tmp_path: Path) -> None:
+    def replying(seen: Seen) -> bytes:
+        if seen.target == "/sorry.html":
+            return reply("so sorry", Cache_Control="max-age=60")
+        return reply("raw", status="404 Not Found")
+
+    async def main() -> None:
+        async with origin(replying) as fake:
+            site = SITE.format(port=fake.port, more="")
+            site += '[[error_pages]]\nstatus = 404\npath = "/sorry.html"\nresponse_status = 200\n'
+            site += '[[error_pages]]\nstatus = 502\npath = "/sorry.html"\n'
+            async with pop(site, tmp_path) as served:
+                answer = await served.ask("/missing")
+                assert (answer.status, answer.body) == (200, b"so sorry")
+                assert answer.headers["x-cache"] == "Error from edgefaas"
+                assert (await served.ask("/missing")).body == b"so sorry"
+
+    asyncio.run(main())
+
+
+def test_an_error_page_that_fails_itself_leaves_the_origins_answer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("raw", status="404 Not Found")) as fake:
+            site = SITE.format(port=fake.port, more="")
+            site += '[[error_pages]]\nstatus = 404\npath = "/also-missing.html"\n'
+            async with pop(site, tmp_path) as served:
+                answer = await served.ask("/missing")
+                assert (answer.status, answer.body) == (404, b"raw")
+
+    asyncio.run(main())
+
+
+def test_a_group_asks_the_second_origin_when_the_first_fails(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with (
+            origin(lambda _: reply("no", status="503 Service Unavailable")) as first,
+            origin(lambda _: reply("second")) as second,
+        ):
+            site = f"""
+[origins.a]
+url = "http://127.0.0.1:{first.port}"
+[origins.b]
+url = "http://127.0.0.1:{second.port}"
+[origin_groups.both]
+origins = ["a", "b"]
+[[behaviors]]
+path = "*"
+origin = "both"
+"""
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/x")).body == b"second"
+                assert (await served.ask("/x", method="POST", body=b"1")).status == 503
+                assert [seen.method for seen in second.seen] == ["GET"]
+
+    asyncio.run(main())
+
+
+def test_the_default_root_is_what_a_slash_means(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda seen: reply(seen.target)) as fake:
+            site = '[site]\ndefault_root = "start.html"\n' + SITE.format(port=fake.port, more="").replace(
+                "[site]\n", ""
+            )
+            site = site.replace('hosts = ["*"]\n', "")
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/")).body == b"/start.html"
+                assert (await served.ask("/other")).body == b"/other"
+
+    asyncio.run(main())
+
+
+def test_plain_http_is_sent_to_https_where_the_behaviour_says_so(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        answer = await served.ask("/a?b=c", headers={"Host": "a.example"})
+        assert (answer.status, answer.headers["location"]) == (301, "https://a.example/a?b=c")
+        assert answer.headers["x-cache"] == "Redirect from edgefaas"
+        assert (await served.ask("/a", method="POST", body=b"x")).status == 307
+        assert not fake.seen
+
+    play(tmp_path, lambda _: reply("x"), scenario, more='viewer_protocol = "redirect-to-https"')
