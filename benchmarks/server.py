@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,18 +138,32 @@ class Server:
         return total
 
     def stop(self) -> None:
-        """End the server and everything it started: first asked, after 10 s forced."""
+        """End the server and everything it started: first asked, after 10 s forced. Returns when all is over."""
         if self._process is None:
             return
+        mine = self.pids
         for stop in (signal.SIGTERM, signal.SIGKILL):
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, stop)
-            except ProcessLookupError:
+            if self._gone(mine, STOP_TIMEOUT_S):
                 break
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                continue
-            break
         self._process.wait()
         self._process = None
+
+    def _gone(self, pids: Sequence[int], timeout_s: float) -> bool:
+        """Return whether all these processes end in time; orphans among them are reaped by init."""
+        assert self._process is not None
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self._process.poll()
+            if not any(_alive(pid) for pid in pids):
+                return True
+            time.sleep(0.01)
+        return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
