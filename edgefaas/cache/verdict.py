@@ -86,7 +86,8 @@ def judge(request: Request, variants: Sequence[StoredResponse], now_s: float) ->
     if request.method not in ("GET", "HEAD"):
         return Bypass(Forward.METHOD)
     asked = NO_REQUEST_DIRECTIVES
-    if _asks_for_more(request):
+    doubted = _asks_for_more(request)
+    if doubted:
         if has_body(request):
             return Bypass(Forward.BYPASS)
         asked = request_directives(request.headers.get("cache-control"), request.headers.get("pragma"))
@@ -96,7 +97,7 @@ def judge(request: Request, variants: Sequence[StoredResponse], now_s: float) ->
     if stored is None:
         verdict: Verdict = Fetch(Forward.VARY_MISS if variants else Forward.URI_MISS)
     else:
-        verdict = _judge_selected(request, stored, asked, now_s)
+        verdict = _judge_selected(request, stored, asked, now_s, doubted=doubted)
     if asked.only_if_cached and not isinstance(verdict, Serve | ServeAndRevalidate):
         return GatewayTimeout()
     return verdict
@@ -111,11 +112,11 @@ def _asks_for_more(request: Request) -> bool:
 
 
 def _judge_selected(
-    request: Request, stored: StoredResponse, asked: RequestDirectives, now_s: float
+    request: Request, stored: StoredResponse, asked: RequestDirectives, now_s: float, *, doubted: bool
 ) -> Verdict:
     if stored.partial is not None and not _holds_the_range(request, stored):
         return Fetch(Forward.PARTIAL)
-    if origin_must_decide(request.headers, stored):
+    if doubted and origin_must_decide(request.headers, stored):
         return Fetch(Forward.REQUEST)
     age_s = stored.age_s(now_s)
     remaining_s = stored.lifetime_s - age_s
