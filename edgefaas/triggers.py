@@ -7,7 +7,7 @@ function for a trigger costs one dictionary look-up.
 from dataclasses import dataclass
 
 from edgefaas.eager import in_task
-from edgefaas.errors import FunctionValidationError
+from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
 from edgefaas.events import (
     Api,
     Continue,
@@ -109,7 +109,10 @@ class Triggers:
     async def _run(
         self, trigger: Trigger, name: str, request: Request, response: Response | None, context: EventContext
     ) -> Result:
-        api = str(self.guests.get(name).facts.get("api", Api.LAMBDA_EDGE))
+        try:
+            api = str(self.guests.get(name).facts.get("api", Api.LAMBDA_EDGE))
+        except UnknownFunctionError as error:  # named by the site, not deployed yet
+            raise FunctionExecutionError(str(error), remedy=error.remedy) from error
         sent = encode_event(api, trigger, request, response, context)
         output = await self.guests.output(name, sent.payload, request.id)
         try:
