@@ -8,20 +8,17 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 import uvicorn
 import uvloop
 
-from edgefaas import __version__
 from edgefaas.background import Background
 from edgefaas.config import load_site
 from edgefaas.control.access import Access
@@ -87,6 +84,7 @@ class Supervisor:
         self._options = options
         self._site = site
         self._folder = folder
+        self._builder = builder
         self._background = Background()
         self._reloading = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -102,7 +100,6 @@ class Supervisor:
             blobs=Blobs(folder.blobs),
             artifacts=folder.artifacts,
             disk=self._disk,
-            toolchain=toolchain(),
         )
         self._sockets = bind(options.listen, count=options.workers, option="--listen")
         (self._admin_socket,) = bind(options.admin, count=1, option="--admin")
@@ -190,6 +187,7 @@ class Supervisor:
             log.warning("%s", warning)
         self._refuse_missing()
         await self._purger.repeat()
+        self._background.start(self._builder.prepare(), name="spare builder")
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
         await self._fleet.serve()
@@ -243,6 +241,7 @@ class Supervisor:
             self._background.drain(timeout_s=self._options.drain_s),
         )
         await self._background.close()
+        await self._builder.close()
         await self._hub.close()
 
     def _take_signals(self) -> None:
@@ -271,11 +270,6 @@ class Supervisor:
             await self.reload()
         except EdgeError as error:
             log.error("the site is not changed: %s %s", error, error.remedy)  # noqa: TRY400
-
-
-def toolchain() -> str:
-    """Return what an artefact depends on besides its source."""
-    return f"edgefaas {__version__}, wasmtime {version('wasmtime')}, {platform.machine()}"
 
 
 def up(options: UpOptions) -> int:

@@ -29,7 +29,15 @@ class Builder(Protocol):
     """Makes programs of sources, in a child process."""
 
     async def build(self, source: Source) -> Built:
-        """Return what was built. Raises sandbox.errors.BuildError: the author's fault."""
+        """Build, or find what was built already. Raises sandbox.errors.BuildError: the author's fault."""
+        ...
+
+    async def prepare(self) -> None:
+        """Have a child ready ahead of need."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
         ...
 
 
@@ -82,7 +90,6 @@ class Shelf:
     blobs: Blobs
     artifacts: Path
     disk: DiskThread
-    toolchain: str  # what an artefact depends on besides its source; a change means building again
 
 
 class Deployer:
@@ -106,7 +113,7 @@ class Deployer:
     async def restore(self) -> list[str]:
         """Load what the store says is live, for workers that are yet to start; return warnings.
 
-        A version built by another toolchain is built again; one that cannot be is left out, with a warning.
+        One that this machine cannot build any more is left out, with a warning.
         """
         warnings = []
         for name, version in (await self._run(self._shelf.store.live)).items():
@@ -133,9 +140,7 @@ class Deployer:
             size_bytes=bundle.size_bytes,
             created_at_s=self._clock(),
         )
-        record = await self._known_build(version)
-        if record is None:
-            record = await self._build(bundle.name, bundle.source)
+        record = await self._build(bundle.name, bundle.source)
         paths = list(bundle.source.files)
         names = await self._run(self._shelf.blobs.put_all, bundle.source.files.values())
         version = replace(version, files=dict(zip(paths, names, strict=True)))
@@ -259,24 +264,15 @@ class Deployer:
             )
 
     async def _built(self, version: Version) -> BuildRecord:
-        """Return a version's build, made again from the stored source when this machine has none."""
-        record = await self._known_build(version)
-        if record is not None:
-            return record
+        """Build a stored version, or find it built: the builder knows what fits this machine."""
         contents = {
             path: await self._run(self._shelf.blobs.get, name) for path, name in version.files.items()
         }
         source = Source(kind=Kind(version.kind), files=contents, entry=version.entry, handler=version.handler)
         record = await self._build(version.function, source)
-        await self._run(self._shelf.store.set_build, version.function, version.version, record)
+        if record != await self._run(self._shelf.store.build, version.function, version.version):
+            await self._run(self._shelf.store.set_build, version.function, version.version, record)
         return record
-
-    async def _known_build(self, version: Version) -> BuildRecord | None:
-        record = await self._run(self._shelf.store.build, version.function, version.version)
-        if record is None or record.toolchain != self._shelf.toolchain:
-            return None
-        there = await self._run((self._shelf.artifacts / record.artifact).exists)
-        return record if there else None
 
     async def _build(self, name: str, source: Source) -> BuildRecord:
         try:
@@ -288,12 +284,7 @@ class Deployer:
             ) from None
         except SandboxError as error:
             raise DeployError(f'Function "{name}" cannot be built: {error}', remedy=error.remedy) from None
-        return BuildRecord(
-            artifact=built.artifact,
-            toolchain=self._shelf.toolchain,
-            facts=built.facts,
-            warnings=built.warnings,
-        )
+        return BuildRecord(artifact=built.artifact, facts=built.facts, warnings=built.warnings)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._shelf.disk.run(function, *args, **kwargs)

@@ -27,7 +27,6 @@ _SCRIPTS = (
     CREATE TABLE builds (            -- what this machine made of a version; may be made again
         function    TEXT NOT NULL,
         version     TEXT NOT NULL,
-        toolchain   TEXT NOT NULL,
         artifact    TEXT NOT NULL,
         facts       TEXT NOT NULL,
         warnings    TEXT NOT NULL,

@@ -39,10 +39,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
-    """What this machine made of a version, and with which toolchain."""
+    """What this machine made of a version."""
 
     artifact: str
-    toolchain: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -120,30 +119,25 @@ class Store:
         return int(number)
 
     def set_build(self, function: str, version: str, build: BuildRecord) -> None:
-        """Replace a version's build: made again with another toolchain."""
+        """Replace a version's build: made again, for another engine or processor."""
         with self.transaction():
             self._put_build((function, version), build)
 
     def _put_build(self, key: tuple[str, str], build: BuildRecord) -> None:
         self._db.execute(
-            "INSERT OR REPLACE INTO builds VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, build.toolchain, build.artifact, _dump(build.facts), _dump(list(build.warnings))),
+            "INSERT OR REPLACE INTO builds VALUES (?, ?, ?, ?, ?)",
+            (*key, build.artifact, _dump(build.facts), _dump(list(build.warnings))),
         )
 
     def build(self, function: str, version: str) -> BuildRecord | None:
         """Return the build of a version, None when this machine has none."""
         row = self._db.execute(
-            "SELECT artifact, toolchain, facts, warnings FROM builds WHERE function = ? AND version = ?",
+            "SELECT artifact, facts, warnings FROM builds WHERE function = ? AND version = ?",
             (function, version),
         ).fetchone()
         if row is None:
             return None
-        return BuildRecord(
-            artifact=row[0],
-            toolchain=row[1],
-            facts=orjson.loads(row[2]),
-            warnings=tuple(orjson.loads(row[3])),
-        )
+        return BuildRecord(artifact=row[0], facts=orjson.loads(row[1]), warnings=tuple(orjson.loads(row[2])))
 
     def versions(self, function: str) -> list[Version]:
         """Return all versions of a function, the newest first."""

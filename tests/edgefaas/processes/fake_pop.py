@@ -115,6 +115,12 @@ class FakeBuilder:
         (self._artifacts / name).write_bytes(content)
         return Built(artifact=name, warnings=("it is fake",) if b"warn" in content else ())
 
+    async def prepare(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
 
 _pop: PopFactory = FakePop
 _pop_type: type[Pop] = FakePop
