@@ -1,0 +1,1 @@
+"""A corpus of functions for both event APIs, run in the sandbox and, where there is one, in Node."""

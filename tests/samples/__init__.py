@@ -1,0 +1,1 @@
+"""Sample functions, run as their users run them."""

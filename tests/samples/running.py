@@ -1,0 +1,103 @@
+"""Build functions and run them in a real sandbox: what samples and corpus share."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgefaas.control.bundle import Bundle
+from edgefaas.functions import read_build, read_function
+from sandbox import Builder, Built, HostCallError, Limits, Outcome, Sandbox, SandboxError, Settings, Source
+
+SETTINGS = Settings(instances=8, idle_max=4, memory_max_bytes=128 * 1024 * 1024)
+
+
+@dataclass
+class RecordingHost:
+    """A host that keeps log lines and offers nothing else."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def log(self, level: str, text: str) -> None:
+        self.lines.append((level, text))
+
+    def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
+        raise HostCallError(f"{name} is not available here")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function and one event for it."""
+
+    source: Source
+    event: bytes
+    limits: Limits = Limits()  # noqa: RUF009  # frozen
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How one task went. ``refused`` is why it was not built; ``outcome`` is None then."""
+
+    built: Built | None = None
+    outcome: Outcome | None = None
+    lines: tuple[tuple[str, str], ...] = ()
+    refused: SandboxError | None = None
+
+
+def bundle_of(folder: Path) -> Bundle:
+    """Return a sample as it is deployed; one that needs building is built in a copy of its folder."""
+    step = read_build(folder)
+    if step is None:
+        return read_function(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / folder.name
+        shutil.copytree(folder, copy)
+        command = [sys.executable if word == "python3" else word for word in step.command]
+        made = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+        return read_function(copy)
+
+
+def task_of(bundle: Bundle, event: bytes) -> Task:
+    return Task(bundle.source, event, bundle.limits, bundle.environment)
+
+
+def run_all(tasks: Iterable[Task], artifacts: Path) -> list[Ran]:
+    """Build and run every task, one sandbox for all; two builds at a time."""
+    return asyncio.run(_run_all(list(tasks), artifacts))
+
+
+async def _run_all(tasks: list[Task], artifacts: Path) -> list[Ran]:
+    builder = Builder(artifacts=artifacts)
+    try:
+        async with asyncio.TaskGroup() as group:
+            builds = [group.create_task(_built(builder, task.source)) for task in tasks]
+    finally:
+        await builder.close()
+    sandbox = Sandbox(artifacts=artifacts, settings=SETTINGS)
+    try:
+        return [await _ran(sandbox, task, build.result()) for task, build in zip(tasks, builds, strict=True)]
+    finally:
+        await sandbox.close()
+
+
+async def _built(builder: Builder, source: Source) -> Built | SandboxError:
+    try:
+        return await builder.build(source)
+    except SandboxError as error:
+        return error
+
+
+async def _ran(sandbox: Sandbox, task: Task, built: Built | SandboxError) -> Ran:
+    if isinstance(built, SandboxError):
+        return Ran(refused=built)
+    host = RecordingHost(task.environment)
+    program = sandbox.load(built.artifact)
+    outcome = await sandbox.run(program, task.event, limits=task.limits, host=host)
+    return Ran(built, outcome, tuple(host.lines))

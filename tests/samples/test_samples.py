@@ -1,0 +1,57 @@
+"""Every sample function gives the response that its folder promises, in a real sandbox."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgefaas.events import decode_result
+from sandbox import Finished, OverLimit
+from tests.samples.replay import sent_from
+from tests.samples.running import Ran, bundle_of, run_all, task_of
+
+FOLDER = Path(__file__).parents[2] / "sample_functions"
+NAMES = sorted(
+    path.name for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith((".", "_", "demo"))
+)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
+    tasks = [
+        task_of(bundle_of(FOLDER / name), (FOLDER / name / "request.json").read_bytes()) for name in NAMES
+    ]
+    return dict(zip(NAMES, run_all(tasks, tmp_path_factory.mktemp("artifacts")), strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_gives_the_response_that_its_folder_promises(name: str, ran: dict[str, Ran]) -> None:
+    outcome = ran[name].outcome
+    expected = FOLDER / name / "response.json"
+    if expected.exists():
+        assert isinstance(outcome, Finished), ran[name]
+        assert json.loads(outcome.output) == json.loads(expected.read_text())
+        return
+    promised = json.loads((FOLDER / name / "expected.json").read_text())
+    outcomes = promised["outcome"] if isinstance(promised["outcome"], list) else [promised["outcome"]]
+    assert type(outcome).__name__.lower() in outcomes
+    if isinstance(outcome, OverLimit):
+        assert outcome.limit == promised["limit"]
+        assert outcome.allowed == promised.get("allowed", outcome.allowed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_has_a_readme_of_about_ten_lines_and_what_it_promises(name: str) -> None:
+    folder = FOLDER / name
+    assert 5 <= len((folder / "README.md").read_text().splitlines()) <= 20
+    assert (folder / "response.json").exists() != (folder / "expected.json").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_event_of_a_sample_is_one_that_the_pop_sends_and_its_response_is_allowed(name: str) -> None:
+    event = json.loads((FOLDER / name / "request.json").read_text())
+    sent = sent_from(event)
+    assert json.loads(sent.payload) == event
+    if (FOLDER / name / "response.json").exists():
+        decode_result(sent, (FOLDER / name / "response.json").read_bytes())
