@@ -6,7 +6,7 @@ It exports ``memory``, ``alloc(len i32) -> i32`` and ``handle(ptr i32, len i32) 
 
 from sandbox.artifacts import Artifact
 from sandbox.binary import check_exports, check_imports, describe
-from sandbox.capi import CallShape, EngineError, InstancePre, Store, wat_to_wasm
+from sandbox.capi import CallShape, EngineError, InstancePre, Module, Store, wat_to_wasm
 from sandbox.contract import Kind, Limit, Source
 from sandbox.errors import ArtifactError, CompileError
 from sandbox.guest import Guest, LimitReachedError
@@ -25,22 +25,26 @@ _INITIALIZE_SHAPE = CallShape("", "")
 def build(source: Source, shop: Workshop) -> Parts:
     """Compile a core module or WebAssembly text. Raises BuildError."""
     handler = source.handler or DEFAULT_HANDLER
-    wasm = assembled(source)
-    try:
-        module = shop.engine.compile(wasm)
-    except EngineError as error:
-        raise CompileError(
-            f"{source.entry} is not valid WebAssembly: {error}", remedy="Build it again."
-        ) from error
-    needs = (("memory", "memory"), ("alloc", "(i32) -> i32"), (handler, "(i32, i32) -> i64"))
+    wasm, module = compiled(source, shop)
     facts = describe(wasm)
     check_imports(facts, shop.functions.offered)
-    check_exports(facts, needs)
+    check_exports(facts, (("memory", "memory"), ("alloc", "(i32) -> i32"), (handler, "(i32, i32) -> i64")))
     shop.functions.check(module)
     return Parts(
         files={CODE: module.serialize()},
         facts={"handler": handler, "initialize": facts.has_function("_initialize", "() -> ()")},
     )
+
+
+def compiled(source: Source, shop: Workshop) -> tuple[bytes, Module]:
+    """Return the entry's binary and its code. Raises CompileError."""
+    wasm = assembled(source)
+    try:
+        return wasm, shop.engine.compile(wasm)
+    except EngineError as error:
+        raise CompileError(
+            f"{source.entry} is not valid WebAssembly: {error}", remedy="Build it again."
+        ) from error
 
 
 def assembled(source: Source) -> bytes:
@@ -75,14 +79,18 @@ def load(artifact: Artifact, bench: Bench) -> "EventProgram":
     exports = ["memory", "alloc", str(artifact.facts["handler"])]
     if artifact.facts["initialize"]:
         exports.append("_initialize")
+    pre = mapped(artifact, bench, tuple(exports))
+    return EventProgram(bench, pre, initialize=bool(artifact.facts["initialize"]))
+
+
+def mapped(artifact: Artifact, bench: Bench, exports: tuple[str, ...]) -> InstancePre:
+    """Map an artefact's code, imports resolved. Raises ArtifactError."""
     try:
-        module = bench.engine.load(artifact.path(CODE))
-        pre = bench.functions.linker.prepare(module, tuple(exports))
+        return bench.functions.linker.prepare(bench.engine.load(artifact.path(CODE)), exports)
     except EngineError as error:
         raise ArtifactError(
             f"artefact {artifact.name[:16]} does not load: {error}", remedy="Deploy it again."
         ) from error
-    return EventProgram(bench, pre, initialize=bool(artifact.facts["initialize"]))
 
 
 class EventProgram:
@@ -127,6 +135,8 @@ class EventProgram:
                 raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
             return memory.read(packed >> 32, length)
         finally:
+            if guest.wasi is not None:
+                guest.wasi.flush()
             if guest.memory is not None:
                 guest.memory_bytes = guest.memory.size_bytes()
                 guest.memory = None

@@ -6,10 +6,13 @@ functions need no other way to find it.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.capi import Memory
 from sandbox.contract import Host, Limit, Limits
+
+if TYPE_CHECKING:
+    from sandbox.wasi import Wasi
 
 
 class LimitReachedError(Exception):
@@ -39,7 +42,8 @@ class Guest:
 
     ``memory`` is that of its live instance: the program sets it as soon as there is one. ``waiting`` is what
     the guest is suspended for; the scheduler resumes it when that is done. ``result`` is the answer to the
-    last host call, which the guest has yet to take. ``scratch`` belongs to the program.
+    last host call, which the guest has yet to take. ``wasi`` is what it sees through WASI, once it has
+    looked. ``scratch`` belongs to the program.
     """
 
     __slots__ = (
@@ -55,6 +59,7 @@ class Guest:
         "result",
         "scratch",
         "waiting",
+        "wasi",
     )
 
     def __init__(self, event: bytes, limits: Limits, host: Host) -> None:
@@ -69,6 +74,7 @@ class Guest:
         self.memory_bytes = 0
         self.result = b""
         self.scratch: object = None
+        self.wasi: Wasi | None = None
         self.waiting: asyncio.Future[Any] | None = None
 
     def log(self, level: str, text: str, size: int | None = None) -> None:

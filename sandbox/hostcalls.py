@@ -5,7 +5,6 @@ scheduler not to resume the guest before that is done.
 """
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Callable
@@ -14,11 +13,12 @@ from sandbox.capi import Engine, EngineError, Linker, Memory, Module, caller_mem
 from sandbox.contract import HostCallError
 from sandbox.errors import ForbiddenImportError
 from sandbox.guest import CURRENT, Guest, GuestFaultError
+from sandbox.suspend import sleep
+from sandbox.wasi import define_wasi
 
 HOST_MODULE = "edgefaas"
 LEVELS = ("debug", "info", "warn", "error")
 RANDOM_BYTES_MAX = 65_536  # as in the Web Crypto API, getRandomValues
-SLEEP_MS_MAX = 24 * 60 * 60 * 1000
 
 
 class HostFunctions:
@@ -33,6 +33,7 @@ class HostFunctions:
         for name, signature, suspending in _ASYNC:
             self.linker.define_async((HOST_MODULE, name), signature, suspending)
             self.offered.add((HOST_MODULE, name))
+        self.offered |= define_wasi(self.linker)
 
     def check(self, module: Module) -> None:
         """Raise ForbiddenImportError when the module imports an offered name with another type."""
@@ -82,7 +83,6 @@ def _memory() -> Memory:
 
 def _log(level: int, pointer: int, length: int) -> None:
     guest = CURRENT.guest
-    guest.count_host_call()
     if guest.log_full:
         return
     length &= 0xFFFF_FFFF
@@ -92,13 +92,10 @@ def _log(level: int, pointer: int, length: int) -> None:
 
 
 def _now() -> float:
-    CURRENT.guest.count_host_call()
     return time.time_ns() / 1e6
 
 
 def _random(pointer: int, length: int) -> None:
-    guest = CURRENT.guest
-    guest.count_host_call()
     length &= 0xFFFF_FFFF
     if length > RANDOM_BYTES_MAX:
         raise HostCallError(f"random: {length} bytes asked, at most {RANDOM_BYTES_MAX} at a time")
@@ -107,7 +104,6 @@ def _random(pointer: int, length: int) -> None:
 
 def _env(name: int, length: int) -> int:
     guest = CURRENT.guest
-    guest.count_host_call()
     value = guest.host.environment.get(_memory().read(name, length).decode("utf-8", "replace"))
     if value is None:
         return -1
@@ -117,7 +113,6 @@ def _env(name: int, length: int) -> int:
 
 def _take(pointer: int, length: int) -> int:
     guest = CURRENT.guest
-    guest.count_host_call()
     taken = guest.result[: length & 0xFFFF_FFFF]
     _memory().write(pointer, taken)
     return len(taken)
@@ -146,21 +141,6 @@ def _sleep(duration_ms: float) -> int | Operation:
     guest = CURRENT.guest
     guest.count_host_call()
     return Operation(guest, sleep(duration_ms), lambda _nothing: 0)
-
-
-def sleep(duration_ms: float) -> "asyncio.Future[bytes]":
-    """Return a future that is done after so many milliseconds, at most a day."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[bytes] = loop.create_future()
-    bounded = min(max(duration_ms, 0.0), SLEEP_MS_MAX) if not math.isnan(duration_ms) else 0.0
-    timer = loop.call_later(bounded / 1000, _wake, future)
-    future.add_done_callback(lambda _future: timer.cancel())
-    return future
-
-
-def _wake(future: "asyncio.Future[bytes]") -> None:
-    if not future.done():
-        future.set_result(b"")
 
 
 _SYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | float | None]], ...] = (

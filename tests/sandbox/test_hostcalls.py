@@ -197,7 +197,7 @@ def test_a_start_function_may_log(tmp_path: Path) -> None:
 
 
 def test_host_calls_of_exactly_the_limit_are_allowed_and_one_more_is_not(tmp_path: Path) -> None:
-    text = event_module(f"(drop (call $now)) (drop (call $now)) {ECHO}", imports=NOW)
+    text = event_module(f"(call $sleep (f64.const 0)) (call $sleep (f64.const 0)) {ECHO}", imports=SLEEP)
     finished = run(tmp_path, text, limits=Limits(host_calls=2))
     assert isinstance(finished, Finished)
     assert finished.usage.host_calls == 2

@@ -1,0 +1,10 @@
+"""WASI preview 1 (``wasi_snapshot_preview1``), our own: every call is there, and nothing leads outside.
+
+No file system, no network; environment and arguments are what the function was given; clocks, randomness and
+sleep are ours, so a sleeping guest is as preemptible as a looping one.
+"""
+
+from sandbox.wasi.calls import WASI_MODULE, define_wasi
+from sandbox.wasi.streams import GuestExitError, Output, Wasi
+
+__all__ = ["WASI_MODULE", "GuestExitError", "Output", "Wasi", "define_wasi"]

@@ -1,0 +1,309 @@
+"""The calls of WASI preview 1, as host functions.
+
+Each returns an errno. A pointer outside the guest's memory is EFAULT, as the specification's tests expect.
+What needs a file, a folder or a socket finds none: EBADF for any descriptor but the three streams.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+from sandbox.capi import GuestPointerError, Linker, Memory, Pending
+from sandbox.guest import CURRENT, GuestFaultError
+from sandbox.wasi import abi
+from sandbox.wasi.abi import Errno
+from sandbox.wasi.poll import poll_oneoff
+from sandbox.wasi.streams import GuestExitError, Input, memory_of, wasi_of
+
+WASI_MODULE = "wasi_snapshot_preview1"
+_RANDOM_CHUNK_BYTES = 256 * 1024
+_U32 = 0xFFFF_FFFF
+
+Call = Callable[..., int | None]
+
+
+def define_wasi(linker: Linker) -> set[tuple[str, str]]:
+    """Offer every call of preview 1 to guests of this linker; return their names."""
+    for name, parameters, call in _CALLS:
+        linker.define((WASI_MODULE, name), (parameters, "i"), _guarded(call))
+    linker.define((WASI_MODULE, "proc_exit"), ("i", ""), _proc_exit)
+    linker.define_async((WASI_MODULE, "poll_oneoff"), ("iiii", "i"), poll_oneoff)
+    linker.define_async((WASI_MODULE, "random_get"), ("ii", "i"), _random_get)
+    names = [name for name, _, _ in _CALLS] + ["proc_exit", "poll_oneoff", "random_get"]
+    return {(WASI_MODULE, name) for name in names}
+
+
+def _guarded(call: Call) -> Call:
+    def guarded(*arguments: int) -> int | None:
+        try:
+            return call(*arguments)
+        except GuestPointerError:
+            return Errno.FAULT
+
+    return guarded
+
+
+def _strings_get(strings: list[bytes], pointers: int, buffer: int) -> int:
+    memory = memory_of(CURRENT.guest)
+    at = buffer & _U32
+    table = []
+    for text in strings:
+        table.append(abi.U32.pack(at & _U32))
+        at += len(text)
+    memory.write(pointers, b"".join(table))
+    memory.write(buffer, b"".join(strings))
+    return Errno.SUCCESS
+
+
+def _strings_sizes_get(strings: list[bytes], count: int, size: int) -> int:
+    memory = memory_of(CURRENT.guest)
+    memory.write(count, abi.U32.pack(len(strings)))
+    memory.write(size, abi.U32.pack(sum(map(len, strings))))
+    return Errno.SUCCESS
+
+
+def _args_get(pointers: int, buffer: int) -> int:
+    return _strings_get(wasi_of(CURRENT.guest).arguments, pointers, buffer)
+
+
+def _args_sizes_get(count: int, size: int) -> int:
+    return _strings_sizes_get(wasi_of(CURRENT.guest).arguments, count, size)
+
+
+def _environ_get(pointers: int, buffer: int) -> int:
+    return _strings_get(wasi_of(CURRENT.guest).environment, pointers, buffer)
+
+
+def _environ_sizes_get(count: int, size: int) -> int:
+    return _strings_sizes_get(wasi_of(CURRENT.guest).environment, count, size)
+
+
+def _clock_res_get(clock: int, resolution: int) -> int:
+    if not abi.ClockId.REALTIME <= clock <= abi.ClockId.THREAD_CPUTIME:
+        return Errno.INVAL
+    memory_of(CURRENT.guest).write(resolution, abi.U64.pack(1_000))
+    return Errno.SUCCESS
+
+
+def _clock_time_get(clock: int, _precision: int, result: int) -> int:
+    guest = CURRENT.guest
+    if clock == abi.ClockId.REALTIME:
+        now = time.time_ns()
+    elif clock == abi.ClockId.MONOTONIC:
+        now = time.monotonic_ns()
+    elif clock in (abi.ClockId.PROCESS_CPUTIME, abi.ClockId.THREAD_CPUTIME):
+        now = guest.cpu_ns
+    else:
+        return Errno.INVAL
+    memory_of(guest).write(result, abi.U64.pack(now))
+    return Errno.SUCCESS
+
+
+def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int:
+    guest = CURRENT.guest
+    stream = wasi_of(guest).streams.get(descriptor)
+    if stream is None or isinstance(stream, Input):
+        return Errno.BADF
+    memory = memory_of(guest)
+    parts = _vectors(memory, vectors, count)
+    if parts is None:
+        return Errno.INVAL
+    size_bytes = memory.size_bytes()
+    for pointer, length in parts:  # all or nothing: refuse before a byte is taken
+        if pointer + length > size_bytes:
+            return Errno.FAULT
+    total = sum(length for _, length in parts)
+    memory.write(written, abi.U32.pack(total & _U32))
+    wanted = stream.wants(total)
+    for pointer, length in parts:
+        taken = min(length, wanted)
+        if taken:
+            stream.write(memory.read(pointer, taken))
+            wanted -= taken
+    return Errno.SUCCESS
+
+
+def _fd_read(descriptor: int, vectors: int, count: int, read: int) -> int:
+    guest = CURRENT.guest
+    stream = wasi_of(guest).streams.get(descriptor)
+    if not isinstance(stream, Input):
+        return Errno.BADF
+    memory = memory_of(guest)
+    parts = _vectors(memory, vectors, count)
+    if parts is None:
+        return Errno.INVAL
+    size_bytes = memory.size_bytes()
+    total = 0
+    for pointer, length in parts:
+        if pointer + length > size_bytes:
+            return Errno.FAULT
+        data = stream.read(length)
+        memory.write(pointer, data)
+        total += len(data)
+    memory.write(read, abi.U32.pack(total))
+    return Errno.SUCCESS
+
+
+def _vectors(memory: Memory, vectors: int, count: int) -> list[tuple[int, int]] | None:
+    """Return pointers and lengths; None when there are more than any program needs."""
+    if not 0 <= count <= abi.IOVECS_MAX:
+        return None
+    data = memory.read(vectors, count * abi.IOVEC.size)
+    return list(abi.IOVEC.iter_unpack(data))
+
+
+def _fd_close(descriptor: int) -> int:
+    stream = wasi_of(CURRENT.guest).streams.pop(descriptor, None)
+    if stream is None:
+        return Errno.BADF
+    if not isinstance(stream, Input):
+        stream.flush()
+    return Errno.SUCCESS
+
+
+def _fd_renumber(source: int, target: int) -> int:
+    streams = wasi_of(CURRENT.guest).streams
+    if source not in streams or target not in streams:
+        return Errno.BADF
+    streams[target] = streams.pop(source)
+    return Errno.SUCCESS
+
+
+def _fd_fdstat_get(descriptor: int, result: int) -> int:
+    guest = CURRENT.guest
+    wasi = wasi_of(guest)
+    stream = wasi.streams.get(descriptor)
+    if stream is None:
+        return Errno.BADF
+    flags = wasi.flags.get(descriptor, 0)
+    memory_of(guest).write(result, abi.FDSTAT.pack(abi.FileType.CHARACTER_DEVICE, flags, stream.rights, 0))
+    return Errno.SUCCESS
+
+
+def _fd_fdstat_set_flags(descriptor: int, flags: int) -> int:
+    wasi = wasi_of(CURRENT.guest)
+    if descriptor not in wasi.streams:
+        return Errno.BADF
+    if flags & ~(abi.FDFLAGS_APPEND | abi.FDFLAGS_NONBLOCK):
+        return Errno.INVAL
+    wasi.flags[descriptor] = flags
+    return Errno.SUCCESS
+
+
+def _fd_filestat_get(descriptor: int, result: int) -> int:
+    guest = CURRENT.guest
+    if descriptor not in wasi_of(guest).streams:
+        return Errno.BADF
+    stat = abi.FILESTAT.pack(0, descriptor, abi.FileType.CHARACTER_DEVICE, 1, 0, 0, 0, 0)
+    memory_of(guest).write(result, stat)
+    return Errno.SUCCESS
+
+
+def _on_stream(found: Errno) -> Call:
+    """Return a call that finds a stream where it wants something else, and says so."""
+
+    def call(descriptor: int, *_rest: int) -> int:
+        return found if descriptor in wasi_of(CURRENT.guest).streams else Errno.BADF
+
+    return call
+
+
+def _on_path(descriptor: int, *_rest: int) -> int:
+    """A path is relative to an open folder, and there is none."""
+    return Errno.NOTDIR if descriptor in wasi_of(CURRENT.guest).streams else Errno.BADF
+
+
+def _path_symlink(_pointer: int, _length: int, descriptor: int, *_rest: int) -> int:
+    return _on_path(descriptor)
+
+
+def _prestat(_descriptor: int, *_rest: int) -> int:
+    """No folder was opened beforehand: EBADF tells libc where the list of them ends."""
+    return Errno.BADF
+
+
+def _proc_exit(status: int) -> None:
+    raise GuestExitError(status & _U32)
+
+
+def _proc_raise(signal: int) -> int:
+    raise GuestFaultError(f"it raised signal {signal & 0xFF}")
+
+
+def _sched_yield() -> int:
+    return Errno.SUCCESS
+
+
+class _RandomFill:
+    """Fills a buffer piece by piece, so that a large one does not hold the loop."""
+
+    __slots__ = ("_at", "_end", "_memory")
+
+    def __init__(self, memory: Memory, at: int, end: int) -> None:
+        self._memory = memory
+        self._at = at
+        self._end = end
+
+    def result(self) -> int | None:
+        """Fill one piece; None while there are more."""
+        size = min(self._end - self._at, _RANDOM_CHUNK_BYTES)
+        self._memory.write(self._at, os.urandom(size))
+        self._at += size
+        return None if self._at < self._end else int(Errno.SUCCESS)
+
+
+def _random_get(buffer: int, length: int) -> int | Pending:
+    memory = memory_of(CURRENT.guest)
+    start, length = buffer & _U32, length & _U32
+    if start + length > memory.size_bytes():
+        return Errno.FAULT
+    fill = _RandomFill(memory, start, start + length)
+    done = fill.result()
+    return fill if done is None else done
+
+
+_CALLS: tuple[tuple[str, str, Call], ...] = (
+    ("args_get", "ii", _args_get),
+    ("args_sizes_get", "ii", _args_sizes_get),
+    ("environ_get", "ii", _environ_get),
+    ("environ_sizes_get", "ii", _environ_sizes_get),
+    ("clock_res_get", "ii", _clock_res_get),
+    ("clock_time_get", "iqi", _clock_time_get),
+    ("fd_advise", "iqqi", _on_stream(Errno.SPIPE)),
+    ("fd_allocate", "iqq", _on_stream(Errno.NOTSUP)),
+    ("fd_close", "i", _fd_close),
+    ("fd_datasync", "i", _on_stream(Errno.INVAL)),
+    ("fd_fdstat_get", "ii", _fd_fdstat_get),
+    ("fd_fdstat_set_flags", "ii", _fd_fdstat_set_flags),
+    ("fd_fdstat_set_rights", "iqq", _on_stream(Errno.NOTCAPABLE)),
+    ("fd_filestat_get", "ii", _fd_filestat_get),
+    ("fd_filestat_set_size", "iq", _on_stream(Errno.INVAL)),
+    ("fd_filestat_set_times", "iqqi", _on_stream(Errno.NOTCAPABLE)),
+    ("fd_pread", "iiiqi", _on_stream(Errno.SPIPE)),
+    ("fd_prestat_get", "ii", _prestat),
+    ("fd_prestat_dir_name", "iii", _prestat),
+    ("fd_pwrite", "iiiqi", _on_stream(Errno.SPIPE)),
+    ("fd_read", "iiii", _fd_read),
+    ("fd_readdir", "iiiqi", _on_stream(Errno.NOTDIR)),
+    ("fd_renumber", "ii", _fd_renumber),
+    ("fd_seek", "iqii", _on_stream(Errno.SPIPE)),
+    ("fd_sync", "i", _on_stream(Errno.INVAL)),
+    ("fd_tell", "ii", _on_stream(Errno.SPIPE)),
+    ("fd_write", "iiii", _fd_write),
+    ("path_create_directory", "iii", _on_path),
+    ("path_filestat_get", "iiiii", _on_path),
+    ("path_filestat_set_times", "iiiiqqi", _on_path),
+    ("path_link", "iiiiiii", _on_path),
+    ("path_open", "iiiiiqqii", _on_path),
+    ("path_readlink", "iiiiii", _on_path),
+    ("path_remove_directory", "iii", _on_path),
+    ("path_rename", "iiiiii", _on_path),
+    ("path_symlink", "iiiii", _path_symlink),
+    ("path_unlink_file", "iii", _on_path),
+    ("proc_raise", "i", _proc_raise),
+    ("sched_yield", "", _sched_yield),
+    ("sock_accept", "iii", _on_stream(Errno.NOTSOCK)),
+    ("sock_recv", "iiiiii", _on_stream(Errno.NOTSOCK)),
+    ("sock_send", "iiiii", _on_stream(Errno.NOTSOCK)),
+    ("sock_shutdown", "ii", _on_stream(Errno.NOTSOCK)),
+)

@@ -1,0 +1,115 @@
+"""Run the public test-suite of WASI preview 1 on this sandbox: ``python -m tests.sandbox.wasi_suite FOLDER``.
+
+FOLDER holds prebuilt modules as the suite's ``prod/testsuite-base`` branch lays them out: ``name.wasm`` and,
+where the defaults do not fit, ``name.json`` with ``args``, ``env``, ``dirs``, ``exit_code``, ``stdout``. A test
+that needs a folder is counted as skipped: functions have no file system. Exit status: 0 all passed, 1 some failed, 2 nothing found.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from sandbox.builder import Builder
+from sandbox.contract import Finished, Kind, Limits, Outcome, Source, Threw
+from sandbox.errors import BuildError
+from sandbox.runtime import Sandbox
+from tests.sandbox.guests import RecordingHost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a test of the suite wants and expects."""
+
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    dirs: tuple[str, ...] = ()
+    exit_code: int = 0
+    stdout: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Expectation":
+        """Return the expectation beside a module."""
+        if not path.exists():
+            return cls()
+        found: dict[str, Any] = json.loads(path.read_text())
+        return cls(
+            args=tuple(found.get("args", ())),
+            env=found.get("env", {}),
+            dirs=tuple(found.get("dirs", ())),
+            exit_code=found.get("exit_code", 0),
+            stdout=found.get("stdout"),
+        )
+
+    def judge(self, outcome: Outcome) -> str:
+        """Return "" when the outcome is as expected, otherwise what it was."""
+        match outcome:
+            case Finished(output=output) if self.exit_code == 0:
+                wrong = self.stdout is not None and output.decode("utf-8", "replace") != self.stdout
+                return f"wrote {output!r}" if wrong else ""
+            case Threw(message=message) if message == f"it exited with status {self.exit_code}":
+                return ""
+        return str(outcome)
+
+
+async def run_suite(modules: list[Path]) -> Counter[str]:
+    """Run every module; print and count passed, failed, skipped."""
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as artifacts:
+        builder, sandbox = Builder(artifacts=Path(artifacts)), Sandbox(artifacts=Path(artifacts))
+        for module in modules:
+            expectation, wasm = Expectation.read(module.with_suffix(".json")), _read(module)
+            verdict, why = await _verdict((builder, sandbox), (module.name, wasm), expectation)
+            counts[verdict] += 1
+            print(f"{verdict:8}{module.name}  {why}".rstrip())
+        await builder.close()
+        await sandbox.close()
+    return counts
+
+
+def modules_in(folder: Path) -> list[Path]:
+    """Return the modules of a suite."""
+    return sorted(folder.rglob("*.wasm"))
+
+
+def _read(module: Path) -> bytes:
+    return module.read_bytes()
+
+
+async def _verdict(
+    ground: tuple[Builder, Sandbox], module: tuple[str, bytes], expectation: Expectation
+) -> tuple[str, str]:
+    (builder, sandbox), (name, wasm) = ground, module
+    if expectation.dirs:
+        return "skipped", "needs a folder"
+    source = Source(kind=Kind.CGI, files={name: wasm}, entry=name)
+    try:
+        program = sandbox.load((await builder.build(source)).artifact)
+    except BuildError as error:
+        return "failed", str(error)
+    request = msgpack.packb({"env": dict(expectation.env), "stdin": b"", "args": list(expectation.args)})
+    limits = Limits(cpu_ms=10_000, wall_ms=20_000)
+    outcome = await sandbox.run(program, request, limits=limits, host=RecordingHost())
+    why = expectation.judge(outcome)
+    return ("failed", why) if why else ("passed", "")
+
+
+def main() -> int:
+    """Run the suite that the command line names."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        print(__doc__)
+        return 2
+    counts = asyncio.run(run_suite(modules_in(Path(sys.argv[1]))))
+    print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "no modules")
+    return 2 if not counts else int(counts["failed"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
