@@ -22,9 +22,12 @@ A ``Pass`` that ``supersedes`` means that what was stored under the key is outda
 """
 
 from edgefaas.cache.cache_status import Forward, XCache, forward_status, hit_status, x_cache
+from edgefaas.cache.codecs import AVAILABLE, FormMaker, encode, encode_stream
+from edgefaas.cache.compression import coded_fields, form_for, is_compressible, negotiate
 from edgefaas.cache.conditional import Condition, evaluate, range_applies
 from edgefaas.cache.dates import format_http_date, parse_http_date
 from edgefaas.cache.fields import HOP_BY_HOP, without_connection_fields
+from edgefaas.cache.flight import Alone, Failed, Flight, Flights, Private, Shared
 from edgefaas.cache.freshen import Freshened, freshen, freshen_from_head
 from edgefaas.cache.invalidation import invalidated_by
 from edgefaas.cache.key import cache_key, request_uri, selected_cookies, selected_query
@@ -34,6 +37,7 @@ from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range,
 from edgefaas.cache.respond import Answer, FileSlice, Signature, prepared_hit, respond
 from edgefaas.cache.storability import Pass, Store, Timing, storability
 from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse
+from edgefaas.cache.vary import collapse_key, select_variant, selects
 from edgefaas.cache.verdict import (
     Bypass,
     Fail,
@@ -50,15 +54,21 @@ from edgefaas.cache.verdict import (
 )
 
 __all__ = [
+    "AVAILABLE",
     "HOP_BY_HOP",
+    "Alone",
     "Answer",
     "BodyFile",
     "Bypass",
     "ByteRange",
     "Condition",
     "Fail",
+    "Failed",
     "Fetch",
     "FileSlice",
+    "Flight",
+    "Flights",
+    "FormMaker",
     "Forward",
     "Freshened",
     "GatewayTimeout",
@@ -67,12 +77,14 @@ __all__ = [
     "MemoryStore",
     "PartialRange",
     "Pass",
+    "Private",
     "Purge",
     "PurgeLog",
     "Revalidate",
     "Serve",
     "ServeAndRevalidate",
     "ServeStale",
+    "Shared",
     "Signature",
     "Store",
     "StoredResponse",
@@ -81,16 +93,23 @@ __all__ = [
     "Verdict",
     "XCache",
     "cache_key",
+    "coded_fields",
+    "collapse_key",
     "collapsible",
+    "encode",
+    "encode_stream",
     "evaluate",
+    "form_for",
     "format_http_date",
     "forward_status",
     "freshen",
     "freshen_from_head",
     "hit_status",
     "invalidated_by",
+    "is_compressible",
     "judge",
     "matches",
+    "negotiate",
     "on_origin_failure",
     "parse_content_range",
     "parse_http_date",
@@ -100,8 +119,10 @@ __all__ = [
     "range_applies",
     "request_uri",
     "respond",
+    "select_variant",
     "selected_cookies",
     "selected_query",
+    "selects",
     "storability",
     "without_connection_fields",
     "x_cache",

@@ -5,6 +5,7 @@ Pure. Sources: RFC 9111, 3.2 (updating stored header fields), 4.3.4 (304), 4.3.5
 
 from dataclasses import dataclass, replace
 
+from edgefaas.cache.compression import coded_form
 from edgefaas.cache.dates import format_http_date
 from edgefaas.cache.fields import nominated_fields
 from edgefaas.cache.storability import Pass, Timing, storability
@@ -56,12 +57,24 @@ def freshen(
     decided = storability(getting, merged, policy, stored.key, timing)
     if isinstance(decided, Pass):
         once = replace(
-            stored, headers=merged.headers, head=b"", lifetime_s=0.0, composed_200=None, composed_304=None
+            stored,
+            headers=merged.headers,
+            head=b"",
+            lifetime_s=0.0,
+            forms=None,
+            composed_200=None,
+            composed_304=None,
         )
         return Freshened(once, keep=False)
     fresh = decided.with_body(stored.body, digest=stored.digest)
     fresh.partial = stored.partial
     fresh.uri, fresh.host = stored.uri, stored.host
+    if stored.forms and fresh.compressible:
+        fresh.forms = {
+            coding: coded_form(fresh, coding, form.body)
+            for coding, form in stored.forms.items()
+            if isinstance(form.body, bytes)
+        }
     return Freshened(fresh, keep=True)
 
 

@@ -93,11 +93,14 @@ class MemoryStore:
     def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float = 0.0) -> bool:
         """Store ``stored`` in the place of the variant with its selectors, and evict what no longer fits.
 
-        Returns False, and stores nothing, when a purge since ``token`` hits it or when it is too large. A
-        soft purge stores it as stale. ``now_s`` dates evictions.
+        Returns False, and stores nothing, when it is not what its Content-Range says, when a purge since
+        ``token`` hits it or when it is too large. A soft purge stores it as stale. ``now_s`` dates
+        evictions.
         """
         hit = self.log.since_fetch(stored, self.log.seq if token is None else token)
         weight = stored.weight_bytes
+        if not stored.is_consistent:
+            return False
         if hit is Hit.HARD or weight > min(self.object_bytes_max, self.bytes_max):
             self.stats.refused += 1
             if weight > self.object_bytes_max:
@@ -118,11 +121,21 @@ class MemoryStore:
         self._set_variants(slot, (*others, stored))
         stored.purge_token = self.log.seq
         self.stats.stored += 1
-        while self.stats.bytes_now > self.bytes_max:
-            if self._oldest is self._newest:  # only its own older variants are left to go
-                self._set_variants(slot, slot.variants[1:])
-            else:
-                self._evict_one(now_s, keep=slot)
+        self._make_room(slot, now_s)
+        return True
+
+    def add_form(
+        self, stored: StoredResponse, coding: str, form: StoredResponse, *, now_s: float = 0.0
+    ) -> bool:
+        """Keep a coded form with ``stored``; False when that is gone, or would become too large."""
+        slot = self._slots.get(stored.key)
+        if slot is None or not any(old is stored for old in slot.variants):
+            return False
+        if stored.weight_bytes + form.weight_bytes > min(self.object_bytes_max, self.bytes_max):
+            return False
+        stored.forms = {**(stored.forms or {}), coding: form}
+        self._set_variants(slot, slot.variants)
+        self._make_room(slot, now_s)
         return True
 
     def remove(self, stored: StoredResponse) -> None:
@@ -260,6 +273,14 @@ class MemoryStore:
             if not keys:
                 with contextlib.suppress(KeyError):
                     del self._suffixed[uri]
+
+    def _make_room(self, slot: _Slot, now_s: float) -> None:
+        """Evict others than ``slot`` until the bound holds; at last its own older variants."""
+        while self.stats.bytes_now > self.bytes_max:
+            if self._oldest is self._newest:
+                self._set_variants(slot, slot.variants[1:])
+            else:
+                self._evict_one(now_s, keep=slot)
 
     def _evict_one(self, now_s: float, keep: _Slot | None = None) -> None:
         """Move the hand from old to new, clearing visited bits, until it meets a key not visited."""

@@ -103,12 +103,12 @@ def respond(
     if stored.status in _SUCCESSFUL:
         condition = _cached_condition(request, stored)
         if condition is Condition.NOT_MODIFIED:
-            return _answer(_NOT_MODIFIED, "", _kept(stored.headers, _NOT_IN_304), trailer, ())
+            return _answer(_NOT_MODIFIED, "", _kept(stored.served_headers(), _NOT_IN_304), trailer, ())
         if request.method == "GET" and stored.status in (_OK, _PARTIAL_CONTENT):
             ranged = _ranged(request, stored, trailer)
             if ranged is not None:
                 return ranged
-    headers = _kept(stored.headers, COMPOSED_FIELDS)
+    headers = _kept(stored.served_headers(), COMPOSED_FIELDS)
     empty = request.method == "HEAD" or stored.status in _BODILESS
     segments = () if empty else _slice(stored, 0, stored.length_bytes)
     if stored.status not in _BODILESS:
@@ -136,7 +136,7 @@ def _ranged(request: Request, stored: StoredResponse, trailer: list[tuple[str, s
     if wanted is None:
         return None
     if isinstance(wanted, Unsatisfiable):
-        headers = _kept(stored.headers, _NOT_IN_416)
+        headers = _kept(stored.served_headers(), _NOT_IN_416)
         headers.add("Content-Range", f"bytes */{total}")
         headers.add("Content-Length", "0")
         return _answer(_UNSATISFIABLE, "", headers, trailer, ())
@@ -144,7 +144,7 @@ def _ranged(request: Request, stored: StoredResponse, trailer: list[tuple[str, s
         return None
     if len(wanted) == 1:
         piece = wanted[0]
-        headers = _kept(stored.headers, COMPOSED_FIELDS | {"content-range"})
+        headers = _kept(stored.served_headers(), COMPOSED_FIELDS | {"content-range"})
         headers.add("Content-Range", f"bytes {piece.first}-{piece.last}/{total}")
         headers.add("Content-Length", str(piece.length))
         segments = _slice(stored, piece.first - partial.first, piece.length)
@@ -169,7 +169,7 @@ def _multipart(
         length += len(part) + piece.length
     end = f"\r\n--{mark}--\r\n".encode("ascii")
     segments.append(end)
-    headers = _kept(stored.headers, COMPOSED_FIELDS | {"content-range", "content-type"})
+    headers = _kept(stored.served_headers(), COMPOSED_FIELDS | {"content-range", "content-type"})
     headers.add("Content-Type", f"multipart/byteranges; boundary={mark}")
     headers.add("Content-Length", str(length + len(end)))
     return _answer(_PARTIAL_CONTENT, "", headers, trailer, tuple(segments))
@@ -254,7 +254,7 @@ def _composed_head(stored: StoredResponse, age_s: int, pop: str, *, not_modified
     if composed is not None and composed[0] == wanted:
         return composed[1]
     if not_modified:
-        start = status_line(_NOT_MODIFIED, "") + encode_fields(stored.headers, without=_NOT_IN_304)
+        start = status_line(_NOT_MODIFIED, "") + encode_fields(stored.served_headers(), without=_NOT_IN_304)
     elif stored.status in _BODILESS:
         start = stored.head
     else:

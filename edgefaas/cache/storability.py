@@ -6,6 +6,7 @@ Pure. Sources: RFC 9111, 3 (storing), 3.1 (fields), 3.3 (incomplete responses), 
 
 from dataclasses import dataclass
 
+from edgefaas.cache.compression import is_compressible
 from edgefaas.cache.dates import format_http_date, parse_http_date
 from edgefaas.cache.directives import ResponseDirectives, request_directives, response_directives
 from edgefaas.cache.fields import nominated_fields
@@ -61,11 +62,13 @@ class Store:
     selectors: Selectors
     tags: tuple[str, ...]
     partial: PartialRange | None
+    compress: bool
 
     def with_body(self, body: bytes | BodyFile, *, digest: bytes | None = None) -> StoredResponse:
         """Return the stored response; ``digest`` is computed for bytes when it is not given."""
         etag = self.headers.values("etag")
         modified = self.headers.values("last-modified")
+        length_bytes = len(body) if isinstance(body, bytes) else body.length_bytes
         if digest is None:
             digest = body_digest(body) if isinstance(body, bytes) else b""
         return StoredResponse(
@@ -92,6 +95,7 @@ class Store:
             date_s=date_value(self.headers, self.response_time_s),
             partial=self.partial,
             digest=digest,
+            compressible=self.compress and is_compressible(self.status, self.headers, length_bytes),
         )
 
 
@@ -165,6 +169,7 @@ def storability(
         selectors=selectors_of(names, request.headers),
         tags=response_tags(response.headers),
         partial=partial,
+        compress=policy.compress,
     )
 
 

@@ -50,7 +50,8 @@ class StoredResponse:
     age): the current age is ``now - birth_s``. ``stale_while_revalidate_s`` is 0 when nothing allows it.
     ``stale_if_error_s`` is None when the origin said nothing. ``stale_prohibited`` is RFC 9111's
     must-revalidate, proxy-revalidate, s-maxage or no-cache. ``digest`` is BLAKE2b of the body.
-    ``purge_token`` tells which purges came later (see ``purge``); ``composed_…`` belong to ``respond``.
+    ``purge_token`` tells which purges came later (see ``purge``); ``forms`` are the same response in content
+    codings, by coding; ``composed_…`` belong to ``respond``.
     """
 
     key: str
@@ -78,18 +79,36 @@ class StoredResponse:
     digest: bytes = b""
     soft_purged: bool = False
     purge_token: int = 0
+    compressible: bool = False
+    forms: "dict[str, StoredResponse] | None" = field(default=None, repr=False)
     head: bytes = field(default=b"", repr=False)
     composed_200: Composed | None = field(default=None, repr=False)
     composed_304: Composed | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.head:
-            self.head = build_head(self.status, self.reason, self.headers)
+            self.head = build_head(self.status, self.reason, self.served_headers())
+
+    def served_headers(self) -> Headers:
+        """Return the fields viewers get: Vary names Accept-Encoding where coded forms are offered."""
+        if not self.compressible:
+            return self.headers
+        names = {name for line in self.headers.values("vary") for name in line.lower().split(",")}
+        if any(name.strip(" \t") in ("accept-encoding", "*") for name in names):
+            return self.headers
+        served = self.headers.copy()
+        served.add("Vary", "Accept-Encoding")
+        return served
 
     @property
     def length_bytes(self) -> int:
         """Return the number of octets of the stored body."""
         return len(self.body) if isinstance(self.body, bytes) else self.body.length_bytes
+
+    @property
+    def is_consistent(self) -> bool:
+        """Return whether a stored part has as many octets as its Content-Range says."""
+        return self.partial is None or self.length_bytes == self.partial.last - self.partial.first + 1
 
     @property
     def expires_s(self) -> float:
@@ -108,7 +127,8 @@ class StoredResponse:
     def weight_bytes(self) -> int:
         """Return what the response costs a byte-bounded store in memory."""
         body = len(self.body) if isinstance(self.body, bytes) else 0
-        return body + 3 * len(self.head) + 2 * len(self.key) + _OVERHEAD_BYTES
+        forms = sum(form.weight_bytes for form in self.forms.values()) if self.forms else 0
+        return forms + body + 3 * len(self.head) + 2 * len(self.key) + _OVERHEAD_BYTES
 
 
 def body_digest(body: bytes) -> bytes:

@@ -87,5 +87,21 @@ def select_variant(request_headers: Headers, variants: Sequence[V]) -> V | None:
     return best
 
 
+def selects(selectors: Selectors, headers: Headers) -> bool:
+    """Return whether a response stored under ``selectors`` may answer a request with these ``headers``."""
+    return _matches(selectors, headers)
+
+
+def collapse_key(key: str, variants: Sequence[Variant], headers: Headers) -> str:
+    """Return what requests must have in common to share one trip to the origin.
+
+    The primary key and, where a stored variant has shown which fields the origin varies on, their values.
+    """
+    names = {name for variant in variants for name, _ in variant.selectors}
+    if not names:
+        return key
+    return f"{key}\n{selectors_of(sorted(names), headers)!r}"
+
+
 def _matches(selectors: Selectors, headers: Headers) -> bool:
     return all(name != STAR and normalised(name, headers) == value for name, value in selectors)

@@ -1,0 +1,230 @@
+"""Request collapsing: viewers who miss the same object at the same time share one trip to the origin.
+
+The trip is a task of its own, so it does not end when a viewer leaves. Whoever boards first starts it; all
+who board wait for its outcome:
+
+- ``Shared``: it may be shared. Each reads the body at its own pace while it arrives (``spool``).
+- ``Private``: it may not. The one who started it gets it, the others go their own ways at once, all of them
+in
+  parallel: there is no serial queue behind an uncacheable object.
+- ``Failed``: the origin failed; all get the error once, so that an origin that is down is not asked by each
+of them.
+- ``Alone``: the trip was cancelled or took longer than this viewer waits: go yourself (the first to board
+  again leads again).
+
+A key whose response was private is not collapsed again for ``PRIVATE_S``: its viewers do not wait for each
+other.
+
+Asyncio, one event loop, one process. Knows nothing about HTTP.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from edgefaas.cache.spool import Spool
+
+PRIVATE_S = 10.0
+PRIVATE_KEYS_MAX = 10_000
+MEMORY_BYTES = 1_048_576  # of a body on its way, before it spills or waits
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Generic[T]):
+    """What was announced, and its body from the beginning; ``led`` for the viewer who started the trip."""
+
+    announced: T
+    body: AsyncIterator[bytes] | None
+    led: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Private(Generic[T]):
+    """The response belongs to this viewer only; the trip is over as far as others are concerned."""
+
+    response: T
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The origin failed before anything could be shared."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Go to the origin yourself."""
+
+
+class Flight(Generic[T]):
+    """One trip.
+
+    The fetching side calls ``share`` (then ``write`` and ``land``), ``keep_private`` or ``fail``. Leaving
+    ``fetch`` without any of them, or by cancellation, sets everybody free.
+    """
+
+    def __init__(self, key: str, memory_bytes: int, directory: Path | None) -> None:
+        self.key = key
+        self.spool = Spool(memory_bytes, directory)
+        self.passengers = 0
+        self._announced: T | None = None
+        self._private: T | None = None
+        self._error: Exception | None = None
+        self._bodiless = False
+        self._leader_left = False
+        self.was_private = False
+        self._settled = asyncio.Event()
+
+    @property
+    def settled(self) -> bool:
+        """Return whether the outcome is known."""
+        return self._settled.is_set()
+
+    @property
+    def was_shared(self) -> bool:
+        """Return whether the response was announced to all."""
+        return self._announced is not None
+
+    def share(self, announced: T, *, bodiless: bool = False) -> None:
+        """Say that the response may be shared; its body follows by ``write`` unless it is ``bodiless``."""
+        self._announced = announced
+        self._bodiless = bodiless
+        self._settled.set()
+
+    async def write(self, chunk: bytes) -> None:
+        """Pass on a piece of the body; waits when memory is full and a reader is behind."""
+        await self.spool.write(chunk)
+
+    def land(self) -> None:
+        """Say that the body is complete."""
+        self.spool.finish()
+
+    def keep_private(self, response: T) -> bool:
+        """Say that only the viewer who started the trip may have this response.
+
+        Returns False when that viewer has left: then nobody takes the response, and the caller closes it.
+        """
+        self.was_private = True
+        if not self._leader_left:
+            self._private = response
+        self._settled.set()
+        return not self._leader_left
+
+    def fail(self, error: Exception) -> None:
+        """Say that the origin failed: all get the error, or, after ``share``, a body that breaks off."""
+        if self._announced is not None:
+            self.spool.abort(error)
+            return
+        self._error = error
+        self._settled.set()
+
+    def set_free(self) -> None:
+        """Let everybody who still waits go to the origin."""
+        if self._announced is not None and not self.spool.finished and not self._bodiless:
+            self.spool.abort(ConnectionAbortedError("the trip to the origin ended early"))
+        self._settled.set()
+
+    async def outcome(self, *, led: bool, patience_s: float | None = None) -> "Outcome[T]":
+        """Wait until it is known what became of the trip; at most ``patience_s`` seconds."""
+        self.passengers += 1
+        try:
+            if not self._settled.is_set():
+                async with asyncio.timeout(patience_s):
+                    await self._settled.wait()
+        except TimeoutError:
+            self._leader_left |= led
+            return Alone()
+        except asyncio.CancelledError:
+            self._leader_left |= led
+            raise
+        finally:
+            self.passengers -= 1
+        return self._seat(led=led)
+
+    def _seat(self, *, led: bool) -> "Outcome[T]":
+        if self._announced is not None:
+            if self._bodiless:
+                return Shared(self._announced, None, led)
+            return Shared(self._announced, self.spool.read(), led) if self.spool.readable else Alone()
+        if led and self._private is not None:
+            response, self._private = self._private, None
+            return Private(response)
+        return Alone() if self._error is None else Failed(self._error)
+
+
+Fetcher = Callable[[Flight[T]], Coroutine[Any, Any, None]]
+Outcome = Shared[T] | Private[T] | Failed | Alone
+Starter = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+
+
+class Flights(Generic[T]):
+    """The trips that are under way, by key.
+
+    ``start`` starts a background task that shutdown awaits. ``directory`` takes bodies beyond
+    ``memory_bytes``; without one, writers wait for readers.
+    """
+
+    def __init__(
+        self, start: Starter, *, memory_bytes: int = MEMORY_BYTES, directory: Path | None = None
+    ) -> None:
+        self._start = start
+        self._memory_bytes = memory_bytes
+        self._directory = directory
+        self._flying: dict[str, Flight[T]] = {}
+        self._private_until: OrderedDict[str, float] = OrderedDict()
+        self.collapsed = 0
+
+    def __len__(self) -> int:
+        return len(self._flying)
+
+    def board(
+        self, key: str, fetch: Callable[[Flight[T]], Coroutine[Any, Any, None]]
+    ) -> tuple[Flight[T], bool]:
+        """Return the trip for ``key`` and whether this call started it.
+
+        ``fetch`` is run only when it did, as a task of its own.
+        """
+        now_s = asyncio.get_running_loop().time()
+        private = self._private_until.get(key, 0.0) > now_s
+        flight = None if private else self._flying.get(key)
+        if flight is not None and flight.spool.readable:
+            self.collapsed += 1
+            return flight, False
+        flight = Flight[T](key, self._memory_bytes, self._directory)
+        if not private:
+            self._flying[key] = flight
+        self._start(self._fly(flight, fetch))
+        return flight, True
+
+    def leave(self, flight: Flight[T]) -> None:
+        """Take a trip off the board: who comes now starts another (or finds what was stored)."""
+        if self._flying.get(flight.key) is flight:
+            del self._flying[flight.key]
+
+    async def _fly(self, flight: Flight[T], fetch: Callable[[Flight[T]], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await fetch(flight)
+        except Exception as error:
+            flight.fail(error)
+        finally:
+            self.leave(flight)
+            self._learn(flight)
+            flight.set_free()
+            if not flight.spool.finished:
+                flight.spool.discard()
+
+    def _learn(self, flight: Flight[T]) -> None:
+        """Remember which keys are not worth waiting for, and forget those that are again."""
+        if flight.was_private:
+            self._private_until[flight.key] = asyncio.get_running_loop().time() + PRIVATE_S
+            self._private_until.move_to_end(flight.key)
+            while len(self._private_until) > PRIVATE_KEYS_MAX:
+                self._private_until.popitem(last=False)
+        elif flight.was_shared:
+            self._private_until.pop(flight.key, None)

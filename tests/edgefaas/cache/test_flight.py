@@ -1,0 +1,325 @@
+"""Request collapsing, with real tasks on a real loop; nothing sleeps, everything waits for events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgefaas.cache import Alone, Failed, Flight, Flights, Private, Shared
+from edgefaas.cache.spool import Spool, SpoolError
+
+DEADLINE_S = 30
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            await scenario()
+
+    asyncio.run(bounded())
+
+
+class Background:
+    """Starts tasks and remembers them."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        return task
+
+
+class Origin:
+    """An origin whose steps the test releases one by one."""
+
+    def __init__(self, *, shared: bool = True, chunks: tuple[bytes, ...] = (b"one", b"two")) -> None:
+        self.requests = 0
+        self.shared = shared
+        self.chunks = chunks
+        self.head = asyncio.Event()
+        self.body = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def __call__(self, flight: Flight[str]) -> None:
+        self.requests += 1
+        await self.head.wait()
+        if self.error is not None:
+            raise self.error
+        if not self.shared:
+            flight.keep_private(f"private {self.requests}")
+            return
+        flight.share("head")
+        for chunk in self.chunks:
+            await flight.write(chunk)
+            await self.body.wait()
+        flight.land()
+
+
+async def read(body: AsyncIterator[bytes] | None) -> bytes:
+    assert body is not None
+    return b"".join([chunk async for chunk in body])
+
+
+async def viewer(flights: Flights[str], origin: Callable[[Flight[str]], Coroutine[Any, Any, None]]) -> object:
+    flight, led = flights.board("k", origin)
+    outcome = await flight.outcome(led=led)
+    return (led, await read(outcome.body)) if isinstance(outcome, Shared) else outcome
+
+
+async def settle(condition: Callable[[], bool]) -> None:
+    """Give other tasks their turns until ``condition`` holds; ``run`` sets the deadline."""
+    while not condition():  # noqa: ASYNC110 - the condition is inside the code under test
+        await asyncio.sleep(0)
+
+
+def test_a_thousand_simultaneous_misses_make_one_request() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        flights: Flights[str] = Flights(background.start)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(viewer(flights, origin)) for _ in range(1000)]
+            await settle(lambda: flights.collapsed == 999)
+            origin.head.set()
+            origin.body.set()
+        assert origin.requests == 1
+        results = [task.result() for task in tasks]
+        assert results.count((True, b"onetwo")) == 1
+        assert results.count((False, b"onetwo")) == 999
+        assert len(flights) == 0
+
+    run(scenario)
+
+
+def test_followers_stream_while_the_body_arrives() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        flights: Flights[str] = Flights(background.start)
+        flight, _ = flights.board("k", origin)
+        origin.head.set()
+        outcome = await flight.outcome(led=False)
+        assert isinstance(outcome, Shared)
+        assert outcome.body is not None
+        assert await anext(outcome.body) == b"one"
+        assert not flight.spool.finished
+        late, led = flights.board("k", origin)  # joins in the middle, reads from the beginning
+        assert (late is flight, led) == (True, False)
+        joined = await late.outcome(led=False)
+        assert isinstance(joined, Shared)
+        origin.body.set()
+        assert await read(joined.body) == b"onetwo"
+        assert await read(outcome.body) == b"two"
+
+    run(scenario)
+
+
+def test_an_uncacheable_response_sets_followers_free_at_once_and_is_not_waited_for_again() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin(shared=False)
+        flights: Flights[str] = Flights(background.start)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(viewer(flights, origin)) for _ in range(50)]
+            await settle(lambda: flights.collapsed == 49)
+            origin.head.set()
+        results = [task.result() for task in tasks]
+        assert results.count(Private("private 1")) == 1
+        assert results.count(Alone()) == 49
+        collapsed = flights.collapsed
+        both = [flights.board("k", origin) for _ in range(2)]
+        assert [led for _, led in both] == [True, True]
+        assert flights.collapsed == collapsed
+        outcomes = [await flight.outcome(led=True) for flight, _ in both]
+        assert all(isinstance(outcome, Private) for outcome in outcomes)
+
+    run(scenario)
+
+
+def test_everybody_gets_an_origins_error_once() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        origin.error = ConnectionError("down")
+        origin.head.set()
+        flights: Flights[str] = Flights(background.start)
+        flight, led = flights.board("k", origin)
+        outcomes = [await flight.outcome(led=led), await flight.outcome(led=False)]
+        assert outcomes == [Failed(origin.error), Failed(origin.error)]
+        assert origin.requests == 1
+
+    run(scenario)
+
+
+def test_the_viewer_who_started_may_leave() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        flights: Flights[str] = Flights(background.start)
+        leader = asyncio.get_running_loop().create_task(viewer(flights, origin))
+        await settle(lambda: origin.requests == 1)
+        flight, led = flights.board("k", origin)
+        assert not led
+        leader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        origin.head.set()
+        origin.body.set()
+        outcome = await flight.outcome(led=False)
+        assert isinstance(outcome, Shared)
+        assert await read(outcome.body) == b"onetwo"
+
+    run(scenario)
+
+
+def test_a_private_response_whose_viewer_left_is_handed_back() -> None:
+    async def scenario() -> None:
+        background, head = Background(), asyncio.Event()
+        taken: list[bool] = []
+
+        async def fetch(flight: Flight[str]) -> None:
+            await head.wait()
+            taken.append(flight.keep_private("mine"))
+
+        flights: Flights[str] = Flights(background.start)
+        leader = asyncio.get_running_loop().create_task(viewer(flights, fetch))
+        await settle(lambda: len(flights) == 1)
+        leader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        head.set()
+        await settle(lambda: bool(taken))
+        assert taken == [False]
+
+    run(scenario)
+
+
+def test_a_cancelled_trip_makes_another_viewer_the_leader() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        flights: Flights[str] = Flights(background.start)
+        flight, _ = flights.board("k", origin)
+        follower = asyncio.get_running_loop().create_task(flight.outcome(led=False))
+        await settle(lambda: origin.requests == 1)
+        for task in background.tasks:
+            task.cancel()
+        assert await follower == Alone()
+        origin.head.set()
+        origin.body.set()
+        assert await viewer(flights, origin) == (True, b"onetwo")
+
+    run(scenario)
+
+
+def test_a_follower_waits_no_longer_than_its_patience() -> None:
+    async def scenario() -> None:
+        background, origin = Background(), Origin()
+        flights: Flights[str] = Flights(background.start)
+        flight, _ = flights.board("k", origin)
+        assert await flight.outcome(led=False, patience_s=0.001) == Alone()
+        origin.head.set()
+        origin.body.set()
+        assert isinstance(await flight.outcome(led=True), Shared)
+
+    run(scenario)
+
+
+def test_a_body_that_breaks_off_breaks_off_for_all() -> None:
+    async def scenario() -> None:
+        background = Background()
+
+        async def fetch(flight: Flight[str]) -> None:
+            flight.share("head")
+            await flight.write(b"half")
+            raise ConnectionError("reset")
+
+        flights: Flights[str] = Flights(background.start)
+        flight, led = flights.board("k", fetch)
+        outcome = await flight.outcome(led=led)
+        assert isinstance(outcome, Shared)
+        with pytest.raises(SpoolError):
+            await read(outcome.body)
+
+    run(scenario)
+
+
+async def write_all(spool: Spool, count: int, size: int) -> None:
+    for number in range(count):
+        await spool.write(bytes([number % 256]) * size)
+    spool.finish()
+
+
+EXPECTED = b"".join(bytes([number % 256]) * 1000 for number in range(300))
+
+
+def test_a_large_body_spills_to_a_file_and_reads_the_same(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spool = Spool(10_000, tmp_path)
+        early = spool.read()
+        await write_all(spool, 300, 1000)
+        assert not spool.whole_in_memory
+        late = spool.read()
+        assert await read(early) == EXPECTED
+        assert await read(late) == EXPECTED
+        path = spool.detach_file()
+        assert path.read_bytes() == EXPECTED
+        assert not spool.readable
+        spool.discard()
+        assert path.exists()
+
+    run(scenario)
+
+
+def test_without_a_directory_the_writer_waits_and_memory_stays_bounded() -> None:
+    async def scenario() -> None:
+        spool = Spool(10_000)
+        reader = spool.read()
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(write_all(spool, 300, 1000))
+            await settle(lambda: spool.length_bytes > 10_000)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert spool.length_bytes == 11_000
+            assert not writing.done()
+            assert await read(reader) == EXPECTED
+        assert not spool.readable
+
+    run(scenario)
+
+
+def test_a_reader_who_makes_all_wait_is_cut_off() -> None:
+    async def scenario() -> None:
+        spool = Spool(10_000, patience_s=0.01)
+        stuck, quick = spool.read(), spool.read()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write_all(spool, 300, 1000))
+            assert await read(quick) == EXPECTED
+        with pytest.raises(SpoolError):
+            await read(stuck)
+
+    run(scenario)
+
+
+def test_nobody_fetches_what_nobody_reads_and_nothing_keeps() -> None:
+    async def scenario() -> None:
+        spool = Spool(10_000)
+        with pytest.raises(SpoolError):
+            await write_all(spool, 300, 1000)
+
+    run(scenario)
+
+
+def test_an_aborted_spool_leaves_no_file(tmp_path: Path) -> None:
+    def files() -> int:
+        return len(list(tmp_path.iterdir()))
+
+    async def scenario() -> None:
+        spool = Spool(1000, tmp_path)
+        await spool.write(b"x" * 2000)
+        assert files() == 1
+        spool.abort(ConnectionError("reset"))
+        assert files() == 0
+
+    run(scenario)
+
+
+_: Callable[[Flight[str]], Awaitable[None]] = Origin()
