@@ -138,7 +138,7 @@ class Server:
         return total
 
     def stop(self) -> None:
-        """End the server and everything it started: first asked, after 10 s forced. Returns when all is over."""
+        """End the server and all that it started, first asked, after 10 s forced; return when all is over."""
         if self._process is None:
             return
         mine = self.pids
