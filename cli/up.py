@@ -1,0 +1,44 @@
+"""``edgefaas up``."""
+
+import os
+from pathlib import Path
+
+import click
+
+from cli.admin import CONFIG_NAME, DATA_NAME
+
+
+@click.command(epilog="SIGTERM drains and ends with 0; SIGHUP reads the site's file again.")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True,
+    metavar="FILE", help="The site's file.",
+)  # fmt: skip
+@click.option(
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="For viewers."
+)
+@click.option(
+    "--admin", default="127.0.0.1:8079", show_default=True, metavar="HOST:PORT", help="For the commands."
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="DIR",
+    help=f"What survives restarts. [default: {DATA_NAME} beside the site's file]",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="[default: one per core]")
+def up(config: Path, listen: str, admin: str, data: Path | None, workers: int | None) -> int:
+    """Run a point of presence in the foreground.
+
+    Prints one line, ready http://HOST:PORT, when it serves. Port 0 lets the kernel choose.
+    """
+    from edgefaas.listen import parse_address
+    from edgefaas.supervisor import UpOptions
+    from edgefaas.supervisor import up as run
+
+    return run(
+        UpOptions(
+            config=config,
+            listen=parse_address(listen, option="--listen"),
+            admin=parse_address(admin, option="--admin"),
+            data=data or config.resolve().parent / DATA_NAME,
+            workers=workers or len(os.sched_getaffinity(0)),
+        )
+    )

@@ -1,0 +1,74 @@
+"""Run one function in a sandbox of its own, without a server: what ``edgefaas test`` does.
+
+Builds and runs exactly as a POP does; the artefact folder only saves building the same again.
+"""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgefaas.contract import LiveFunction, LogLine
+from edgefaas.control.bundle import Bundle
+from edgefaas.errors import DeployError
+from edgefaas.guests import Guests
+from edgefaas.invoking import invoke_once
+from sandbox import Builder, Sandbox, Settings
+from sandbox.contract import Built
+from sandbox.errors import CompileError, SandboxError
+
+INSTANCES = 4  # one runs; the pool of a worker would only reserve address space
+
+
+async def try_function(bundle: Bundle, event: bytes, *, artifacts: Path) -> dict[str, Any]:
+    """Return what ``invoke_once`` tells, with the build's ``warnings``.
+
+    Raises DeployError: the source does not build.
+    """
+    built = await _built(bundle, artifacts)
+    function = LiveFunction(
+        name=bundle.name,
+        version=bundle.version,
+        kind=bundle.source.kind,
+        artifact=built.artifact,
+        facts=built.facts,
+        limits=bundle.limits,
+        environment=bundle.environment,
+        allow=bundle.allow,
+        encoding=bundle.encoding,
+    )
+    memory_bytes = max(bundle.limits.memory_bytes, Settings().memory_max_bytes)
+    sandbox = Sandbox(
+        artifacts=artifacts,
+        settings=replace(Settings(), instances=INSTANCES, idle_max=1, memory_max_bytes=memory_bytes),
+    )
+    guests = Guests(
+        load=sandbox.load,
+        begin=lambda program, data, limits, host: sandbox.start(program, data, limits=limits, host=host),  # type: ignore[arg-type]
+        sink=_nowhere,
+        clock=time.time,  # noqa: TID251  # log lines of a trial are dated here
+    )
+    try:
+        guests.activate({bundle.name: function})
+        told = await invoke_once(guests, bundle.name, event)
+    finally:
+        await sandbox.close()
+    return {**told, "warnings": list(built.warnings)}
+
+
+async def _built(bundle: Bundle, artifacts: Path) -> Built:
+    builder = Builder(artifacts=artifacts)
+    try:
+        return await builder.build(bundle.source)
+    except CompileError as error:
+        entry = bundle.source.entry
+        where = f"{entry}, line {error.line}" if error.line else entry
+        raise DeployError(f"{where}: {error}", remedy=error.remedy) from None
+    except SandboxError as error:
+        raise DeployError(f'Function "{bundle.name}" cannot be built: {error}', remedy=error.remedy) from None
+    finally:
+        await builder.close()
+
+
+def _nowhere(_: LogLine) -> None:
+    """A trial's lines are in what it tells."""
