@@ -1,0 +1,4 @@
+function handler(event) {
+    event.request.method = 'DELETE';
+    return event.request;
+}

@@ -1,0 +1,3 @@
+function handler(event) {
+    event.request.uri = '/x';
+}

@@ -1,0 +1,7 @@
+function handler(event) {
+    var response = event.response;
+    response.statusCode = 410;
+    response.statusDescription = 'Gone for good';
+    response.body = 'gone';
+    return response;
+}

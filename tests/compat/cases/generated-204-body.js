@@ -1,0 +1,1 @@
+exports.handler = async () => ({ status: '204', statusDescription: 'No Content', body: 'something' });

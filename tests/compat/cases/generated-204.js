@@ -1,0 +1,1 @@
+exports.handler = async () => ({ status: '204', headers: { 'x-a': [{ value: '1' }] } });

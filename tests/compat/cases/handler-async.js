@@ -1,0 +1,6 @@
+'use strict';
+exports.handler = async (event, context) => {
+    const request = event.Records[0].cf.request;
+    request.headers['x-form'] = [{ key: 'X-Form', value: 'async' }];
+    return request;
+};

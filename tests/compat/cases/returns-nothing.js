@@ -1,0 +1,3 @@
+exports.handler = async (event) => {
+    event.Records[0].cf.request.uri = '/changed-and-forgotten';
+};
