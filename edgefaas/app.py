@@ -20,6 +20,7 @@ from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
+from edgefaas.express import Express
 from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
@@ -84,6 +85,7 @@ class PopApp:
         self._any_host = "*" in site.hosts
         self._front = Front(site, fetch=self._client, wall_s=time_now, mono_s=time.monotonic)
         self._answers = Answers(pop=site.router.pop)
+        self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
             routes=Routes(site.behaviours),
             triggers=triggers,
@@ -95,6 +97,7 @@ class PopApp:
             refreshing=self._refreshing,
             error_pages=site.error_pages,
             default_root=site.default_root,
+            express=None if site.error_pages or self._front.steers or not self._any_host else self._express,
         )
 
     async def start(self) -> None:
@@ -122,6 +125,13 @@ class PopApp:
             return prepare(result, method=request.method, date=http_date())
         request.begun = start_with(result)
         return None
+
+    def express(self, scheme: str, host: str | None, target: bytes) -> Prepared | None:
+        """Answer a plain GET that was answered from the store before; see ``express``."""
+        self._ids += 1
+        return self._express.answer(
+            (scheme, host or "", target), time_now(), f"{self._id_prefix}{self._ids:x}"
+        )
 
     async def answer(self, request: Request) -> Response:
         """Answer in a task: finish what ``inline`` began, or begin here (requests with a body)."""
@@ -211,7 +221,12 @@ class PopApp:
 
     def stats(self) -> dict[str, object]:
         """Return counters and gauges."""
-        return {**self._meter.stats(), "cache": asdict(self._store.stats), "sandbox": self._sandbox.stats()}
+        return {
+            **self._meter.stats(),
+            "express_hits": self._express.hits,
+            "cache": asdict(self._store.stats),
+            "sandbox": self._sandbox.stats(),
+        }
 
     async def close(self) -> None:
         """Finish background work and let go of everything."""

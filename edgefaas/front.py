@@ -86,7 +86,7 @@ class Front:
         ]
         way = Way(policy.steering.value)
         # Without POPs, or where every request is answered where it arrives, there is nothing to choose.
-        self._steers = bool(pops) and way in (Way.PROXY, Way.REDIRECT)
+        self.steers = bool(pops) and way in (Way.PROXY, Way.REDIRECT)
         self._health: dict[str, Health] = {}
         self._prober: Prober | None = None
         if pops:
@@ -94,7 +94,7 @@ class Front:
             self._chooser = Chooser(self._mesh, here=policy.pop)
             self._steering = Steering(self._mesh, SteeringPolicy(way=way, here=policy.pop))
             self._health = {pop.name: Health() for pop in pops}
-        if self._steers:
+        if self.steers:
             others = [pop for pop in pops if pop.name != policy.pop]
             self._prober = Prober(others, ProbePolicy(path=policy.health_path), self._probed)
 
@@ -147,7 +147,7 @@ class Front:
 
     def steer(self, request: Request, received: Received) -> ProxyTo | RedirectTo | NowhereToGo | None:
         """Say what becomes of a request; None where it is answered here."""
-        if not self._steers:
+        if not self.steers:
             return None
         decision = self.choose(request.viewer_ip)
         arrival = Arrival(

@@ -37,6 +37,7 @@ from edgefaas.eager import in_task
 from edgefaas.errors import OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
+from edgefaas.express import Express, memorable
 from edgefaas.forwarding import forwarded
 from edgefaas.keeping import Ask, Keeper, policy_for
 from edgefaas.message import Headers, Prepared, Request, Response
@@ -76,6 +77,7 @@ class Journey:
     refreshing: set[str]
     error_pages: Mapping[int, ErrorPage]
     default_root: str
+    express: Express | None
 
     async def answer(self, viewer: Request) -> Response | Prepared:
         """Answer one viewer request.
@@ -143,6 +145,12 @@ class Journey:
                 return page
         runs = Trigger.VIEWER_RESPONSE in errand.behaviour.triggers and not errand.for_error_page
         if not runs and word is XCache.HIT:
+            if (
+                self.express is not None
+                and memorable(errand.behaviour, stored)
+                and errand.turned.request is errand.request
+            ):
+                self.express.remember(errand.request, stored)
             return self.answers.hit(errand.request, stored, now_s)
         response = self.answers.stored(errand.request, stored, now_s, word)
         if runs and runs_viewer_response(origin_status=stored.status, generated_by=None):

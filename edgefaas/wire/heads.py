@@ -30,6 +30,11 @@ _REQUEST_LINE = re.compile(rb"(" + TOKEN_CLASS + rb"+) ([^\x00-\x20\x7f]+) HTTP/
 _ACTING_FIELDS = re.compile(
     rb"(?:^|\n)(host|connection|content-length|transfer-encoding|expect|upgrade):[ \t]*([^\r\n]*?)[ \t]*\r"
 )
+# Fields by which a viewer may get another answer than the next one for the same host and target.
+_NOT_PLAIN = re.compile(
+    rb"(?:^|\n)(?:cache-control|pragma|range|if-[a-z-]+|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
+    rb"|te|trailer|upgrade|expect|content-length|transfer-encoding|want-[a-z-]+|prefer):"
+)
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*)?", re.IGNORECASE)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -37,7 +42,11 @@ _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 @dataclass(slots=True)
 class Facts:
-    """What a field section says about its message. ``length`` is -1 when none is declared."""
+    """What a field section says about its message. ``length`` is -1 when none is declared.
+
+    ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
+    request may be answered by ``ViewerSide.express``.
+    """
 
     block: FieldBlock
     host: str | None = None
@@ -47,6 +56,7 @@ class Facts:
     chunked: bool = False
     expects_continue: bool = False
     websocket: bool = False
+    plain: bool = False
 
     @property
     def bodiless(self) -> bool:
@@ -81,7 +91,8 @@ def read_facts(raw: bytes) -> Facts:
         raise bad_request(f"There are more than {FIELD_COUNT_LIMIT} header fields.", status=431)
     facts = Facts(FieldBlock(raw))
     found: dict[bytes, list[bytes]] = {}
-    for name, value in _ACTING_FIELDS.findall(raw.lower()):
+    lowered = raw.lower()
+    for name, value in _ACTING_FIELDS.findall(lowered):
         found.setdefault(name, []).append(value)
     hosts = found.get(b"host")
     if hosts is not None:
@@ -90,6 +101,7 @@ def read_facts(raw: bytes) -> Facts:
         facts.host = parse_host(hosts[0])
     if len(found) > (hosts is not None):
         _read_framing(facts, found)
+    facts.plain = facts.host is not None and not facts.close and _NOT_PLAIN.search(lowered) is None
     return facts
 
 

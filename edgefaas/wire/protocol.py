@@ -10,12 +10,13 @@ what one connection can occupy. Not pure: owns a transport. The rules are in hea
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, ClassVar
 
 from edgefaas.contract import Exchange, ViewerSide
 from edgefaas.errors import RequestError
-from edgefaas.message import Headers, Request
+from edgefaas.message import Headers, Prepared, Request
 from edgefaas.wire import heads
 from edgefaas.wire.chunks import ChunkedDecoder
 from edgefaas.wire.clock import http_date, ticker_of
@@ -38,10 +39,15 @@ _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATC
 _ALLOWED_ANYWHERE = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
+Express = Callable[[str, str | None, bytes], Prepared | None]
+"""Answers a plain GET by scheme, host and raw target when its answer is known; see ``edgefaas.express``."""
+
+
 class WireProtocol(asyncio.Protocol):
     """The protocol of one connection; see ``bind`` for how it gets its viewer side."""
 
     viewer_side: ClassVar[ViewerSide]
+    express: ClassVar[Express]
     settings: ClassVar[WireSettings] = WireSettings()
 
     def __init__(
@@ -258,10 +264,16 @@ class WireProtocol(asyncio.Protocol):
 
     def _begin(self, method_octets: bytes, target: bytes, minor: bytes, raw_fields: bytes) -> bool:
         """Start one request. Returns whether it needs a task (its body, if any, comes next)."""
-        began_s = perf_counter()
         facts = self._facts
         if facts is None or facts.block.raw != raw_fields:
             facts = self._facts = heads.read_facts(raw_fields)
+        if facts.plain and method_octets == b"GET" and minor == b"1" and not self._draining:
+            hit = self.express(self._scheme, facts.host, target)
+            if hit is not None:
+                self._keep_alive = True
+                self._write_inline(hit.head, hit.body, is_1_1=True)
+                return False
+        began_s = perf_counter()
         method = _METHODS.get(method_octets) or method_octets.decode("ascii")
         is_1_1 = minor == b"1"
         host = facts.host
@@ -572,7 +584,12 @@ class WireProtocol(asyncio.Protocol):
             raise ConnectionResetError("the viewer left")
 
 
+def _never(_scheme: str, _host: str | None, _target: bytes) -> None:
+    """The express of a viewer side that has none."""
+
+
 def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[WireProtocol]:
     """Return the protocol class for ``uvicorn.Config(http=...)`` that asks ``viewer_side``."""
-    members = {"viewer_side": viewer_side, "settings": settings or WireSettings()}
+    express = staticmethod(getattr(viewer_side, "express", _never))
+    members = {"viewer_side": viewer_side, "settings": settings or WireSettings(), "express": express}
     return type("BoundWireProtocol", (WireProtocol,), members)

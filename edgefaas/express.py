@@ -1,0 +1,72 @@
+"""Answer a hit that was answered before, without deciding it again. No clock of its own, no sockets.
+
+What the journey decides about a plain GET (behaviour, key, verdict) depends on scheme, host, target, site
+and what is stored, and on nothing else. So once it has answered one from the store, that is remembered,
+and holds as long as exactly that response is stored, alone and fresh. Everything else that could change the
+answer is excluded when it is remembered (``memorable``), makes the request not plain (``plain`` of the wire's
+facts), or drops the memo (another site). A property test compares its octets with the journey's.
+"""
+
+from dataclasses import dataclass
+
+from edgefaas.cache import MemoryStore, StoredResponse, prepared_hit
+from edgefaas.message import Prepared, Request
+from edgefaas.site import Behaviour, Trigger
+from edgefaas.telemetry import Meter
+
+REMEMBERED_MAX = 65_536
+_PLAIN = Request(method="GET", path="/")
+_VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
+
+
+def memorable(behaviour: Behaviour, stored: StoredResponse) -> bool:
+    """Return whether every plain GET for the same host and target gets this stored response.
+
+    Not with viewer functions, nor where header fields or cookies join the key, nor for one variant of
+    several, nor where viewers must show a signature or be on HTTPS.
+    """
+    policy = behaviour.cache
+    return (
+        not stored.selectors
+        and stored.partial is None
+        and isinstance(stored.body, bytes)
+        and not policy.headers
+        and policy.cookies.mode in ("forward", "none")
+        and not behaviour.trusted_keys
+        and behaviour.viewer_protocol.value == "allow-all"
+        and not any(trigger in behaviour.triggers for trigger in _VIEWER_TRIGGERS)
+    )
+
+
+@dataclass(slots=True)
+class Express:
+    """The hits remembered for one site."""
+
+    store: MemoryStore
+    pop: str
+    known: dict[tuple[str, str, bytes], StoredResponse]
+    meter: Meter
+
+    def remember(self, request: Request, stored: StoredResponse) -> None:
+        """Note that a plain GET like ``request`` is answered by ``stored``."""
+        if len(self.known) >= REMEMBERED_MAX:
+            self.known.clear()
+        self.known[request.scheme, request.host, request.target.encode("latin-1")] = stored
+
+    def answer(self, place: tuple[str, str, bytes], now_s: float, request_id: str) -> Prepared | None:
+        """Return the octets of the hit, or None when the journey has to decide.
+
+        ``place`` is scheme, host and raw target of a plain GET.
+        """
+        stored = self.known.get(place)
+        if stored is None:
+            return None
+        variants = self.store.get(stored.key)
+        if len(variants) != 1 or variants[0] is not stored or not stored.is_fresh(now_s):
+            del self.known[place]
+            return None
+        prepared = prepared_hit(_PLAIN, stored, now_s, self.pop, request_id)
+        if prepared is not None:
+            self.meter.express_hits += 1
+            self.meter.body_bytes += len(prepared.body)
+        return prepared

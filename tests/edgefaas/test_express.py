@@ -1,0 +1,147 @@
+"""A hit that was answered before comes out as the journey would answer it, octet for octet."""
+
+import asyncio
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgefaas.answers import Answers
+from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, Timing, cache_key, judge, storability
+from edgefaas.cache.verdict import Serve
+from edgefaas.express import REMEMBERED_MAX, Express, memorable
+from edgefaas.message import Headers, Prepared, Request, Response
+from edgefaas.site import Behaviour, CachePolicy, Selection, Trigger, ViewerProtocol
+from edgefaas.telemetry import Meter
+from edgefaas.wire.heads import read_facts
+from tests.edgefaas.live import ask_now, origin, pop, reply
+
+POLICY = CachePolicy()
+BEHAVIOUR = Behaviour(pattern="*", origin="app")
+names = st.sampled_from(["Content-Type", "ETag", "X-Any", "Content-Language", "Last-Modified"])
+values = st.text(alphabet="abcXYZ 0123;=/", min_size=1, max_size=12).map(str.strip).filter(bool)
+
+
+def stored(
+    headers: list[tuple[str, str]], body: bytes = b"x", status: int = 200, now_s: float = 1_000_000.0
+) -> StoredResponse:
+    request = Request(method="GET", path="/a", host="a.example")
+    response = Response(
+        status=status, headers=Headers([("Cache-Control", "max-age=600"), *headers]), body=body
+    )
+    timing = Timing(request_time_s=now_s, response_time_s=now_s)
+    decided = storability(request, response, POLICY, cache_key(request, POLICY), timing)
+    assert isinstance(decided, Store)
+    return decided.with_body(body)
+
+
+@given(
+    headers=st.lists(st.tuples(names, values), max_size=5),
+    body=st.binary(max_size=200),
+    status=st.sampled_from([200, 203, 301, 404, 410]),
+    later_s=st.floats(0, 599),
+    pop_name=st.sampled_from(["", "fra"]),
+)
+def test_express_and_journey_answer_the_same_octets(
+    headers: list[tuple[str, str]], body: bytes, status: int, later_s: float, pop_name: str
+) -> None:
+    entry = stored(headers, body, status)
+    store = MemoryStore(1 << 20)
+    store.put(entry)
+    now_s = 1_000_000.0 + later_s
+    request = Request(method="GET", path="/a", host="a.example", id="7")
+    verdict = judge(request, store.get(entry.key), now_s)
+    assert verdict == Serve(entry)
+    slow = Answers(pop=pop_name).hit(request, entry, now_s)
+    express = Express(store, pop_name, {}, Meter())
+    express.remember(request, entry)
+    fast = express.answer(("http", "a.example", b"/a"), now_s, "7")
+    assert isinstance(slow, Prepared)
+    assert fast == slow
+
+
+def test_express_knows_nothing_that_was_not_remembered() -> None:
+    assert (
+        Express(MemoryStore(1 << 20), "", {}, Meter()).answer(("http", "a.example", b"/a"), 0.0, "1") is None
+    )
+
+
+def test_express_forgets_what_is_stale_replaced_or_purged() -> None:
+    place = ("http", "a.example", b"/a")
+    request = Request(method="GET", path="/a", host="a.example")
+    for change in ("stale", "replaced", "purged", "variant"):
+        entry, store = stored([]), MemoryStore(1 << 20)
+        store.put(entry)
+        express = Express(store, "", {}, Meter())
+        express.remember(request, entry)
+        assert express.answer(place, 1_000_599.9, "1") is not None
+        now_s = 1_000_001.0
+        if change == "stale":
+            now_s = 1_000_600.0
+        elif change == "replaced":
+            store.put(stored([], b"y"))
+        elif change == "purged":
+            store.purge(Purge(kind="everything"))
+        else:
+            other = stored([])
+            other.selectors = (("accept", "text/html"),)
+            store.put(other)
+        assert express.answer(place, now_s, "1") is None, change
+
+
+def test_only_what_every_plain_viewer_gets_is_memorable() -> None:
+    entry = stored([])
+    assert memorable(BEHAVIOUR, entry)
+    assert not memorable(Behaviour(pattern="*", origin="a", triggers={Trigger.VIEWER_REQUEST: "f"}), entry)
+    assert not memorable(Behaviour(pattern="*", origin="a", triggers={Trigger.VIEWER_RESPONSE: "f"}), entry)
+    assert memorable(Behaviour(pattern="*", origin="a", triggers={Trigger.ORIGIN_REQUEST: "f"}), entry)
+    assert not memorable(Behaviour(pattern="*", origin="a", trusted_keys=("k",)), entry)
+    https = Behaviour(pattern="*", origin="a", viewer_protocol=ViewerProtocol.HTTPS_ONLY)
+    assert not memorable(https, entry)
+    for policy in (CachePolicy(headers=frozenset({"accept"})), CachePolicy(cookies=Selection(mode="all"))):
+        assert not memorable(Behaviour(pattern="*", origin="a", cache=policy), entry)
+    entry.selectors = (("accept-language", "de"),)
+    assert not memorable(BEHAVIOUR, entry)
+
+
+def test_a_request_with_a_field_that_could_matter_is_not_plain() -> None:
+    assert read_facts(b"Host: a\r\nAccept: */*\r\nCookie: a=b\r\n").plain
+    for field in (
+        "Range: bytes=0-1",
+        "if-none-match: x",
+        "Cache-Control: no-cache",
+        "X-Forwarded-For: 1.2.3.4",
+    ):
+        assert not read_facts(f"Host: a\r\n{field}\r\n".encode()).plain, field
+    for field in (
+        "Pragma: no-cache",
+        "Connection: close",
+        "X-Edge-Hop: 1",
+        "Authorization: x",
+        "TE: trailers",
+    ):
+        assert not read_facts(f"Host: a\r\n{field}\r\n".encode()).plain, field
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    express = Express(MemoryStore(1 << 20), "", {}, Meter())
+    entry = stored([])
+    for number in range(REMEMBERED_MAX + 2):
+        express.remember(Request(method="GET", path=f"/{number}", host="a"), entry)
+    assert len(express.known) == 2
+
+
+def test_the_third_request_is_answered_by_express_with_the_head_of_the_second(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("one", Cache_Control="max-age=600", ETag='"v"')) as fake:
+            site = f'[origins.app]\nurl = "http://127.0.0.1:{fake.port}"\n'
+            async with pop(site, tmp_path) as served:
+                answers = [await asyncio.to_thread(ask_now, served.port, "/a") for _ in range(3)]
+                assert served.app.stats()["express_hits"] == 1
+                for answer in answers:
+                    answer.headers.pop("x-edge-request-id")
+                    answer.headers.pop("age", None)
+                assert answers[1].headers["x-cache"] == "Hit from edgefaas"
+                assert answers[1] == answers[2]
+
+    asyncio.run(main())
