@@ -223,7 +223,6 @@ class PopApp:
         """Return counters and gauges."""
         return {
             **self._meter.stats(),
-            "express_hits": self._express.hits,
             "cache": asdict(self._store.stats),
             "sandbox": self._sandbox.stats(),
         }
