@@ -24,15 +24,6 @@
 #define fputs(s, f) ((void)0)
 #define abort() __builtin_trap()
 
-#include "quickjs.c"
-#include "dtoa.c"
-#include "libregexp.c"
-#include "libunicode.c"
-
-#undef malloc
-#undef free
-#undef realloc
-
 #define IMPORT(name) __attribute__((import_module("edgefaas:js"), import_name(name)))
 #define EXPORT(name) __attribute__((export_name(name)))
 
@@ -53,45 +44,30 @@ enum { FAIL_MEMORY = 1, FAIL_ENGINE = 2 };
 enum { CALL_DONE = 0, CALL_FAILED = 1, CALL_PENDING = 2 };
 enum { STATE_PENDING = 0, STATE_FINISHED = 1, STATE_THREW = 2 };
 
-/* ---- what libc wants of the outside ------------------------------------------------------- */
+#include "heap.h"
+#include <malloc.h>
+#define malloc heap_malloc
+#define free heap_free
+#define realloc heap_realloc
+#define calloc heap_calloc
+#define malloc_usable_size(p) heap_usable(p)
 
-extern unsigned char __heap_base;
-static uintptr_t heap_break;
+#include "quickjs.c"
+#include "dtoa.c"
+#include "libregexp.c"
+#include "libunicode.c"
 
-#define WASM_PAGE 65536u
+#undef malloc
+#undef free
+#undef realloc
+#define malloc heap_malloc
+#define free heap_free
+#define realloc heap_realloc
+
 /* Where the builder puts bytecode while it reads it: above every heap, so that none of it is in the image. */
 #define SCRATCH_BASE (48u << 20)
 
-static void need_memory(uintptr_t end)
-{
-    uintptr_t have = (uintptr_t)__builtin_wasm_memory_size(0) * WASM_PAGE;
-    if (end <= have)
-        return;
-    if (__builtin_wasm_memory_grow(0, (end - have + WASM_PAGE - 1) / WASM_PAGE) == (size_t)-1) {
-        host_fail(FAIL_MEMORY);
-        __builtin_trap();
-    }
-}
-
-/* The break is a variable of the image, so an instance whose memory grew behaves as a fresh one. */
-void *sbrk(intptr_t increment)
-{
-    uintptr_t old, want;
-    if (!heap_break)
-        heap_break = ((uintptr_t)&__heap_base + 15) & ~(uintptr_t)15;
-    old = heap_break;
-    if (increment == 0)
-        return (void *)old;
-    want = old + (uintptr_t)increment;
-    if (increment > 0 && want < old) {
-        host_fail(FAIL_MEMORY);
-        __builtin_trap();
-    }
-    if (increment > 0)
-        need_memory(want);
-    heap_break = want;
-    return (void *)old;
-}
+/* ---- what libc wants of the outside ------------------------------------------------------- */
 
 int gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
@@ -135,8 +111,11 @@ static JSValue hook_start, hook_resume, hook_ticks, hook_resolve, hook_import, h
 static JSValue unhandled;      /* first rejection that nobody handled */
 static JSValue unhandled_promise;
 static JSValue result;
+static JSValue awaited;        /* what the entry returned: the answer, or a promise for it */
+static JSValue held;           /* the callback's answer, given once no host operation is under way */
+static int has_held;
 static uint32_t outcome;
-static int ticks_wanted, building, has_unhandled;
+static int ticks_wanted, building, compiling, has_unhandled;
 
 static void *must(void *memory)
 {
@@ -238,14 +217,51 @@ static void drain(void)
     }
 }
 
-/* After a drain: hand the result over, or say what is awaited. */
+/* Before the library is there. */
+static JSValue describe_plainly(JSValueConst error)
+{
+    JSValue object = JS_NewObject(context);
+    JS_SetPropertyStr(context, object, "message", JS_ToString(context, error));
+    JS_SetPropertyStr(context, object, "stack", JS_GetPropertyStr(context, error, "stack"));
+    return object;
+}
+
+/* Nothing runs any more: is there an answer? */
+static void conclude(void)
+{
+    int idle = !state.pending && state.next_timer < 0;
+    JSPromiseStateEnum promise = JS_IsObject(awaited) ? JS_PromiseState(context, awaited) : JS_PROMISE_NOT_A_PROMISE;
+    if (promise == JS_PROMISE_FULFILLED || promise == JS_PROMISE_REJECTED) {
+        result = JS_PromiseResult(context, awaited);
+        outcome = promise == JS_PROMISE_FULFILLED ? STATE_FINISHED : STATE_THREW;
+    } else if (promise == JS_PROMISE_NOT_A_PROMISE && !JS_IsUndefined(awaited)) {
+        result = JS_DupValue(context, awaited);
+        outcome = STATE_FINISHED;
+    } else if (has_held && !state.pending) {
+        result = JS_DupValue(context, held);
+        outcome = STATE_FINISHED;
+    } else if (idle && promise == JS_PROMISE_PENDING) {
+        JS_ThrowPlainError(context, "the handler's promise was never settled, and nothing is under way that could settle it");
+        take_exception();
+    } else if (idle) {
+        outcome = STATE_FINISHED; /* nothing was answered: null, as in Lambda */
+    }
+}
+
+/* Take what the entry returned, run all there is to run, and hand the answer over or say what is awaited. */
 static uint32_t settle(JSValue called)
 {
-    if (JS_IsException(called))
+    if (JS_IsException(called)) {
         take_exception();
-    else
-        JS_FreeValue(context, called);
+    } else if (!JS_IsUndefined(called)) {
+        JS_FreeValue(context, awaited);
+        awaited = called;
+        if (JS_IsObject(awaited) && JS_PromiseState(context, awaited) != JS_PROMISE_NOT_A_PROMISE)
+            JS_PromiseMarkAsHandled(context, awaited);
+    }
     drain();
+    if (!outcome)
+        conclude();
     if (!outcome)
         return STATE_PENDING;
     if (outcome == STATE_FINISHED) {
@@ -257,7 +273,9 @@ static uint32_t settle(JSValue called)
         free(text.bytes);
         take_exception();
     }
-    JSValue described = JS_Call(context, hook_describe, JS_UNDEFINED, 1, (JSValueConst *)&result);
+    JSValue described = JS_IsUndefined(hook_describe)
+                            ? describe_plainly(result)
+                            : JS_Call(context, hook_describe, JS_UNDEFINED, 1, (JSValueConst *)&result);
     struct text text = {0};
     if (JS_IsException(described) || !json_write(context, &text, described)) {
         JS_FreeValue(context, JS_GetException(context));
@@ -282,7 +300,7 @@ EXPORT("init") void export_init(uint32_t stack_bytes)
     JS_AddIntrinsicDOMException(context);
     JS_SetHostPromiseRejectionTracker(runtime, on_rejection, NULL);
     JS_SetModuleLoaderFunc(runtime, module_normalize, module_load, NULL);
-    result = unhandled = unhandled_promise = JS_UNDEFINED;
+    result = awaited = held = unhandled = unhandled_promise = JS_UNDEFINED;
     hooks = hook_start = hook_resume = hook_ticks = hook_resolve = hook_import = hook_compile = hook_describe =
         JS_UNDEFINED;
     state.next_timer = -1;
@@ -296,6 +314,7 @@ EXPORT("compile") uint32_t export_compile(uint32_t as, int32_t first_line, uint3
     char *bytes = input(length);
     size_t name_length = strlen(bytes);
     outcome = 0;
+    compiling = 1;
     JSEvalOptions options = {
         .version = JS_EVAL_OPTIONS_VERSION,
         .eval_flags = (as ? JS_EVAL_TYPE_MODULE : JS_EVAL_TYPE_GLOBAL) | JS_EVAL_FLAG_COMPILE_ONLY,
@@ -303,6 +322,7 @@ EXPORT("compile") uint32_t export_compile(uint32_t as, int32_t first_line, uint3
         .line_num = first_line,
     };
     JSValue code = JS_Eval2(context, bytes + name_length + 1, length - name_length - 1, &options);
+    compiling = 0;
     if (JS_IsException(code))
         return settle(code);
     struct text text = {0};
@@ -360,7 +380,8 @@ EXPORT("build") uint32_t export_build(uint32_t length)
 EXPORT("freeze") uint32_t export_freeze(void)
 {
     JS_FreeValue(context, result);
-    result = JS_UNDEFINED;
+    JS_FreeValue(context, awaited);
+    result = awaited = JS_UNDEFINED;
     outcome = 0;
     state.output = state.output_length = 0;
     JS_RunGC(runtime);
@@ -368,17 +389,18 @@ EXPORT("freeze") uint32_t export_freeze(void)
     JS_SetGCThreshold(runtime, runtime->malloc_state.malloc_size + (8u << 20));
     memset(inbox, 0, sizeof(inbox));
     building = 0;
-    state.heap_end = (uint32_t)heap_break;
+    state.heap_end = (uint32_t)(heap_top + CHUNK_HEADER);
     return state.heap_end;
 }
 
 /* How far Math.random has come: the builder compares it around the module scope. */
 EXPORT("randomness") uint64_t export_randomness(void) { return context->random_state; }
 
-/* Answer one event: `length` bytes of JSON. */
-EXPORT("start") uint32_t export_start(uint32_t length, uint64_t seed)
+/* Answer one event: `length` bytes of JSON, at `now` milliseconds since 1970. */
+EXPORT("start") uint32_t export_start(uint32_t length, uint64_t seed, double now)
 {
     char *bytes = input(length);
+    context->time_origin = now;
     context->random_state = seed ? seed : 1;
     outcome = 0;
     JSValue event = json_read(context, bytes, length);
@@ -402,5 +424,6 @@ EXPORT("resume") uint32_t export_resume(uint32_t number, uint32_t failed, uint32
     }
     JSValue r = JS_Call(context, hook_resume, JS_UNDEFINED, 3, (JSValueConst *)arguments);
     JS_FreeValue(context, arguments[2]);
-    return settle(r);
+    JS_FreeValue(context, r);
+    return settle(JS_IsException(r) ? r : JS_UNDEFINED);
 }

@@ -22,7 +22,7 @@ SDIST = "quickjs-ng==0.17.0.2"
 SDIST_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 HERE = Path(__file__).resolve().parent
 ENGINE = HERE / "engine.wasm"
-SHIM = ("engine.c", "codec.h", "json.h", "modules.h", "natives.h")
+SHIM = ("engine.c", "codec.h", "heap.h", "json.h", "modules.h", "natives.h")
 STACK_BYTES = 262_144
 FLAGS = (
     "-target", "wasm32-wasi", "-O3", "-mexec-model=reactor", "-nostartfiles", "-Wl,--no-entry",

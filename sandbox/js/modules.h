@@ -27,7 +27,7 @@ static JSValue read_code(JSContext *ctx, const char *name, size_t name_length)
 
 static char *module_normalize(JSContext *ctx, const char *base, const char *name, void *opaque)
 {
-    if (JS_IsUndefined(hook_resolve)) /* compiling only: names stay as written */
+    if (compiling) /* names stay as written */
         return js_strdup(ctx, name);
     JSValue arguments[2] = { JS_NewString(ctx, base), JS_NewString(ctx, name) };
     JSValue resolved = JS_Call(ctx, hook_resolve, JS_UNDEFINED, 2, (JSValueConst *)arguments);
@@ -82,7 +82,7 @@ static JSModuleDef *module_of_object(JSContext *ctx, const char *name, JSValue v
 
 static JSModuleDef *module_load(JSContext *ctx, const char *name, void *opaque)
 {
-    if (JS_IsUndefined(hook_import))
+    if (compiling)
         return JS_NewCModule(ctx, name, module_nothing);
     JSValue argument = JS_NewString(ctx, name);
     JSValue value = JS_Call(ctx, hook_import, JS_UNDEFINED, 1, (JSValueConst *)&argument);

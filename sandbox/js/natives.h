@@ -79,6 +79,16 @@ static JSValue native_finish(JSContext *ctx, JSValueConst this_value, int argc, 
     return JS_UNDEFINED;
 }
 
+/* hold(value): the answer, once no host operation is under way. */
+static JSValue native_hold(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    if (!has_held) {
+        held = JS_DupValue(ctx, argv[0]);
+        has_held = 1;
+    }
+    return JS_UNDEFINED;
+}
+
 /* fail(error): the request ends with an error. */
 static JSValue native_fail(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -155,7 +165,7 @@ static void natives_init(void)
 {
     static const struct { const char *name; JSCFunction *function; int length; } table[] = {
         { "log", native_log, 2 },           { "call", native_call, 2 },       { "random", native_random, 1 },
-        { "finish", native_finish, 1 },     { "fail", native_fail, 1 },       { "timer", native_timer, 1 },
+        { "finish", native_finish, 1 },     { "hold", native_hold, 1 },       { "fail", native_fail, 1 },       { "timer", native_timer, 1 },
         { "ticks", native_ticks, 0 },       { "load", native_load, 1 },       { "module", native_module, 1 },
         { "promise", native_promise, 1 },   { "kind", native_kind, 1 },       { "target", native_target, 1 },
         { "encode", codec_encode, 2 },      { "decode", codec_decode, 5 },    { "length", codec_utf8_count, 1 },

@@ -1,0 +1,253 @@
+"""The six functions that the engine imports, and the session behind them: what one guest may ask while it runs.
+
+A session is made for each invocation, and for each build; ``Guest.scratch`` holds it. Operations that wait do
+not suspend the guest: it gets a number, and is told later (``resume``), as its promises want it.
+"""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+from weakref import WeakSet
+
+import orjson
+
+from sandbox.capi import Linker, Memory
+from sandbox.contract import HostCallError, Limit
+from sandbox.guest import CURRENT, Guest, GuestFaultError, LimitReachedError
+from sandbox.hostcalls import LEVELS
+
+MODULE = "edgefaas:js"
+_DONE, _FAILED, _PENDING = 0, 1 << 32, 2 << 32
+_FAIL_MEMORY = 1
+RANDOM_BYTES_MAX = 65_536
+SLEEP_MS_MAX = 24 * 60 * 60 * 1000
+_U32 = 0xFFFF_FFFF
+Local = Callable[["Session", bytes], bytes]
+
+
+class Session:
+    """What one guest may ask. ``code`` gives bytecode by name; ``files`` and ``kinds`` are what was deployed."""
+
+    __slots__ = (
+        "_arrived",
+        "_numbers",
+        "_wake",
+        "deadline_s",
+        "guest",
+        "keyring",
+        "package",
+        "pending",
+        "timer",
+    )
+
+    def __init__(self, guest: Guest, package: "Package", *, deadline_s: float) -> None:
+        self.guest = guest
+        self.package = package
+        self.deadline_s = deadline_s
+        self.pending: dict[int, asyncio.Future[bytes]] = {}
+        self.timer: asyncio.TimerHandle | None = None
+        self.keyring: dict[int, object] = {}
+        self._numbers = 0
+        self._arrived: deque[tuple[int, asyncio.Future[bytes]]] = deque()
+        self._wake: asyncio.Future[bytes] | None = None
+
+    def call(self, name: str, payload: bytes) -> int:
+        """Do an operation; return what the guest is told (see engine.c). Raises LimitReachedError."""
+        guest = self.guest
+        if name == "code":
+            return self._answer(self.package.code(payload.decode()))
+        local = LOCAL.get(name)
+        try:
+            if local is not None:
+                guest.count_host_call()
+                return self._answer(local(self, payload))
+            answer = self.ask(name, payload)
+        except HostCallError as error:
+            guest.result = str(error).encode("utf-8", "replace")
+            return _FAILED | len(guest.result)
+        if isinstance(answer, bytes):
+            return self._answer(answer)
+        self._numbers += 1
+        number = self._numbers
+        self.pending[number] = answer
+        answer.add_done_callback(lambda future: self._arrive(number, future))
+        return _PENDING | number
+
+    def ask(self, name: str, payload: bytes) -> "bytes | asyncio.Future[bytes]":
+        """Ask the host of this invocation."""
+        answer = self.guest.call_host(name, payload)
+        return answer if isinstance(answer, bytes) else asyncio.ensure_future(answer)
+
+    def _answer(self, data: bytes) -> int:
+        self.guest.result = data
+        return _DONE | len(data)
+
+    def _arrive(self, number: int, future: "asyncio.Future[bytes]") -> None:
+        if self.pending.pop(number, None) is None:
+            return
+        self._arrived.append((number, future))
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(b"")
+
+    def next_event(self, timer_ms: float) -> "tuple[int, bool, bytes] | asyncio.Future[bytes] | None":
+        """Return what to tell the guest (number, failed, answer), or what to wait for first; None: nothing comes.
+
+        ``timer_ms`` is when its next timer is due, negative for none; number 0 means that it is.
+        """
+        if self._arrived:
+            number, future = self._arrived.popleft()
+            if future.cancelled():
+                return number, True, b"cancelled"
+            error = future.exception()
+            if error is None:
+                return number, False, future.result()
+            if isinstance(error, HostCallError):
+                return number, True, str(error).encode("utf-8", "replace")
+            raise error
+        left_ms = timer_ms - time.time_ns() / 1e6
+        if timer_ms >= 0 and left_ms <= 0:
+            return 0, False, b""
+        if timer_ms < 0 and not self.pending:
+            return None
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if timer_ms >= 0:
+            self.timer = loop.call_later(min(left_ms, SLEEP_MS_MAX) / 1000, self._rouse)
+        return self._wake
+
+    def close(self) -> None:
+        """Cancel what is under way: nobody waits for it any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.pending:
+            pending, self.pending = self.pending, {}
+            for future in pending.values():
+                future.cancel()
+
+
+class Package:
+    """What was deployed, and the library."""
+
+    __slots__ = ("_bytecode", "_library", "files", "kinds")
+
+    def __init__(
+        self,
+        *,
+        library: dict[str, bytes],
+        bytecode: dict[str, bytes | str],
+        files: dict[str, bytes],
+        kinds: dict[str, int],
+    ) -> None:
+        self._library = library
+        self._bytecode = bytecode
+        self.files = files
+        self.kinds = kinds
+
+    def code(self, name: str) -> bytes:
+        """Return bytecode by name: ``lib:x`` or the path of a file. Raises HostCallError: it does not parse."""
+        found = self._library.get(name[4:]) if name.startswith("lib:") else self._bytecode.get(name)
+        if isinstance(found, bytes):
+            return found
+        raise HostCallError(found or f"{name} is not part of the function")
+
+
+def _environment(session: Session, _payload: bytes) -> bytes:
+    return orjson.dumps(dict(session.guest.host.environment))
+
+
+def _files(session: Session, _payload: bytes) -> bytes:
+    return orjson.dumps(session.package.kinds)
+
+
+def _file(session: Session, payload: bytes) -> bytes:
+    found = session.package.files.get(payload.decode())
+    if found is None:
+        raise HostCallError("ENOENT")
+    return found
+
+
+def _remaining(session: Session, _payload: bytes) -> bytes:
+    return str(max(0, round((session.deadline_s - time.monotonic()) * 1000))).encode()
+
+
+LOCAL: dict[str, Local] = {
+    "env": _environment, "files": _files, "file": _file, "remaining": _remaining,
+}  # fmt: skip
+
+
+# ---- the imports ------------------------------------------------------------------------------------------
+
+
+def _memory() -> Memory:
+    memory = CURRENT.guest.memory
+    assert memory is not None
+    return memory
+
+
+def _log(level: int, pointer: int, length: int) -> None:
+    guest = CURRENT.guest
+    if guest.log_full:
+        return
+    length &= _U32
+    text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
+    guest.log(LEVELS[level & 3], text.decode("utf-8", "replace"), length)
+
+
+def _now() -> float:
+    return time.time_ns() // 1_000_000
+
+
+def _random(pointer: int, length: int) -> None:
+    length &= _U32
+    while length:
+        part = min(length, RANDOM_BYTES_MAX)
+        _memory().write(pointer, os.urandom(part))
+        pointer, length = pointer + part, length - part
+
+
+def _call(name: int, name_length: int, payload: int, payload_length: int) -> int:
+    memory = _memory()
+    session = cast("Session", CURRENT.guest.scratch)
+    return session.call(
+        memory.read(name, name_length).decode("utf-8", "replace"), memory.read(payload, payload_length)
+    )
+
+
+def _take(pointer: int) -> None:
+    guest = CURRENT.guest
+    _memory().write(pointer, guest.result)
+    guest.result = b""
+
+
+def _fail(reason: int) -> None:
+    if reason == _FAIL_MEMORY:
+        raise LimitReachedError(Limit.MEMORY, CURRENT.guest.limits.memory_bytes)
+    raise GuestFaultError("the JavaScript engine gave up")
+
+
+_defined: WeakSet[Linker] = WeakSet()
+
+
+def define_imports(linker: Linker) -> None:
+    """Offer the six functions on a linker, once."""
+    if linker in _defined:
+        return
+    _defined.add(linker)
+    for name, signature, call in (
+        ("now", ("", "d"), _now),
+        ("random", ("ii", ""), _random),
+        ("log", ("iii", ""), _log),
+        ("call", ("iiii", "q"), _call),
+        ("take", ("i", ""), _take),
+        ("fail", ("i", ""), _fail),
+    ):
+        linker.define((MODULE, name), signature, cast("Callable[..., int | float | None]", call))

@@ -1,0 +1,215 @@
+"""A loaded function of kind ``js``: instances whose memory is put back to the function's image for every request."""
+
+import json
+import os
+import struct
+import time
+import zlib
+from collections import OrderedDict
+from functools import cached_property
+
+import msgpack
+
+from sandbox.artifacts import Artifact
+from sandbox.capi import WASM_PAGE_BYTES, Memory, Store
+from sandbox.contract import Kind, Limit
+from sandbox.guest import Guest, GuestThrewError, LimitReachedError
+from sandbox.js.build import IMAGE, PACKAGE
+from sandbox.js.foundation import (
+    FINISHED,
+    INBOX_BYTES,
+    MEMORY,
+    PENDING,
+    RESUME,
+    RESUME_SHAPE,
+    START,
+    START_SHAPE,
+    Foundation,
+    load_foundation,
+)
+from sandbox.js.image import Image, unpack
+from sandbox.js.imports import Package, Session
+from sandbox.kinds import Bench, Steps
+
+_STATE = struct.Struct(
+    "<IIIId"
+)  # engine.c: output, its length, operations under way, end of heap, next timer
+KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
+READY_IMAGES_BYTES = 64 * 1024 * 1024
+
+
+def load(artifact: Artifact, bench: Bench) -> "JsProgram":
+    """Load a function. Raises ArtifactError."""
+    foundation = load_foundation(bench.engine, bench.functions, bench.artifacts)
+    return JsProgram(artifact, bench, foundation)
+
+
+class _ReadyImages:
+    """Images in full, least recently used given up first; idle functions keep only what differs from the base."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self._room_bytes = room_bytes
+        self._images: OrderedDict[JsProgram, Image] = OrderedDict()
+        self._used_bytes = 0
+
+    def get(self, program: "JsProgram") -> Image:
+        """Return a program's image, made now if need be (a millisecond)."""
+        image = self._images.get(program)
+        if image is not None:
+            self._images.move_to_end(program)
+            return image
+        image = self._images[program] = program.unpacked()
+        self._used_bytes += len(image.body)
+        while self._used_bytes > self._room_bytes and len(self._images) > 1:
+            _, dropped = self._images.popitem(last=False)
+            self._used_bytes -= len(dropped.body)
+        return image
+
+    def forget(self, program: "JsProgram") -> None:
+        """Drop a program's image."""
+        image = self._images.pop(program, None)
+        if image is not None:
+            self._used_bytes -= len(image.body)
+
+
+ready_images = _ReadyImages(READY_IMAGES_BYTES)
+
+
+class JsProgram:
+    """A loaded function. Its idle instances serve no other function, so no other tenant."""
+
+    kind = Kind.JS
+
+    def __init__(self, artifact: Artifact, bench: Bench, foundation: Foundation) -> None:
+        self._bench = bench
+        self._foundation = foundation
+        self._artifact = artifact
+        image_bytes = artifact.facts["image_bytes"]
+        assert isinstance(image_bytes, int)
+        self._image_bytes = image_bytes
+        self._packed = artifact.read(IMAGE)
+        self._idle: list[tuple[Store, Memory, int]] = []
+
+    def unpacked(self) -> Image:
+        """Return the image in full."""
+        return Image(unpack(self._packed, self._foundation.base, image_bytes=self._image_bytes))
+
+    @cached_property
+    def package(self) -> Package:
+        """The deployed files, read when a request first asks for one."""
+        stored = msgpack.unpackb(zlib.decompress(self._artifact.read(PACKAGE)))
+        return Package(library=self._foundation.library, **stored)
+
+    def run(self, guest: Guest) -> Steps:
+        """Put an instance back to the image, hand the event over, run until the answer is there."""
+        image = ready_images.get(self)
+        foundation = self._foundation
+        memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
+        if image.size_bytes > memory_bytes:
+            raise LimitReachedError(Limit.MEMORY, memory_bytes)
+        session = Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
+        guest.scratch = session
+        store = self._take_idle(memory_bytes)
+        answered = False
+        try:
+            if store is None:
+                store = Store(self._bench.engine, memory_bytes=memory_bytes)
+                done = store.instantiate(foundation.pre)
+                while not done:
+                    yield None
+                    done = store.poll()
+                guest.memory = memory = store.memory(MEMORY)
+                lacking = image.pages() - memory.size_bytes() // WASM_PAGE_BYTES
+                if lacking > 0 and not memory.grow(lacking):
+                    raise LimitReachedError(Limit.MEMORY, memory_bytes)
+            else:
+                store.renew_slice()
+                guest.memory = memory = store.memory(MEMORY)
+            image.restore(memory)
+            event = guest.event
+            if len(event) < INBOX_BYTES:
+                memory.write(foundation.inbox, event)
+            else:
+                guest.result = event
+            seed = int.from_bytes(os.urandom(8), "little", signed=True)
+            done = store.call(START, START_SHAPE, len(event), seed, time.time_ns() // 1_000_000)
+            while not done:
+                yield None
+                done = store.poll()
+            status = store.result()
+            while status == PENDING:
+                timer_ms = _STATE.unpack(memory.read(foundation.state, _STATE.size))[4]
+                told = session.next_event(timer_ms)
+                if told is None:
+                    raise GuestThrewError("the handler waits for something that never comes")
+                if not isinstance(told, tuple):
+                    yield told
+                    continue
+                number, failed, data = told
+                if len(data) < INBOX_BYTES:
+                    memory.write(foundation.inbox, data)
+                else:
+                    guest.result = data
+                store.renew_slice()
+                done = store.call(RESUME, RESUME_SHAPE, number, failed, len(data))
+                while not done:
+                    yield None
+                    done = store.poll()
+                status = store.result()
+            where, length, _, _, _ = _STATE.unpack(memory.read(foundation.state, _STATE.size))
+            if length > guest.limits.output_bytes:
+                raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
+            output = memory.read(where, length)
+            answered = True
+            if status != FINISHED:
+                raise _thrown(output)
+            return output
+        finally:
+            session.close()
+            if guest.memory is not None:
+                guest.memory_bytes = guest.memory.size_bytes()
+                guest.memory = None
+            if store is not None:
+                kept = answered and guest.memory_bytes <= image.size_bytes + KEPT_GROWTH_BYTES
+                if kept and self._bench.room.park(self):
+                    self._idle.append((store, memory, memory_bytes))
+                else:
+                    store.close()
+
+    def code(self, name: str) -> bytes:
+        """Return bytecode by name; see Package."""
+        return self.package.code(name)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The deployed files."""
+        return self.package.files
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """What each deployed file is."""
+        return self.package.kinds
+
+    def _take_idle(self, memory_bytes: int) -> Store | None:
+        """Return the youngest idle instance: its memory is likeliest in the cache."""
+        while self._idle:
+            store, _, allowed = self._idle.pop()
+            self._bench.room.unpark(self)
+            if allowed == memory_bytes:
+                return store
+            store.close()
+        return None
+
+    def drop_idle(self) -> bool:
+        """Give up the oldest idle instance."""
+        if not self._idle:
+            return False
+        self._idle.pop(0)[0].close()
+        return True
+
+
+def _thrown(output: bytes) -> GuestThrewError:
+    told = json.loads(output)
+    return GuestThrewError(
+        str(told.get("message", "")), str(told.get("stack") or "").replace("/var/task/", "")
+    )
