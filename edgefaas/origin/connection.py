@@ -149,10 +149,7 @@ class OriginConnection(asyncio.Protocol):
         upload = self._upload = self._loop.create_task(self._send_body(exchange, body, chunked=chunked))
         upload.add_done_callback(self._uploaded)
         await asyncio.wait((upload, head), return_when=asyncio.FIRST_COMPLETED)
-        if not head.done():
-            error = upload.exception()
-            if error is not None:
-                raise error  # the viewer's body broke: the request will never be complete
+        if not head.done() and not upload.cancelled() and upload.exception() is None:
             self._watch(exchange.first_byte_timeout_s)
         return await head
 
@@ -181,7 +178,10 @@ class OriginConnection(asyncio.Protocol):
     def _uploaded(self, upload: asyncio.Task[None]) -> None:
         if upload is self._upload:
             self._upload = None
-        if not upload.cancelled() and upload.exception() is not None and not self.lost:
+        error = None if upload.cancelled() else upload.exception()
+        if error is not None and not self.lost:  # the viewer's body broke: the request can't be completed
+            if self._head is not None and not self._head.done():
+                self._head.set_exception(error)
             self.transport.abort()
 
     def body(self) -> "bytes | OriginBody":
