@@ -60,10 +60,17 @@ class Answers:
         return self.sign(request, response, generated_word(api))
 
     def forwarded(
-        self, request: Request, response: Response, reason: Forward, word: XCache, *, stored: bool
+        self,
+        request: Request,
+        response: Response,
+        reason: Forward,
+        word: XCache,
+        *,
+        stored: bool,
+        collapsed: bool,
     ) -> Response:
         """Sign what came from the origin, or from a function in its place."""
-        return self.sign(request, response, word, forward_status(reason, stored=stored))
+        return self.sign(request, response, word, forward_status(reason, stored=stored, collapsed=collapsed))
 
     def unprepared(self, answer: Response | Prepared) -> Response:
         """Return an answer as a response, whatever form it has."""

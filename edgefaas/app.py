@@ -15,6 +15,7 @@ from pathlib import Path
 from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
 from edgefaas.cache import MemoryStore, Purge, problem_with
+from edgefaas.cache.flight import Flights
 from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
 from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
@@ -24,7 +25,7 @@ from edgefaas.express import Express
 from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
-from edgefaas.journey import Journey
+from edgefaas.journey import FromOrigin, FromStore, Journey
 from edgefaas.keeping import Keeper
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.origin import OriginClient
@@ -40,6 +41,7 @@ from sandbox import Sandbox
 logger = logging.getLogger("edgefaas.app")
 
 MEMORY_CACHE_BYTES = 256 * 1024 * 1024
+SPOOL_MEMORY_BYTES = 8 * 1024 * 1024  # of one body on its way from the origin, before it goes to a file
 
 
 class PopApp:
@@ -55,6 +57,11 @@ class PopApp:
         self._background = Background()
         self._meter = Meter()
         self._refreshing: set[str] = set()
+        spool = data / "spool"
+        spool.mkdir(parents=True, exist_ok=True)
+        self._flights: Flights[FromStore | FromOrigin] = Flights(
+            self._background.start, memory_bytes=SPOOL_MEMORY_BYTES, directory=spool
+        )
         self._id_prefix = secrets.token_hex(6)
         self._ids = 0
         self._front_task: asyncio.Task[None] | None = None
@@ -94,6 +101,7 @@ class PopApp:
             answers=self._answers,
             background=self._background,
             wall_s=time_now,
+            flights=self._flights,
             refreshing=self._refreshing,
             error_pages=site.error_pages,
             default_root=site.default_root,
@@ -223,6 +231,7 @@ class PopApp:
         """Return counters and gauges."""
         return {
             **self._meter.stats(),
+            "collapsed": self._flights.collapsed,
             "cache": asdict(self._store.stats),
             "sandbox": self._sandbox.stats(),
         }

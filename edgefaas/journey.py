@@ -10,6 +10,7 @@ Sources: "CloudFront events that can trigger a function"; RFC 9111, 3 and 4; RFC
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from edgefaas.admission import admit
@@ -20,6 +21,7 @@ from edgefaas.cache import (
     Fetch,
     Forward,
     GatewayTimeout,
+    Pass,
     Revalidate,
     Serve,
     ServeAndRevalidate,
@@ -33,6 +35,8 @@ from edgefaas.cache import (
     judge,
     on_origin_failure,
 )
+from edgefaas.cache.flight import Failed, Flight, Flights, Private, Shared
+from edgefaas.cache.vary import collapse_key, selects
 from edgefaas.eager import in_task
 from edgefaas.errors import OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
@@ -49,6 +53,7 @@ from edgefaas.triggers import Triggers
 NOT_MODIFIED = 304
 ERRORS = range(400, 600)
 SERVER_ERRORS = range(500, 600)
+PATIENCE_S = 10.0  # how long a viewer waits for somebody else's trip before making one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,42 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the origin is asked, and why.
+
+    ``held`` is what is stored; ``conditional`` are the fields that ask about it.
+    """
+
+    errand: Errand
+    reason: Forward
+    held: StoredResponse | None
+    conditional: Headers | None
+
+
+@dataclass(frozen=True, slots=True)
+class FromStore:
+    """The origin's word made (or left) a stored response good enough."""
+
+    stored: StoredResponse
+    word: XCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromOrigin:
+    """The origin, or a function in its place, gave this response.
+
+    ``kept`` tells that its body is being stored already, ``collapsed`` that another viewer asked for it.
+    """
+
+    response: Response
+    reason: Forward
+    generated_by: Trigger | None
+    decided: Store | Pass
+    collapsed: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
     """The way of every request that this POP answers itself. Collaborators are built once, in ``app``."""
 
@@ -74,6 +115,7 @@ class Journey:
     answers: Answers
     background: Background
     wall_s: Callable[[], float]
+    flights: Flights[FromStore | FromOrigin]
     refreshing: set[str]
     error_pages: Mapping[int, ErrorPage]
     default_root: str
@@ -162,19 +204,78 @@ class Journey:
     ) -> Response | Prepared:
         """Go to the origin. ``held`` is what is stored; ``conditional`` are the fields that ask about it."""
         await in_task()
+        question = Question(errand=errand, reason=reason, held=held, conditional=conditional)
+        try:
+            if collapsible(errand.request):
+                got = await self._together(question)
+            else:
+                got = await self._consult(question)
+        except OriginError as error:
+            page = await self._error_page(errand, error.status)
+            if page is not None:
+                return page
+            raise
+        if isinstance(got, FromStore):
+            return await self._from_store(errand, got.stored, self.wall_s(), got.word)
+        return await self._to_viewer(errand, got)
+
+    async def _together(self, question: Question) -> FromStore | FromOrigin:
+        """Share one trip to the origin with the viewers who miss the same object now."""
+        errand = question.errand
+        variants = self.keeper.store.get(errand.key)
+        key = collapse_key(errand.key, variants, errand.request.headers)
+        flight, led = self.flights.board(key, partial(self._fly, question))
+        seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
+        match seat:
+            case Private(got):
+                return got
+            case Failed(error):
+                raise error
+            case Shared(FromStore() as got) if led or selects(got.stored.selectors, errand.request.headers):
+                return got
+            case Shared(FromOrigin(decided=Store() as decided) as got, body, _):
+                if led or selects(decided.selectors, errand.request.headers):
+                    response = got.response
+                    whole = response.body if body is None else body
+                    shared = replace(response, headers=response.headers.copy(), body=whole)
+                    return replace(got, response=shared, collapsed=not led, kept=True)
+                await release(replace(got.response, body=body or b""))
+            case _:
+                pass
+        return await self._consult(question)  # alone: what is shared is not for this viewer
+
+    async def _fly(self, question: Question, flight: Flight[FromStore | FromOrigin]) -> None:
+        """The trip itself: a task that outlives the viewer who started it."""
+        got = await self._consult(question)
+        if isinstance(got, FromStore):
+            flight.share(got, bodiless=True)
+        elif isinstance(got.decided, Store):
+            body = got.response.body
+            flight.share(got)
+            if isinstance(body, bytes):
+                await flight.write(body)
+            else:
+                async for chunk in body:
+                    await flight.write(chunk)
+            self.keeper.keep_spooled(
+                self._ask(question.errand, got.response.status), got.decided, flight.spool
+            )
+            flight.land()
+        elif not flight.keep_private(got):
+            await release(got.response)
+
+    async def _consult(self, question: Question) -> FromStore | FromOrigin:
+        """Ask the origin, and decide what its answer, or its failure, is worth. Raises OriginError."""
+        errand, held, conditional = question.errand, question.held, question.conditional
         request, policy = errand.request, errand.behaviour.cache
         sent = request if conditional is None else replace(request, headers=conditional)
         asked_s = self.wall_s()
         try:
             response, generated_by = await self._origin(sent, errand)
-        except OriginError as error:
-            now_s = self.wall_s()
-            stand_in = on_origin_failure(held, request, policy, status=None, now_s=now_s)
+        except OriginError:
+            stand_in = on_origin_failure(held, request, policy, status=None, now_s=self.wall_s())
             if isinstance(stand_in, ServeStale):
-                return await self._from_store(errand, stand_in.stored, now_s)
-            page = await self._error_page(errand, error.status)
-            if page is not None:
-                return page
+                return FromStore(stand_in.stored, XCache.HIT)
             raise
         now_s = self.wall_s()
         timing = Timing(request_time_s=asked_s, response_time_s=now_s)
@@ -182,13 +283,16 @@ class Journey:
             if response.status == NOT_MODIFIED and conditional is not None:
                 await release(response)
                 fresh = self.keeper.freshened(self._ask(errand), held, response, timing)
-                return await self._from_store(errand, fresh, now_s, XCache.REFRESH_HIT)
+                return FromStore(fresh, XCache.REFRESH_HIT)
             if response.status in SERVER_ERRORS:
                 stand_in = on_origin_failure(held, request, policy, status=response.status, now_s=now_s)
                 if isinstance(stand_in, ServeStale):
                     await release(response)
-                    return await self._from_store(errand, stand_in.stored, now_s)
-        return await self._to_viewer(errand, reason, response, generated_by, timing)
+                    return FromStore(stand_in.stored, XCache.HIT)
+        decided = self.keeper.decide(self._ask(errand, response.status), response, timing)
+        return FromOrigin(
+            response=response, reason=question.reason, generated_by=generated_by, decided=decided
+        )
 
     async def _origin(self, sent: Request, errand: Errand) -> tuple[Response, Trigger | None]:
         """origin-request → origin → origin-response. Says which trigger answered in the origin's place."""
@@ -206,32 +310,34 @@ class Journey:
         response = await self.triggers.origin_response(turned.request, response, behaviour, described)
         return response, None
 
-    async def _to_viewer(
-        self,
-        errand: Errand,
-        reason: Forward,
-        response: Response,
-        generated_by: Trigger | None,
-        timing: Timing,
-    ) -> Response | Prepared:
-        """Store what may be stored, put an error page in place, run viewer-response, sign."""
-        request, behaviour = errand.request, errand.behaviour
+    async def _to_viewer(self, errand: Errand, got: FromOrigin) -> Response | Prepared:
+        """Store the body, put an error page in place, run viewer-response, sign."""
+        request, behaviour, response = errand.request, errand.behaviour, got.response
         origin_status = response.status
-        decided, stored_now = await self.keeper.keep(self._ask(errand, origin_status), response, timing)
+        stored = isinstance(got.decided, Store)
+        if isinstance(got.decided, Store) and not got.kept:
+            ask = self._ask(errand, origin_status)
+            if not collapsible(request):
+                # What was fetched whole answers this viewer's range or condition (RFC 9110, 13.2.1, 14.2).
+                whole = await self.keeper.keep_whole(ask, got.decided, response)
+                if whole is not None:
+                    return await self._from_store(errand, whole, self.wall_s(), XCache.MISS)
+                stored = False
+            elif isinstance(response.body, bytes):
+                self.keeper.keep(ask, got.decided, response.body)
+            else:
+                response.body = self.keeper.keep_passing(ask, got.decided, response.body)
         if origin_status in self.error_pages and not errand.for_error_page:
             page = await self._error_page(errand, origin_status)
             if page is not None:
                 await release(response)
                 return page
-        if stored_now is not None and not collapsible(request):
-            # What was fetched whole answers this viewer's range or condition (RFC 9110, 13.2.1 and 14.2).
-            return await self._from_store(errand, stored_now, self.wall_s(), XCache.MISS)
         word = XCache.MISS
-        if generated_by is not None:
-            word = XCache(generated_word(self.triggers.api(behaviour, generated_by)))
-        self.answers.forwarded(request, response, reason, word, stored=isinstance(decided, Store))
+        if got.generated_by is not None:
+            word = XCache(generated_word(self.triggers.api(behaviour, got.generated_by)))
+        self.answers.forwarded(request, response, got.reason, word, stored=stored, collapsed=got.collapsed)
         if runs_viewer_response(
-            origin_status=origin_status, generated_by=generated_by, error_page=errand.for_error_page
+            origin_status=origin_status, generated_by=got.generated_by, error_page=errand.for_error_page
         ):
             response = await self.triggers.viewer_response(request, response, behaviour)
         return response

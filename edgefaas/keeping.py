@@ -3,7 +3,7 @@
 Sources: RFC 9111, 3 (storing), 4.3.4 (304), 4.3.5 (HEAD), 4.4 (invalidation).
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from edgefaas.cache import (
@@ -12,12 +12,12 @@ from edgefaas.cache import (
     Store,
     StoredResponse,
     Timing,
-    collapsible,
     freshen,
     freshen_from_head,
     invalidated_by,
     storability,
 )
+from edgefaas.cache.spool import Spool
 from edgefaas.cache.vary import select_variant
 from edgefaas.message import Request, Response
 from edgefaas.recorder import read_all, record, rejoined
@@ -49,52 +49,54 @@ class Keeper:
             self.store.remove(held)
         return result.stored
 
-    async def keep(
-        self, ask: Ask, response: Response, timing: Timing
-    ) -> tuple[Store | Pass, StoredResponse | None]:
-        """Store a response if it may be, and drop what it outdates.
-
-        Returns the decision, and what is stored by now: None while the body streams past (``response.body``
-        then is replaced by a stream that keeps a copy).
-        """
+    def decide(self, ask: Ask, response: Response, timing: Timing) -> Store | Pass:
+        """Return whether a response is to be stored, and drop from the store what its head has outdated."""
         for uri in invalidated_by(ask.request, response):
             self.store.invalidate(uri)
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
         if isinstance(decided, Store):
-            return decided, await self._body(ask, decided, response)
+            return decided
         if decided.supersedes:
             outdated = select_variant(ask.request.headers, self.store.get(ask.key))
             if outdated is not None:
                 self.store.remove(outdated)
         elif ask.request.method == "HEAD":
             self._learn_from_head(ask, response, timing)
-        return decided, None
+        return decided
 
-    async def _body(self, ask: Ask, decided: Store, response: Response) -> StoredResponse | None:
-        limit_bytes = self.store.object_bytes_max
-        body = response.body
-        if not isinstance(body, bytes) and not collapsible(ask.request):
-            # The viewer wants a part or has a condition: the whole must be there to answer that.
-            whole = await read_all(body, limit_bytes=limit_bytes)
-            if isinstance(whole, list):
-                response.body = rejoined(whole, body)
-                return None
-            body = response.body = whole
-        if isinstance(body, bytes):
-            return self._put(ask, decided, body) if len(body) <= limit_bytes else None
-        response.body = record(body, limit_bytes=limit_bytes, complete=self._putter(ask, decided))
-        return None
-
-    def _putter(self, ask: Ask, decided: Store) -> Callable[[bytes], None]:
-        def complete(body: bytes) -> None:
-            self._put(ask, decided, body)
-
-        return complete
-
-    def _put(self, ask: Ask, decided: Store, body: bytes) -> StoredResponse:
+    def keep(self, ask: Ask, decided: Store, body: bytes) -> StoredResponse:
+        """Store a complete body; one too large, or purged meanwhile, is answered with all the same."""
         stored = decided.with_body(body)
         self.store.put(stored, ask.token)
         return stored
+
+    def keep_spooled(self, ask: Ask, decided: Store, spool: Spool) -> None:
+        """Store a body that several viewers are reading from a spool."""
+        if spool.whole_in_memory and spool.length_bytes <= self.store.object_bytes_max:
+            stored = decided.with_body(spool.body(), digest=spool.digest)
+            self.store.put(stored, ask.token)
+
+    async def keep_whole(self, ask: Ask, decided: Store, response: Response) -> StoredResponse | None:
+        """Read the whole body and store it, for a viewer who wants a part of it or has a condition.
+
+        Returns None for a body that is too large: ``response`` then still holds all of it.
+        """
+        body = response.body
+        whole = await read_all(body, limit_bytes=self.store.object_bytes_max)
+        if isinstance(whole, bytes):
+            return self.keep(ask, decided, whole)
+        assert not isinstance(body, bytes)
+        response.body = rejoined(whole, body)
+        return None
+
+    def keep_passing(self, ask: Ask, decided: Store, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Return the body as a stream that is stored once it has ended."""
+        limit_bytes = self.store.object_bytes_max
+
+        def complete(whole: bytes) -> None:
+            self.keep(ask, decided, whole)
+
+        return record(body, limit_bytes=limit_bytes, complete=complete)
 
     def _learn_from_head(self, ask: Ask, response: Response, timing: Timing) -> None:
         for held in self.store.get(ask.key):

@@ -46,6 +46,16 @@ async def ask(
     return await asyncio.to_thread(ask_now, port, path, method=method, headers=headers, body=body)
 
 
+async def ask_raw(port: int, path: str, *, fields: str = "") -> bytes:
+    """Send a GET on a connection of its own and return everything until it closes; many at once are cheap."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{fields}\r\n".encode())
+        return await reader.read()
+    finally:
+        writer.close()
+
+
 @dataclass
 class Seen:
     """One request as the origin got it."""
@@ -65,6 +75,7 @@ class FakeOrigin:
 
     reply: Reply
     port: int = 0
+    gate: asyncio.Event | None = None  # answers wait for it, where there is one
     seen: list[Seen] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,6 +96,8 @@ class FakeOrigin:
                     await reader.readline()
                 seen = Seen(method, target, headers, body)
                 self.seen.append(seen)
+                if self.gate is not None:
+                    await self.gate.wait()
                 answer = self.reply(seen)
                 if not answer:
                     return
