@@ -42,9 +42,16 @@ class Subject:
 
     def rows(self) -> list[Row]:
         """Return the closed rows, then the open ones, which need their peaks."""
-        common = {"workload": self.workload, "title": self.title, "reference": self.reference}
-        closed = [Row(**common, connections=n) for n in self.closed]  # type: ignore[arg-type]  # one dict for both
-        return closed + [Row(**common, connections=n, share=share) for share, n in self.open]  # type: ignore[arg-type]
+        return [self._row(n) for n in self.closed] + [self._row(n, share) for share, n in self.open]
+
+    def _row(self, connections: int, share: float | None = None) -> Row:
+        return Row(
+            workload=self.workload,
+            title=self.title,
+            reference=self.reference,
+            connections=connections,
+            share=share,
+        )
 
 
 SUBJECTS = (

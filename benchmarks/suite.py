@@ -114,7 +114,7 @@ def stage(needed: set[type[Peer]], *, install: bool, say: Say) -> Iterator[Stage
     with ExitStack() as ending:
         folder = Path(tempfile.mkdtemp(prefix="edgefaas-bench-"))
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
-        files = folder / "files"
+        files = folder / "site" / "assets"
         written = write_files(files)
         say("building the load generator")
         generator.build("load")

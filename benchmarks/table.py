@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from benchmarks.figures import count, duration, size
 from benchmarks.measure import Column, Outcome
 from benchmarks.samples import sample
 from benchmarks.suite import Report
@@ -12,25 +13,6 @@ GOOD = 1.0
 NAME_WIDTH = 18
 NOTHING = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
-
-
-def count(value: float) -> str:
-    """Return a rate for people: 63,512 or 9.4 (three digits at least)."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def duration(microseconds: float) -> str:
-    """Return a latency for people: 84 µs, 1.2 ms, 3.1 s."""
-    if microseconds < 1_000:
-        return f"{microseconds:.0f} µs"
-    if microseconds < 1_000_000:
-        return f"{microseconds / 1_000:.3g} ms"
-    return f"{microseconds / 1_000_000:.3g} s"
-
-
-def size(octets: float) -> str:
-    """Return a size in MB."""
-    return f"{octets / 1e6:.0f} MB"
 
 
 def ratio_text(outcome: Outcome, other: str, quantity: str = "throughput") -> str:
@@ -72,9 +54,8 @@ def _line(column: Column, outcome: Outcome) -> str:
     ours = column.name == "edgefaas"
     ratio = "" if ours else ratio_text(outcome, column.name)
     cpu = sample(column.of("cpu_us")).median
-    text = (
-        f"{ratio:>7}{count(throughput.median):>12}{f'±{throughput.spread / 2:.0%}':>6}{latencies}{cpu:>10.1f}"
-    )
+    spread = f"±{throughput.spread / 2:.0%}"
+    text = f"{ratio:>7}{count(throughput.median):>12}{spread:>6}{latencies}{cpu:>10.1f}"
     return name + (click.style(text, bold=True) if ours else text)
 
 

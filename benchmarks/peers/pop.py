@@ -62,7 +62,7 @@ origin = "app"
 
 def site(ground: Ground) -> str:
     """Return the edgefaas.toml of the comparison."""
-    return SITE.format(origin=ground.origin_port, files=ground.files, guests=GUESTS)
+    return SITE.format(origin=ground.origin_port, files=ground.files.parent, guests=GUESTS)
 
 
 class Pop(Peer):
