@@ -247,7 +247,7 @@ class Fleet:
         A worker that ends meanwhile is replaced by one with an empty memory, and what workers share is
         purged by any of them: so one that confirms is needed, and none may stay that did not.
 
-        Raises StateError: no worker could confirm.
+        Raises NoWorkerError: no worker could confirm.
         """
         refusal: object = None
         for _ in range(3):

@@ -21,7 +21,7 @@ from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.store import Change, Version, unknown_function
 from edgefaas.control.usage import users_of
-from edgefaas.errors import EdgeError
+from edgefaas.errors import ConfigError, EdgeError
 from edgefaas.site import Site
 
 LOG_LINES = 100
@@ -59,6 +59,12 @@ class Pop(Protocol):
     def own_metrics(self) -> dict[str, float]:
         """Return the supervisor's own numbers."""
         ...
+
+
+class SiteRefusedError(ConfigError):
+    """The site's file is wrong; the site that was served is still served."""
+
+    status = 422
 
 
 class TooManyReadersError(EdgeError):
@@ -207,7 +213,11 @@ class Api:
 
     async def reload(self, _: Call) -> Any:
         """Read the site's file again."""
-        return {"site": self.pop.site.name, "warnings": await self.pop.reload()}
+        try:
+            warnings = await self.pop.reload()
+        except ConfigError as error:
+            raise SiteRefusedError(str(error), remedy=error.remedy) from None
+        return {"site": self.pop.site.name, "warnings": warnings}
 
     # Watching
 

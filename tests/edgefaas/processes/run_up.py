@@ -1,0 +1,33 @@
+"""``edgefaas up`` with an application and a builder that need no sandbox."""
+
+import sys
+from pathlib import Path
+
+from edgefaas.errors import EdgeError
+from edgefaas.listen import Address
+from edgefaas.supervisor import UpOptions, up
+
+FAKES = "tests.edgefaas.processes.fake_pop"
+
+
+def main() -> None:
+    config, data, workers, listen_port, admin_port = sys.argv[1:]
+    options = UpOptions(
+        config=Path(config),
+        listen=Address("127.0.0.1", int(listen_port)),
+        admin=Address("127.0.0.1", int(admin_port)),
+        data=Path(data),
+        workers=int(workers),
+        drain_s=3,
+        app=f"{FAKES}:FakePop",
+        builder=f"{FAKES}:FakeBuilder",
+    )
+    try:
+        sys.exit(up(options))
+    except EdgeError as error:
+        sys.stderr.write(f"error: {error} {error.remedy}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
