@@ -266,7 +266,7 @@ class Fleet:
                         self._members.pop(worker.index, None)
                 if confirmed:
                     return sum(confirmed)
-        raise StateError(
+        raise NoWorkerError(
             f"No worker confirmed the purge: {refusal}", remedy="See the POP's log, purge again."
         )
 
