@@ -15,9 +15,9 @@ LATENCIES = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), 
 MINUS = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 METHOD = (
-    "A ratio is EdgeFaaS divided by the other, the median of paired runs, with the extremes beside it. CPU "
-    "µs is the CPU time of all processes of a server per answer. Open loop: requests are due at fixed instants, "
-    "and latency counts from there, so a stall cannot hide the requests that it kept waiting."
+    "A ratio is EdgeFaaS divided by the other, the median of paired runs, with the extremes beside it. "
+    "CPU µs is the CPU time of all processes of a server per answer. Open loop: requests are due at fixed "
+    "instants, and latency counts from there, so a stall cannot hide the requests that it kept waiting."
 )
 
 

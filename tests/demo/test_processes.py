@@ -28,7 +28,7 @@ def runs(pid: int) -> bool:
 
 async def until(condition: Callable[[], bool]) -> None:
     deadline = asyncio.get_running_loop().time() + 20
-    while not condition() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  a process, no event
+    while not condition() and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)
     assert condition()
 
