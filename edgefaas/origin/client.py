@@ -97,7 +97,7 @@ class OriginClient:
             connection = await pool.checkout(opener, timeout_s=origin.connect_timeout_s, fresh=fresh)
             reused = connection.exchanges_count > 0
             try:
-                answer = await connection.ask(exchange, head, request.body)
+                answer, body = await connection.ask(exchange, head, request.body)
             except NothingCameBackError:
                 if not (retriable and reused):
                     raise
@@ -110,7 +110,7 @@ class OriginClient:
                 status=answer.status,
                 reason=answer.reason,
                 headers=fields.from_origin(answer.headers),
-                body=connection.body(),
+                body=body,
             )
 
     def _endpoint(self, origin: UrlOrigin) -> Endpoint:

@@ -48,7 +48,7 @@ class OriginConnection(asyncio.Protocol):
         self._on_free = on_free
         self._on_lost = on_lost
         self._exchange: Exchange | None = None
-        self._head: asyncio.Future[ResponseHead] | None = None
+        self._head: asyncio.Future[tuple[ResponseHead, IncomingBody]] | None = None
         self._buffer = b""
         self._interim_count = 0
         self._body: IncomingBody | None = None
@@ -111,8 +111,14 @@ class OriginConnection(asyncio.Protocol):
 
     # -- requests ------------------------------------------------------------------------------------------
 
-    async def ask(self, exchange: Exchange, head: bytes, body: bytes | AsyncIterator[bytes]) -> ResponseHead:
-        """Send one request and return the head of its final response; then ``body()`` is its body.
+    async def ask(
+        self, exchange: Exchange, head: bytes, body: bytes | AsyncIterator[bytes]
+    ) -> tuple[ResponseHead, "bytes | OriginBody"]:
+        """Send one request and return the head of its final response, and its body.
+
+        The body is bytes when it is complete already, else a stream. Both are bound to this request when the
+        head arrives: a connection whose response is complete serves the next request before the one who asked
+        has been resumed.
 
         ``head`` is complete, with the field that frames ``body``. A stream is sent chunked when ``head`` says so.
 
@@ -134,15 +140,17 @@ class OriginConnection(asyncio.Protocol):
         if isinstance(body, bytes):
             self.transport.write(head + body)
             self._watch(exchange.first_byte_timeout_s)
-            return await self._head
-        self.transport.write(head)
-        return await self._ask_streaming(
-            exchange, body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head
-        )
+            answered, incoming = await self._head
+        else:
+            self.transport.write(head)
+            answered, incoming = await self._ask_streaming(
+                exchange, body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head
+            )
+        return answered, incoming.take_all() if incoming.complete else OriginBody(incoming, self)
 
     async def _ask_streaming(
         self, exchange: Exchange, body: AsyncIterator[bytes], *, chunked: bool
-    ) -> ResponseHead:
+    ) -> tuple[ResponseHead, IncomingBody]:
         """Send the body while waiting: an origin may answer before it has read everything."""
         assert self._head is not None
         head = self._head
@@ -183,13 +191,6 @@ class OriginConnection(asyncio.Protocol):
             if self._head is not None and not self._head.done():
                 self._head.set_exception(error)
             self.transport.abort()
-
-    def body(self) -> "bytes | OriginBody":
-        """Return the body of the response: bytes when it is complete already, else a stream."""
-        body = self._body
-        if body is None:
-            return b""
-        return body.take_all() if body.complete else OriginBody(body, self)
 
     def abandon(self) -> None:
         """Close: nobody wants the rest of the answer."""
@@ -245,7 +246,7 @@ class OriginConnection(asyncio.Protocol):
         self._decoder = ChunkedDecoder() if self._framing.chunked else None
         self._left = self._framing.length or 0
         self._body = IncomingBody(pause=self._pause, resume=self._resume, on_first_read=None)
-        self._head.set_result(head)
+        self._head.set_result((head, self._body))
         self._watch(self._exchange.idle_timeout_s)
         if rest or self._framing.length == 0:
             self._receive_body(rest)

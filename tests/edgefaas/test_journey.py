@@ -9,7 +9,7 @@ import pytest
 
 from edgefaas.cache import Purge
 from edgefaas.errors import UsageError
-from tests.edgefaas.live import FakeOrigin, Pop, Seen, origin, pop, reply
+from tests.edgefaas.live import FakeOrigin, Pop, Seen, ask_raw, origin, pop, reply
 
 Scenario = Callable[[Pop, FakeOrigin], Coroutine[Any, Any, None]]
 
@@ -338,3 +338,18 @@ def test_plain_http_is_sent_to_https_where_the_behaviour_says_so(tmp_path: Path)
         assert not fake.seen
 
     play(tmp_path, lambda _: reply("x"), scenario, more='viewer_protocol = "redirect-to-https"')
+
+
+def test_many_exchanges_at_once_over_few_connections_are_never_mixed_up(tmp_path: Path) -> None:
+    """A connection is free as soon as its answer is complete, also before the one who asked has been resumed."""
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        async def viewer(number: int) -> None:
+            for turn in range(20):
+                path = f"/{number}/{turn}"
+                answer = await ask_raw(served.port, path)
+                assert answer.rsplit(b"\r\n\r\n", 1)[1] == f"it is {path}".encode()
+
+        await asyncio.gather(*(viewer(number) for number in range(40)))
+
+    play(tmp_path, lambda seen: reply(f"it is {seen.target}", Cache_Control="no-store"), scenario)
