@@ -1,6 +1,6 @@
 """router: where a viewer should be served. Location, latency, health and choice; no WebAssembly here."""
 
-from router.choice import Chooser, Decision, Reason
+from router.choice import ChoiceSettings, Chooser, Decision, Reason
 from router.distance import distance_km, fibre_bound_ms
 from router.errors import (
     AddressError,
@@ -16,6 +16,7 @@ from router.geo import ATTRIBUTION, GeoDatabase, install
 from router.health import Health, HealthPolicy, HealthState
 from router.hop import HEADER as HOP_HEADER
 from router.hop import Hop, sign_hop, verify_hop
+from router.load import PopLoad
 from router.location import UNKNOWN, Location
 from router.mesh import Mesh, Pop
 from router.probe import ProbePolicy, Prober, ProbeResult, probe
@@ -41,6 +42,7 @@ __all__ = [
     "AddressError",
     "AnswerHere",
     "Arrival",
+    "ChoiceSettings",
     "Chooser",
     "Decision",
     "DnsSettingsError",
@@ -57,6 +59,7 @@ __all__ = [
     "MeshError",
     "NowhereToGo",
     "Pop",
+    "PopLoad",
     "ProbePolicy",
     "ProbeResult",
     "Prober",

@@ -1,27 +1,43 @@
-"""Which POP should serve a viewer, and why. Pure: instants are arguments.
+"""Which POP should serve a viewer, and why: GeoIP says where to start, measured latency says where to go.
 
-In this form the healthy POP nearest by great-circle distance, with a share of the viewers of a POP that warms
-up.
+Pure: instants are arguments, chance is a seed. A decision is kept per group (prefix) and thought over when
+something was learnt. A look elsewhere is taken when what it promises, over the requests to come, is worth
+more than it costs: by a side probe where the viewer can make one, else by serving one request from there. How
+many requests are to come is guessed as how many there were (Lindy's law).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
+from random import Random
 
-from router.address import packed, prefix_key
-from router.distance import fibre_bound_ms
+from router.address import is_local, packed, prefix_key
+from router.field import Field, Prior, arc_km, unit_vector
+from router.groups import Group, GroupTable, network_of
+from router.load import Loads, PopLoad
 from router.location import Location
 from router.mesh import Mesh
+from router.path_model import PathModel, fit_paths, log_extra_of
+from router.posterior import ANYWHERE_DEVIATION, ANYWHERE_LOG_MS, PopKernel, posterior, with_peers
+from router.samples import RTT_MS_MAX, Samples
 
-INFLATION = 2.0  # median round trip over the fibre bound
-LAST_MILE_MS = 4.0
 _ALTERNATIVES_MAX = 3
+_GOLDEN = 0x9E3779B97F4A7C15
+_LOCAL_KEY = -1
+_PHYSICS_SLACK_MS = 1.0
+_SURPRISE = 3.0  # deviations
 
 
 class Reason(StrEnum):
     """Why a POP was chosen."""
 
-    NEAREST = "nearest"
-    NOT_PLACED = "not placed"  # nothing is known of where the viewer is
+    NEAREST = "nearest by expected round trip"
+    MEASURED = "least measured round trip"
+    KEPT = "kept: no other is better by more than the hysteresis"
+    EXPLORED = "explored: it may be better, and one request will tell"
+    SPILLED = "spilled over: the better ones are busy"
+    NOT_PLACED = "not placed: answered where it arrived"
     NONE_IN_SERVICE = "none in service"
 
 
@@ -29,7 +45,8 @@ class Reason(StrEnum):
 class Decision:
     """``pop`` serves the viewer (None: none is in service); ``alternatives`` are the next best, best first.
 
-    ``expected_ms`` is the round trip expected there, ``gain_ms`` how much shorter it is than to this POP.
+    ``expected_ms`` is the round trip expected there, ``gain_ms`` how much shorter than to this POP. ``probe``
+    names a POP to which the viewer should be asked to open a connection, whose round trip is then observed.
     """
 
     pop: str | None
@@ -37,44 +54,366 @@ class Decision:
     expected_ms: float
     alternatives: tuple[str, ...] = ()
     gain_ms: float | None = None
+    probe: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceSettings:
+    """How keen to look elsewhere. Costs are in milliseconds times requests.
+
+    A side probe is asked for when ``gain * (requests + head_start) >= probe_cost``; a request is served from
+    elsewhere when ``gain * (requests + head_start) >= explore_cost + explore_patience * loss``.
+    ``probes_per_request`` bounds side probes in the long run.
+    """
+
+    side_probes: bool = True
+    probe_cost: float = 4.0
+    head_start: float = 30.0
+    explore_cost: float = 4.0
+    explore_patience: float = 1.0
+    probes_per_request: float = 0.11
+    probes_burst: float = 500.0
+    probe_pause_s: float = 1.0
+    audit_share: float = 0.005
+    hysteresis_ms: float = 0.75
+    unanswered_max: int = 3
 
 
 class Chooser:
     """Chooses for one POP or front router. ``here`` is this POP's name, "" when it serves nothing itself."""
 
-    def __init__(self, mesh: Mesh, *, here: str = "") -> None:
-        self._mesh = mesh
+    def __init__(
+        self, mesh: Mesh, *, here: str = "", settings: ChoiceSettings | None = None, seed: int = 0
+    ) -> None:
+        self.mesh = mesh
+        self.settings = settings or ChoiceSettings()
+        self._names = [pop.name for pop in mesh]
         self._here = mesh.index(here) if here else -1
         self._shares = [1.0] * len(mesh)
+        self._field = Field(mesh, PathModel())
+        self._kernel = PopKernel(self._field.vectors)
+        self._groups = GroupTable()
+        self._loads = Loads(len(mesh))
+        self._busy = False  # whether waits must be looked at
+        self._epoch = 0
+        self._random = Random(seed)  # noqa: S311  chance that costs latency, no secret
+        self._tokens = self.settings.probes_burst
+        self._token_rate = self.settings.probes_per_request
+        self._next_audit = self._audit_gap()
 
     def set_health(self, pop: str, share: float) -> None:
         """Say how much of its viewers a POP should get now: 0 to 1, as ``Health.share`` tells."""
-        self._shares[self._mesh.index(pop)] = share
+        index = self.mesh.index(pop)
+        if self._shares[index] != share:
+            self._shares[index] = share
+            self._epoch += 1
 
-    def choose(self, address: str, location: Location, now_s: float) -> Decision:
-        """Return the POP for a viewer; never raises."""
+    def set_load(self, pop: str, load: PopLoad, now_s: float) -> None:
+        """Take a POP's word on how busy it is; news older than ten seconds is forgotten."""
+        self._loads.told(self.mesh.index(pop), load, now_s)
+        self._loads.forget_stale(now_s)
+        self._busy = not self._loads.quiet
+
+    def sent(self, pop: str) -> None:
+        """Count a request that goes to the POP; every one must be ``finished``."""
+        self._loads.sent(self.mesh.index(pop))
+        self._busy = True
+
+    def finished(self, pop: str) -> None:
+        """Count a request that came back from the POP, or failed."""
+        self._loads.finished(self.mesh.index(pop))
+
+    def calibrate(self, paths: Sequence[tuple[str, str, float]]) -> None:
+        """Take round trips between POPs (name, name, ms): fit the path model, and start the map with them.
+
+        Cheap enough for every few minutes. What viewers showed is kept: groups tell the new map again.
+        """
+        indexed = [
+            (self.mesh.index(one), self.mesh.index(other), ms)
+            for one, other, ms in paths
+            if one != other and 0 < ms <= RTT_MS_MAX
+        ]
+        field = Field(self.mesh, PathModel())
+        vectors = field.vectors
+        field.model = fit_paths([(arc_km(vectors[a], vectors[b]), ms) for a, b, ms in indexed])
+        for a, b, ms in indexed:
+            field.credit_pops(a, b, ms)
+        self._field = field
+        for group in self._groups.in_use():
+            group.prior = None
+            group.epoch = -1
+
+    def choose(self, address: str, location: Location, now_s: float, *, can_probe: bool = True) -> Decision:
+        """Return the POP for a viewer; never raises.
+
+        ``can_probe`` says whether this viewer could be asked to.
+        """
         octets = packed(address)
-        ticket = 0.0 if octets is None else (prefix_key(octets) * 0x9E3779B97F4A7C15 >> 32 & 0xFFFF) / 0x10000
-        usable = [i for i, share in enumerate(self._shares) if share > ticket]
-        if not usable:
-            usable = [i for i, share in enumerate(self._shares) if share > 0]
-        if not usable:
-            here = self._mesh.pops[self._here].name if self._here >= 0 else None
-            return Decision(here, Reason.NONE_IN_SERVICE, 0.0)
-        if location.latitude is None or location.longitude is None:
-            chosen = self._here if self._here in usable else usable[int(ticket * len(usable))]
-            names = tuple(self._mesh.pops[i].name for i in usable if i != chosen)
-            return Decision(
-                self._mesh.pops[chosen].name, Reason.NOT_PLACED, LAST_MILE_MS, names[:_ALTERNATIVES_MAX]
-            )
-        distances = self._mesh.distances_km(location.latitude, location.longitude)
-        order = sorted(usable, key=distances.__getitem__)
-        expected = [fibre_bound_ms(km) * INFLATION + LAST_MILE_MS for km in distances]
-        best = order[0]
-        return Decision(
-            self._mesh.pops[best].name,
-            Reason.NEAREST,
-            expected[best],
-            tuple(self._mesh.pops[i].name for i in order[1 : 1 + _ALTERNATIVES_MAX]),
-            None if self._here < 0 else expected[self._here] - expected[best],
+        key = _LOCAL_KEY if octets is None else prefix_key(octets)
+        group = self._groups.get(key) or self._group(key, octets, location)
+        if group.epoch != self._epoch:
+            self._think(group, now_s)
+        group.requests += 1
+        decision = group.decision
+        assert isinstance(decision, Decision)
+        if self._busy:
+            decision = self._spill(group, decision)
+        self._tokens += self._token_rate
+        self._next_audit -= 1
+        if self._next_audit <= 0:
+            return self._audit(group, decision, now_s)
+        if group.requests >= group.look_at:
+            return self._look(group, decision, now_s, can_probe=can_probe)
+        return decision
+
+    def observe(self, address: str, location: Location, pop: str, rtt_ms: float, now_s: float) -> None:
+        """Take a round trip between this viewer and a POP, measured on the viewer's own connection."""
+        octets = packed(address)
+        if octets is None or not 0 < rtt_ms <= RTT_MS_MAX or is_local(octets):
+            return
+        index = self.mesh.index(pop)
+        key = prefix_key(octets)
+        group = self._groups.get(key) or self._group(key, octets, location)
+        found = group.samples.get(index)
+        if found is None:
+            group.samples[index] = Samples(rtt_ms, now_s)
+            changed = True
+        else:
+            changed = found.add(rtt_ms, now_s)
+        if changed:
+            self._credit(group, index)
+        if index != group.chosen:
+            group.unanswered = 0
+            group.epoch = -1  # every look elsewhere lowers what the next one promises
+        elif changed:
+            group.epoch = -1
+
+    def _group(self, key: int, octets: bytes | None, location: Location) -> Group:
+        samples, requests = self._groups.unpack(key)
+        local = octets is None or is_local(octets)
+        point = zone = None
+        if location.latitude is not None and location.longitude is not None and not local:
+            point = unit_vector(location.latitude, location.longitude)
+            zone = self._field.zone(location.latitude, location.longitude)
+        ticket = (key * _GOLDEN >> 32 & 0xFFFF) / 0x10000
+        group = Group(key, ticket, point, zone, network_of(location), samples, requests, local=local)
+        self._groups.put(group)
+        return group
+
+    def _prior(self, group: Group) -> Prior:
+        """Return what to believe before measuring.
+
+        Nothing but correlations when the place is wrong or unknown.
+        """
+        if group.point is not None and group.zone is not None and not group.misplaced:
+            prior = self._field.prior(group.point, group.zone)
+            peers = self._field.peers(group.network) if group.network else None
+            return prior if peers is None else with_peers(prior, peers, self._kernel)
+        count = min(len(self._names), 64)
+        return Prior(
+            range(count),
+            [0.0] * count,
+            [ANYWHERE_LOG_MS] * count,
+            [ANYWHERE_LOG_MS] * count,
+            [ANYWHERE_DEVIATION] * count,
         )
+
+    def _think(self, group: Group, now_s: float) -> None:
+        """Form a new picture of the group's paths, and decide."""
+        field = self._field
+        if group.prior is None or group.prior_change != field.change:
+            group.prior = self._prior(group)
+            group.prior_change = field.change
+            if not group.misplaced and group.point is not None and self._surprised(group):
+                group.misplaced = True
+                group.prior = self._prior(group)
+        group.picture = posterior(group.prior, group.samples, self._kernel, group.chosen)
+        group.epoch = self._epoch
+        self._decide(group)
+        self._plan(group)
+
+    def _surprised(self, group: Group) -> bool:
+        """Say whether what was measured cannot be if the viewer is where its address is said to be."""
+        prior = group.prior
+        assert prior is not None
+        least = inf
+        for at, pop in enumerate(prior.candidates):
+            found = group.samples.get(pop)
+            if found is None:
+                continue
+            if found.floor_ms < prior.bounds[at] - _PHYSICS_SLACK_MS:
+                return True
+            miss = log_extra_of(found.floor_ms, prior.bounds[at]) - prior.means[at]
+            if found.count >= 2:  # noqa: PLR2004  one sample may be noise
+                least = min(least, miss / max(prior.deviations[at], 0.4))
+        return _SURPRISE < least < inf
+
+    def _decide(self, group: Group) -> None:
+        """Choose by the picture among the POPs in service."""
+        prior, picture = group.prior, group.picture
+        assert prior is not None
+        assert picture is not None
+        shares, ticket = self._shares, group.ticket
+        usable = [at for at in picture.order if shares[prior.candidates[at]] > ticket]
+        if not usable:
+            usable = [at for at in picture.order if shares[prior.candidates[at]] > 0]
+        if not usable:
+            group.decision = self._last_resort(group)
+            return
+        names, expected = self._names, picture.expected
+        best = usable[0]
+        reason = Reason.MEASURED if prior.candidates[best] in group.samples else Reason.NEAREST
+        if group.chosen >= 0 and prior.candidates[best] != group.chosen:
+            for at in usable[1:]:
+                if expected[at] - expected[best] > self.settings.hysteresis_ms:
+                    break
+                if prior.candidates[at] == group.chosen:
+                    best, reason = at, Reason.KEPT
+                    break
+        if group.point is None and not group.samples:
+            reason = Reason.NOT_PLACED
+            best = self._unplaced(group, usable)
+        chosen = prior.candidates[best]
+        group.chosen = chosen
+        gain = None
+        if self._here >= 0:
+            here = [at for at, pop in enumerate(prior.candidates) if pop == self._here]
+            gain = expected[here[0]] - expected[best] if here else None
+        others = tuple(names[prior.candidates[at]] for at in usable[: _ALTERNATIVES_MAX + 1] if at != best)
+        group.decision = Decision(names[chosen], reason, expected[best], others[:_ALTERNATIVES_MAX], gain)
+
+    def _unplaced(self, group: Group, usable: list[int]) -> int:
+        """Return where a viewer of unknown place goes: here, or to one POP by hash so that it stays there."""
+        assert group.prior is not None
+        for at in usable:
+            if group.prior.candidates[at] == self._here:
+                return at
+        return sorted(usable)[int(group.ticket * len(usable))]
+
+    def _last_resort(self, group: Group) -> Decision:
+        """Return any POP in service when no candidate is, or this one, or none."""
+        for index, share in enumerate(self._shares):
+            if share > 0:
+                group.chosen = index
+                return Decision(self._names[index], Reason.NEAREST, 0.0)
+        group.chosen = self._here
+        name = self._names[self._here] if self._here >= 0 else None
+        return Decision(name, Reason.NONE_IN_SERVICE, 0.0)
+
+    def _plan(self, group: Group) -> None:
+        """Say at which request a look elsewhere will have become worth its cost."""
+        picture, prior, settings = group.picture, group.prior, self.settings
+        assert picture is not None
+        assert prior is not None
+        group.look_at = inf
+        if group.local or picture.explore < 0:
+            return
+        if not picture.gains:  # nothing measured yet: ask about the runner-up, but send nobody there
+            group.look_at = 0 if self._probing(group) else inf
+            return
+        if self._probing(group):
+            group.look_at = settings.probe_cost / picture.gains[picture.explore] - settings.head_start
+            return
+        best = picture.expected[picture.order[0]]
+        for at, gain in enumerate(picture.gains):
+            if (
+                gain > 0
+                and prior.candidates[at] != group.chosen
+                and self._shares[prior.candidates[at]] > group.ticket
+            ):
+                loss = picture.expected[at] - best + gain
+                at_request = (
+                    settings.explore_cost + settings.explore_patience * loss
+                ) / gain - settings.head_start
+                if at_request < group.look_at:
+                    group.look_at = at_request
+                    picture.explore = at
+
+    def _probing(self, group: Group) -> bool:
+        return self.settings.side_probes and group.unanswered < self.settings.unanswered_max
+
+    def _look(self, group: Group, decision: Decision, now_s: float, *, can_probe: bool) -> Decision:
+        """Look elsewhere once, and not again until something was learnt or some requests have passed."""
+        picture, prior = group.picture, group.prior
+        assert picture is not None
+        assert prior is not None
+        pop = prior.candidates[picture.explore]
+        if self._shares[pop] <= group.ticket or (decision.pop is None):
+            group.look_at = group.requests + 16
+            return decision
+        if self._probing(group):
+            if not can_probe or self._tokens < 1 or now_s - group.looked_s < self.settings.probe_pause_s:
+                return decision
+            self._tokens -= 1
+            group.looked_s = now_s
+            group.unanswered += 1
+            group.look_at = group.requests + (1 << group.unanswered)
+            if group.unanswered >= self.settings.unanswered_max:
+                self._plan(group)
+            return replace(decision, probe=self._names[pop])
+        group.look_at = group.requests + 4
+        if self._names[pop] == decision.pop:
+            return decision
+        return Decision(
+            self._names[pop],
+            Reason.EXPLORED,
+            picture.expected[picture.explore],
+            (decision.pop, *decision.alternatives),
+        )
+
+    def _spill(self, group: Group, decision: Decision) -> Decision:
+        """Return the decision with the least predicted total: round trip and wait."""
+        picture, prior = group.picture, group.prior
+        assert picture is not None
+        assert prior is not None
+        waits, shares, ticket = self._loads.waits, self._shares, group.ticket
+        if decision.pop is None or waits[group.chosen] == 0:
+            return decision
+        best, least = -1, inf
+        for at in picture.order:
+            expected_ms = picture.expected[at]
+            if expected_ms >= least:
+                break
+            pop = prior.candidates[at]
+            total_ms = expected_ms + waits[pop]
+            if total_ms < least and shares[pop] > ticket:
+                best, least = at, total_ms
+        if best < 0 or prior.candidates[best] == group.chosen:
+            return decision
+        name = self._names[prior.candidates[best]]
+        others = (decision.pop, *(other for other in decision.alternatives if other != name))
+        return Decision(name, Reason.SPILLED, picture.expected[best], others, decision.gain_ms)
+
+    def _audit(self, group: Group, decision: Decision, now_s: float) -> Decision:
+        """Ask for a probe of any POP now and then: finds those that everybody believes to be bad."""
+        self._next_audit = self._audit_gap()
+        if group.local or not self._probing(group) or self._tokens < 1:
+            return decision
+        prior = group.prior
+        assert prior is not None
+        pop = prior.candidates[self._random.randrange(len(prior.candidates))]
+        if self._names[pop] == decision.pop or self._shares[pop] <= group.ticket:
+            return decision
+        self._tokens -= 1
+        group.looked_s = now_s
+        return replace(decision, probe=self._names[pop])
+
+    def _audit_gap(self) -> int:
+        share = self.settings.audit_share
+        return 1 << 62 if share <= 0 else max(1, round(self._random.expovariate(share)))
+
+    def _credit(self, group: Group, pop: int) -> None:
+        """Tell the map what this group's path to the POP is like."""
+        if group.zone is None or group.misplaced:
+            return
+        if group.prior is None:
+            group.prior = self._prior(group)
+        try:
+            at = group.prior.candidates.index(pop)
+        except ValueError:
+            return
+        found = group.samples[pop]
+        residual = log_extra_of(found.floor_ms, group.prior.bounds[at]) - group.prior.bases[at]
+        before = found.credited
+        self._field.credit(group.zone, group.network, pop, residual, before)
+        found.credited = residual

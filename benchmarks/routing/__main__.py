@@ -1,0 +1,142 @@
+"""``python -m benchmarks.routing``: how near is "nearest", in one table.
+
+Seeds 0 to 9 by default; the constants of the router were set on seeds 100 to 105.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.routing import crowd, trace
+from benchmarks.routing.report import Row, decision_costs, percentile, row_of
+from benchmarks.routing.world import World, read_world, synthetic_world
+
+POLICIES: dict[str, tuple[trace.Policy, float]] = {
+    "random": (trace.RandomPop, 1.0),
+    "country centroid": (trace.country_centroid, 1.0),
+    "geoip nearest": (trace.geoip_nearest, 1.0),
+    "ours, no side probes": (trace.shipping(side_probes=False), 1.0),
+    "ours, half can probe": (trace.shipping(side_probes=True), 0.5),
+    "ours": (trace.shipping(side_probes=True), 1.0),
+    "oracle": (trace.oracle, 1.0),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; return its exit code (2: usage)."""
+    options = _parser().parse_args(arguments)
+    try:
+        world = _world(options.matrix, options.cities)
+        pops = [int(count) for count in options.pops.split(",")]
+    except (OSError, ValueError, KeyError) as error:
+        print(f"cannot read the world: {error}", file=sys.stderr)
+        return 2
+    say: Callable[[str], None] = (lambda _line: None) if options.json else _print
+    say(
+        f"{world.name}: {len(world.cities)} cities; {options.requests} requests per group of viewers; "
+        f"seeds 0-{options.seeds - 1}"
+    )
+    rows = _evaluate(world, pops, options.seeds, options.requests, say)
+    extra: dict[str, Mapping[str, object]] = {
+        "route change of +40 ms": _route_change(world, options.seeds, options.requests),
+        "a new group of a known network": _newcomers(world, options.seeds),
+        "flash crowd, crash, slow POP": _crowds(world, min(options.seeds, 5)),
+        "decision cost": decision_costs(),
+    }
+    for title, values in extra.items():
+        say(f"{title}: " + "; ".join(f"{name} {value}" for name, value in values.items()))
+    if options.json:
+        machine = {"python": platform.python_version(), "machine": platform.machine()}
+        document = {"world": world.name, "machine": machine, "rows": [row.as_json() for row in rows], **extra}
+        print(json.dumps(document))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.routing", description=__doc__)
+    parser.add_argument(
+        "--matrix", type=Path, help="round trips: source,destination,min_ms (CSV, may be gzipped)"
+    )
+    parser.add_argument("--cities", type=Path, help="cities: id,city,country,latitude,longitude (CSV)")
+    parser.add_argument("--pops", default="6,12,24", help="how many POPs, several with commas")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--requests", type=int, default=100, help="per group of viewers, on average")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def _world(matrix: Path | None, cities: Path | None) -> World:
+    if matrix is None or cities is None:
+        print("no --matrix and --cities: a synthetic world by a published model", file=sys.stderr)
+        return synthetic_world()
+    return read_world(matrix, cities)
+
+
+def _evaluate(
+    world: World, pops: Sequence[int], seeds: int, requests: int, say: Callable[[str], None]
+) -> list[Row]:
+    rows = []
+    say(Row.heading())
+    for count in pops:
+        for name, (policy, can_probe) in POLICIES.items():
+            started_s = time.process_time()
+            outcomes = [
+                trace.play(trace.draw(world, count, seed, requests), policy, can_probe=can_probe)
+                for seed in range(seeds)
+            ]
+            rows.append(row_of(count, name, outcomes, time.process_time() - started_s))
+            say(rows[-1].as_text())
+    return rows
+
+
+def _route_change(world: World, seeds: int, requests: int) -> dict[str, float]:
+    found: list[float] = []
+    for seed in range(seeds):
+        setting = trace.draw(world, 12, seed, requests)
+        change = trace.RouteChange(at=setting.requests // 2)
+        found += trace.play(setting, trace.shipping(side_probes=True), shift=change).found_after
+    within = sum(count <= 10 for count in found) / max(1, len(found))
+    return {
+        "p50 requests": percentile(found, 0.5),
+        "p95": percentile(found, 0.95),
+        "within 10": round(within, 4),
+        "cases": len(found),
+    }
+
+
+def _newcomers(world: World, seeds: int) -> dict[str, float]:
+    first: list[float] = []
+    geo: list[float] = []
+    for seed in range(seeds):
+        setting = trace.draw_networks(world, 12, seed)
+        first += trace.play(setting, trace.shipping(side_probes=True)).first_with_peers
+        geo += trace.play(setting, trace.geoip_nearest).first_with_peers
+    return {
+        "mean excess ms of its first request": round(sum(first) / len(first), 2),
+        "p99": round(percentile(first, 0.99), 1),
+        "geoip nearest mean": round(sum(geo) / len(geo), 2),
+        "geoip nearest p99": round(percentile(geo, 0.99), 1),
+    }
+
+
+def _crowds(world: World, seeds: int) -> dict[str, str]:
+    totals: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        for name, make in crowd.crowds(world, 8, seed).items():
+            totals.setdefault(name, []).extend(make().run())
+    return {
+        name: f"{sum(values) / len(values):.0f} / {percentile(values, 0.99):.0f} ms"
+        for name, values in totals.items()
+    }
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
