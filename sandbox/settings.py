@@ -54,7 +54,7 @@ class Settings:
                 keep_resident_bytes=self.keep_resident_bytes,
             ),
             wasm_stack_bytes=self.wasm_stack_bytes,
-            fiber_stack_bytes=2 * self.wasm_stack_bytes,
+            fiber_stack_bytes=4 * self.wasm_stack_bytes,
         )
 
 

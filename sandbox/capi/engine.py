@@ -5,7 +5,7 @@ guest tolerate, and no more. ``EngineConfig.compatibility`` is the part that com
 """
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class EngineConfig:
 
     pool: PoolConfig | None = None
     wasm_stack_bytes: int = 512 * 1024
-    fiber_stack_bytes: int = 1024 * 1024
+    fiber_stack_bytes: int = 2 * 1024 * 1024  # host functions run on it too
     parallel_compilation: bool = False
 
     @property
@@ -112,8 +112,8 @@ class Module:
         check(c.module_serialize(self.address, ctypes.addressof(vector)))
         return take_bytes(ctypes.addressof(vector))
 
-    def __del__(self) -> None:
-        c.module_delete(self.address)
+    def __del__(self, _delete: Callable[[int], None] = c.module_delete) -> None:
+        _delete(self.address)  # bound early: at the interpreter's end modules go first
 
 
 def wat_to_wasm(text: bytes) -> bytes:

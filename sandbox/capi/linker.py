@@ -136,8 +136,8 @@ class InstancePre:
         self.exports = tuple((name.encode(), len(name.encode())) for name in exports)
         self._owners = owners
 
-    def __del__(self) -> None:
-        c.instance_pre_delete(self.address)
+    def __del__(self, _delete: Callable[[int], None] = c.instance_pre_delete) -> None:
+        _delete(self.address)  # bound early: at the interpreter's end modules go first
 
 
 def _functype(signature: Signature) -> int:

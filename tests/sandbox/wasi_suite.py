@@ -1,8 +1,9 @@
 """Run the public test-suite of WASI preview 1 on this sandbox: ``python -m tests.sandbox.wasi_suite FOLDER``.
 
 FOLDER holds prebuilt modules as the suite's ``prod/testsuite-base`` branch lays them out: ``name.wasm`` and,
-where the defaults do not fit, ``name.json`` with ``args``, ``env``, ``dirs``, ``exit_code``, ``stdout``. A test
-that needs a folder is counted as skipped: functions have no file system. Exit status: 0 all passed, 1 some failed, 2 nothing found.
+where the defaults do not fit, ``name.json`` with ``args``, ``env``, ``dirs``, ``exit_code``, ``stdout``. A
+test that needs a folder is counted as skipped: functions have no file system. Exit status: 0 all passed, 1
+some failed, 2 nothing found.
 """
 
 import asyncio

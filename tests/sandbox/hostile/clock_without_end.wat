@@ -1,0 +1,8 @@
+;; Asks for the time, for ever.
+(module
+  (import "edgefaas" "now" (func $now (result f64)))
+  (memory (export "memory") 2)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (loop $again (drop (call $now)) (br $again))
+    (unreachable)))

@@ -1,0 +1,6 @@
+;; Wants 200 MiB before it starts.
+(module
+  (memory (export "memory") 3200)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (i64.const 0x0)))

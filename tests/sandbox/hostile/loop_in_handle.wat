@@ -1,0 +1,7 @@
+;; Loops for ever when called.
+(module
+  (memory (export "memory") 2)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (loop $again (br $again))
+    (unreachable)))

@@ -1,0 +1,8 @@
+;; Loops for ever while it is instantiated.
+(module
+  (memory (export "memory") 2)
+  (func $start (loop $again (br $again)))
+  (start $start)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (i64.const 0x0)))

@@ -1,0 +1,6 @@
+;; Says that its result ends one byte beyond its memory.
+(module
+  (memory (export "memory") 2)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (i64.const 0x1fff000000011)))

@@ -1,0 +1,8 @@
+;; Sleeps until the end of time, in vain.
+(module
+  (import "edgefaas" "sleep" (func $sleep (param f64)))
+  (memory (export "memory") 2)
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "handle") (param i32 i32) (result i64)
+    (call $sleep (f64.const inf))
+    (unreachable)))
