@@ -11,6 +11,8 @@ from cli.toolchains import missing
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.functions import SETTINGS_FILE, Build, read_build, read_entry
 
+STDERR = 2  # the result goes to stdout, what tools say does not
+
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
@@ -55,7 +57,7 @@ def run_build(how: Build) -> None:
     if command[0] in ("python", "python3"):
         command[0] = sys.executable  # whose packages are these
     try:
-        done = subprocess.run(command, cwd=how.folder, stdout=sys.stderr, check=False)  # noqa: S603  # the author's own command
+        done = subprocess.run(command, cwd=how.folder, stdout=STDERR, check=False)  # noqa: S603  # the author's own command
     except OSError as error:
         raise ConfigError(
             f"{how.folder / SETTINGS_FILE}: {command[0]} cannot be run: {error.strerror}",

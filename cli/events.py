@@ -24,4 +24,5 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}", remedy="Correct it at that place.") from None
+        name = "Standard input" if str(path) == "-" else path
+        raise UsageError(f"{name} is not JSON: {error}", remedy="Correct it at that place.") from None

@@ -95,7 +95,8 @@ def _contents(lang: str, name: str) -> Iterator[tuple[str, str]]:
     template: Traversable = files("cli") / "templates" / lang
     for item in template.iterdir():
         if item.is_file():
-            yield item.name, item.read_text("utf-8").replace("{{name}}", name)
+            # .template keeps tools of this project away from a file that is not its own
+            yield item.name.removesuffix(".template"), item.read_text("utf-8").replace("{{name}}", name)
     build = "edgefaas build .\n    " if lang in NEEDS else ""
     yield "README.md", README.format(name=name, lang=lang, build=build)
     yield "request.json", _dump(_event(lang))

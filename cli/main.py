@@ -44,6 +44,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 INTERRUPTED = 130
+COMPLETION = "_EDGEFAAS_COMPLETE"  # set by the shell that asks for completions
 
 
 class Commands(click.Group):
@@ -104,7 +105,11 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911  # one return per way to 
 
     as_json = "--json" in arguments
     try:
-        code = cli.main(args=arguments, prog_name="edgefaas", standalone_mode=False)
+        if COMPLETION in os.environ:
+            cli.main(args=arguments, prog_name="edgefaas")  # click answers the shell, and exits
+        # Not cli.main: it would write an empty line when a command is interrupted.
+        with cli.make_context("edgefaas", arguments) as context:
+            code = cli.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgefaas.contract import LiveFunction, LogLine
 from edgefaas.control.bundle import Bundle
+from edgefaas.control.deploy import said_where
 from edgefaas.errors import DeployError
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
@@ -61,9 +62,7 @@ async def _built(bundle: Bundle, artifacts: Path) -> Built:
     try:
         return await builder.build(bundle.source)
     except CompileError as error:
-        entry = bundle.source.entry
-        where = f"{entry}, line {error.line}" if error.line else entry
-        raise DeployError(f"{where}: {error}", remedy=error.remedy) from None
+        raise DeployError(said_where(error, bundle.source.entry), remedy=error.remedy) from None
     except SandboxError as error:
         raise DeployError(f'Function "{bundle.name}" cannot be built: {error}', remedy=error.remedy) from None
     finally:

@@ -21,6 +21,7 @@ START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 15.0
 INVOKE_TIMEOUT_S = 330.0  # the longest wall limit is 300 s
 EXIT_TIMEOUT_S = 5.0
+STDERR = 2
 
 OnLogs = Callable[[int, Any], None]
 """Takes a worker's index and its batch of lines, as the worker sent them."""
@@ -63,7 +64,7 @@ class WorkerProcess:
                 f"--app={launch.app}",
                 pass_fds=(theirs.fileno(), listen.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=sys.stderr,  # stdout belongs to the line that says ready
+                stdout=STDERR,  # stdout belongs to the line that says ready
             )
 
         def tell(op: str, args: Mapping[str, Any]) -> None:

@@ -56,6 +56,10 @@ class Call:
     actor: str
     body: bytes = b""
 
+    def about(self, target: str) -> None:
+        """Say what is changed, for the audit log, where the path does not name it."""
+        self.request.state.target = target
+
     @property
     def name(self) -> str:
         """Return the function (or token) that the path names."""
@@ -192,7 +196,7 @@ class _Handler:
             request_id=request_id,
             actor=token.name,
             action=f"{self._endpoint.method} {self._endpoint.path}",
-            target=str(request.path_params.get("name", "")),
+            target=str(request.path_params.get("name") or getattr(request.state, "target", "")),
             status=status,
             detail=detail,
         )

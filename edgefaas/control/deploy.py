@@ -278,16 +278,21 @@ class Deployer:
         try:
             built = await self._builder.build(source)
         except CompileError as error:
-            where = f"{source.entry}, line {error.line}" if error.line else source.entry
-            raise DeployError(
-                f'Function "{name}" does not compile: {where}: {error}', remedy=error.remedy
-            ) from None
+            where = said_where(error, source.entry)
+            raise DeployError(f'Function "{name}" does not compile: {where}', remedy=error.remedy) from None
         except SandboxError as error:
             raise DeployError(f'Function "{name}" cannot be built: {error}', remedy=error.remedy) from None
         return BuildRecord(artifact=built.artifact, facts=built.facts, warnings=built.warnings)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._shelf.disk.run(function, *args, **kwargs)
+
+
+def said_where(error: CompileError, entry: str) -> str:
+    """Return what is wrong with a source, beginning with the file and, where it is known, the line."""
+    if str(error).startswith(entry):
+        return str(error)
+    return f"{entry}, line {error.line}: {error}" if error.line else f"{entry}: {error}"
 
 
 def _live_function(version: Version, record: BuildRecord) -> LiveFunction:

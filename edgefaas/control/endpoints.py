@@ -145,6 +145,7 @@ class Api:
         """Deploy one function, or several at once; ``dry_run=1`` only builds."""
         began_s = time.perf_counter()
         bundles = _bundles(call.json())
+        call.about(", ".join(bundle.name for bundle in bundles))
         dry_run = call.flag("dry_run")
         if dry_run:
             ready = [await self.deployer.prepare(bundle) for bundle in bundles]
@@ -195,6 +196,7 @@ class Api:
         if not isinstance(kind, str) or not isinstance(value, str) or not isinstance(soft, bool):
             raise BadRequestError("kind, value or soft has a wrong type", remedy="See /v1/openapi.json.")
         purge = checked_purge(kind, value, soft=soft)
+        call.about(f"{kind} {value}".strip())
         return {"removed": await self.purger.purge(purge, actor=call.actor)}
 
     async def purges(self, call: Call) -> Any:
@@ -296,6 +298,7 @@ class Api:
             raise BadRequestError(
                 "expires_in_s is not a positive number", remedy="Send seconds, or leave it out."
             )
+        call.about(name)
         secret = await self.shelf.disk.run(
             self.access.create,
             name,

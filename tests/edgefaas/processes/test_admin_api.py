@@ -187,9 +187,9 @@ def test_every_change_is_in_the_audit_log_with_its_end(up: Up) -> None:
     up.deploy("syntax error")
     up.deploy("good again")
     entries = up.admin("GET", "/v1/audit?limit=2").json["audit"]
-    assert [(item["actor"], item["action"], item["status"]) for item in entries] == [
-        ("admin", "POST /v1/functions", 200),
-        ("admin", "POST /v1/functions", 422),
+    assert [(item["actor"], item["action"], item["target"], item["status"]) for item in entries] == [
+        ("admin", "POST /v1/functions", "hello", 200),
+        ("admin", "POST /v1/functions", "hello", 422),
     ]
     assert "does not compile" in entries[1]["detail"]
 

@@ -1,0 +1,178 @@
+"""Commands that need no POP."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.init import LANGUAGES
+from cli.main import COMMANDS, run
+from cli.toolchains import missing
+from tests.cli.running import Shell
+
+SITE = """
+[site]
+name = "demo"
+[functions.hello]
+source = "hello"
+[[behaviors]]
+path = "*"
+viewer_request = "hello"
+[pops.fra]
+latitude = 50.1
+longitude = 8.7
+url = "http://127.0.0.1:1"
+[pops.sin]
+latitude = 1.35
+longitude = 103.99
+url = "http://127.0.0.1:1"
+"""
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Shell(capsys)
+
+
+@pytest.mark.slow
+def test_help_imports_no_server_and_no_engine() -> None:
+    code = (
+        "import sys; from cli.main import run; run(['--help']);"
+        "heavy = {'wasmtime', 'uvicorn', 'starlette', 'uvloop', 'asyncio', 'sqlite3', 'geoip2', 'cryptography'};"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: edgefaas" in done.stdout
+
+
+@pytest.mark.parametrize("name", [name for group in COMMANDS.values() for name in group])
+def test_every_command_has_help(shell: Shell, name: str) -> None:
+    ended = shell(name, "--help")
+    assert (ended.code, f"edgefaas {name}" in ended.out) == (0, True)
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["--bogus"], ["up", "--workers", "0"], ["init"]])
+def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
+    assert run(arguments) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_template_builds_and_gives_the_response_that_it_promises(shell: Shell, language: str) -> None:
+    ended = shell("init", "mine", "--lang", language, "--json")
+    assert ended.code == 0
+    if install := missing({"c": "ziglang", "zig": "ziglang"}.get(language, language), Path("mine")):
+        assert install in ended.json["missing_toolchain"]
+        pytest.skip(f"no toolchain for {language}")
+    ended = shell("test", "mine", "--expect", "mine/response.json")
+    if "cannot be built by this version" in ended.err:
+        pytest.skip(f"no sandbox for {language}")
+    assert ended.code == 0, ended.err
+    assert "as expected" in ended.err
+    assert json.loads(ended.out) == json.loads(Path("mine/response.json").read_text())
+
+
+def test_init_writes_over_nothing(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert "is there already" in shell("init", "mine").err
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["-mine", "a b", "ä", "x" * 64])
+def test_init_refuses_a_name_that_no_function_may_have(shell: Shell, tmp_path: Path, name: str) -> None:
+    assert shell("init", "--", name).code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_test_tells_a_wrong_result_from_the_expected_one(shell: Shell) -> None:
+    shell("init", "mine", "--lang", "wat")
+    Path("other.json").write_text('{"status": "404"}')
+    ended = shell("test", "mine", "--expect", "other.json")
+    assert ended.code == 1
+    assert '-  "status": "404"' in ended.err
+
+
+@pytest.mark.slow
+def test_test_tells_how_a_function_failed_and_can_expect_it(shell: Shell) -> None:
+    Path("loops.wat").write_text(
+        '(module (memory (export "memory") 1)'
+        ' (func (export "alloc") (param i32) (result i32) (i32.const 0))'
+        ' (func (export "handle") (param i32 i32) (result i64) (loop (br 0)) (i64.const 0)))'
+    )
+    ended = shell("test", "loops.wat", "--json")
+    assert (ended.code, ended.json["outcome"]) == (1, "overlimit")
+    Path("expected.json").write_text('{"outcome": "overlimit"}')
+    assert "as expected" in shell("test", "loops.wat", "--expect", "expected.json").err
+
+
+def test_validate_counts_what_is_good(shell: Shell) -> None:
+    shell("init", "hello")
+    Path("edgefaas.toml").write_text(SITE)
+    assert "1 function, 1 behavior, 2 pops" in shell("validate").out
+    assert shell("validate", "--json").json["valid"] is True
+
+
+def test_validate_names_every_function_that_is_wrong(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text(SITE)
+    ended = shell("validate", "--json")
+    assert ended.code == 1
+    assert ended.json["problems"][0]["function"] == "hello"
+    Path("edgefaas.toml").write_text("[site]\nnaem = 'x'\n")
+    ended = shell("validate")
+    assert ended.code == 1
+    assert "line 2" in ended.err
+    assert "did you mean name?" in ended.err
+
+
+def test_route_names_the_nearest_pop(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text(SITE)
+    ended = shell("route", "127.0.0.1", "--explain")
+    assert ended.code == 0
+    assert "location: not known" in ended.out
+    assert shell("route", "nonsense").code == 2
+    Path("edgefaas.toml").write_text("")
+    assert "names no POPs" in shell("route", "127.0.0.1").err
+
+
+def test_pops_says_which_do_not_answer(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text(SITE)
+    rows = shell("pops", "--json").json["pops"]
+    assert [(row["name"], row["state"].startswith("down")) for row in rows] == [("fra", True), ("sin", True)]
+
+
+def test_doctor_finds_what_is_wrong_with_the_site(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text("[site]\nnaem = 'x'\n")
+    ended = shell("doctor", "--json")
+    assert ended.code == 1
+    assert any("naem" in finding["what"] for finding in ended.json["findings"])
+
+
+def test_build_says_when_there_is_nothing_to_build_and_what_is_missing(shell: Shell) -> None:
+    shell("init", "mine")
+    assert "needs no building" in shell("build", "mine").out
+    folder = Path("other")
+    folder.mkdir()
+    (folder / "function.toml").write_text('entry = "f.wasm"\n[build]\ncommand = ["false"]\n')
+    assert "ended with code 1" in shell("build", "other").err
+    assert (
+        "Run edgefaas build" in shell("test", "other").err or "ended with code" in shell("test", "other").err
+    )
+    (folder / "function.toml").write_text('entry = "f.wasm"\n[build]\ncommand = ["no-such-program"]\n')
+    assert "cannot be run" in shell("build", "other").err
+
+
+def test_a_fault_of_ours_is_one_sentence(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("edgefaas.config.load_site", fail)
+    monkeypatch.delenv("EDGEFAAS_DEBUG", raising=False)
+    ended = shell("validate", "x.toml")
+    assert ended.code == 1
+    assert "nobody foresaw" in ended.err
