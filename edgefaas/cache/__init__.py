@@ -18,9 +18,23 @@ One request, as the journey uses this package (instants are Unix seconds, everyt
     for uri in invalidated_by(request, response): memory.invalidate(uri)
 
 A ``Pass`` that ``supersedes`` means that what was stored under the key is outdated: remove the variant.
-``headers`` of a verdict are all request fields to send to the origin, conditions included.
+``headers`` of a verdict are all request fields to send to the origin, conditions included. The token of a POST
+whose response is stored is taken after what the POST invalidates.
+
+Around it, on asyncio:
+
+    store = open_tiers(folder, memory_bytes=…, disk_bytes=…, clock=…)     memory before disk; used like MemoryStore
+    await store.purge_everywhere(purge); store.invalidate(uri); await store.settled(); store.close()
+    flights = Flights(background.start, directory=…)                    one trip for simultaneous misses
+    flight, led = flights.board(collapse_key(key, variants, request.headers), fetch)
+    await flight.outcome(led=led, patience_s=…) -> Shared | Private | Failed | Alone
+    await store.put_spooled(decided, flight.spool, token)               also for bodies larger than memory
+    stream(file_slice)                                                  a checked body from disk
+    form, wanted = form_for(request.headers, stored, AVAILABLE)         content codings; then
+    if wanted: form_maker.want(stored, wanted)                          made behind, once
 """
 
+from edgefaas.cache.bodies import DamagedBodyError, stream
 from edgefaas.cache.cache_status import Forward, XCache, forward_status, hit_status, x_cache
 from edgefaas.cache.codecs import AVAILABLE, FormMaker, encode, encode_stream
 from edgefaas.cache.compression import coded_fields, form_for, is_compressible, negotiate
@@ -35,8 +49,10 @@ from edgefaas.cache.memory import MemoryStats, MemoryStore
 from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches, problem_with
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range, parse_range
 from edgefaas.cache.respond import Answer, FileSlice, Signature, prepared_hit, respond
+from edgefaas.cache.spool import Spool, SpoolError
 from edgefaas.cache.storability import Pass, Store, Timing, storability
 from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse
+from edgefaas.cache.tiers import TieredStore, open_tiers
 from edgefaas.cache.vary import collapse_key, select_variant, selects
 from edgefaas.cache.verdict import (
     Bypass,
@@ -62,6 +78,7 @@ __all__ = [
     "Bypass",
     "ByteRange",
     "Condition",
+    "DamagedBodyError",
     "Fail",
     "Failed",
     "Fetch",
@@ -86,8 +103,11 @@ __all__ = [
     "ServeStale",
     "Shared",
     "Signature",
+    "Spool",
+    "SpoolError",
     "Store",
     "StoredResponse",
+    "TieredStore",
     "Timing",
     "Unsatisfiable",
     "Verdict",
@@ -111,6 +131,7 @@ __all__ = [
     "matches",
     "negotiate",
     "on_origin_failure",
+    "open_tiers",
     "parse_content_range",
     "parse_http_date",
     "parse_range",
@@ -124,6 +145,7 @@ __all__ = [
     "selected_query",
     "selects",
     "storability",
+    "stream",
     "without_connection_fields",
     "x_cache",
 ]

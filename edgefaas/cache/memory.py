@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edgefaas.cache.key import SEPARATOR
+from edgefaas.cache.partial import combined_with_all, replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog
 from edgefaas.cache.stored import StoredResponse
 
@@ -115,7 +116,8 @@ class MemoryStore:
             while self.stats.bytes_now + weight > self.bytes_max:
                 self._evict_one(now_s)
             slot = self._enter(stored.key)
-        others = [old for old in slot.variants if old.selectors != stored.selectors or _disjoint(old, stored)]
+        stored = combined_with_all(slot.variants, stored)
+        others = [old for old in slot.variants if not replaces(stored, old)]
         if len(others) >= VARIANTS_MAX:
             others = others[len(others) - VARIANTS_MAX + 1 :]
         self._set_variants(slot, (*others, stored))
@@ -298,10 +300,3 @@ class MemoryStore:
             if self.on_evict is not None:
                 self.on_evict(stored)
         self._leave(slot)
-
-
-def _disjoint(old: StoredResponse, new: StoredResponse) -> bool:
-    """Return whether two parts of one representation can stand side by side."""
-    if old.partial is None or new.partial is None:
-        return old.partial is None and new.partial is not None and old.etag == new.etag
-    return old.partial.last < new.partial.first or new.partial.last < old.partial.first

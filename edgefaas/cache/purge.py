@@ -81,16 +81,23 @@ def matches(purge: Purge, target: Purgeable) -> bool:
             return canonical_host(purge.value, "") in _host_names(target.host)
         case "tag":
             return purge.value in target.tags
-    spellings = _spellings(target.uri)
     wanted = _canonical(purge.value)
+    spelling = _spelling_like(wanted, target.uri)
     match purge.kind:
         case "url":
-            return wanted in spellings
+            return spelling == wanted
         case "prefix":
-            return any(spelling.startswith(wanted) for spelling in spellings)
+            return spelling.startswith(wanted)
         case _:
-            parts = wanted.split("*")
-            return any(_glob(parts, spelling) for spelling in spellings)
+            return _glob(wanted.split("*"), spelling)
+
+
+def _spelling_like(wanted: str, uri: str) -> str:
+    """Return the spelling of a URI that ``wanted`` is one of: from the path, the host, or the scheme on."""
+    whole, from_host, from_path = _spellings(uri)
+    if wanted.startswith("//"):
+        return from_host
+    return from_path if wanted.startswith("/") else whole
 
 
 def _glob(parts: list[str], text: str) -> bool:

@@ -7,7 +7,7 @@ Pure. Sources: RFC 9110, 9.3.2 (HEAD), 13.2 (preconditions), 14 (ranges), 15.3.7
 from parts composed once a second. A property test compares the two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefaas.cache.cache_status import XCache, hit_status, x_cache
@@ -15,6 +15,7 @@ from edgefaas.cache.conditional import Condition, evaluate, if_range_holds, modi
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, boundary, parse_range
 from edgefaas.cache.stored import (
     COMPOSED_FIELDS,
+    BodyFile,
     PartialRange,
     StoredResponse,
     encode_fields,
@@ -45,11 +46,12 @@ _CONDITIONAL_FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
-    """Octets of a stored body on disk: ``length`` from ``offset``."""
+    """Octets of a stored body on disk: ``length`` from ``offset``. ``body`` knows their digests."""
 
     path: Path
     offset: int
     length: int
+    body: BodyFile | None = field(default=None, compare=False, repr=False)
 
 
 Segment = bytes | FileSlice
@@ -181,7 +183,7 @@ def _slice(stored: StoredResponse, offset: int, length: int) -> tuple[Segment, .
     if isinstance(stored.body, bytes):
         whole = offset == 0 and length == len(stored.body)
         return (stored.body if whole else stored.body[offset : offset + length],)
-    return (FileSlice(stored.body.path, offset, length),)
+    return (FileSlice(stored.body.path, offset, length, stored.body),)
 
 
 def _kept(headers: Headers, without: frozenset[str]) -> Headers:

@@ -13,11 +13,10 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from edgefaas.cache.stored import DIGEST_BYTES
+from edgefaas.cache.stored import BodyDigest
 
 PATIENCE_S = 10.0
 READ_BYTES = 262_144  # per turn of a reader that is behind; a thread hop costs about 60 µs
@@ -48,7 +47,7 @@ class Spool:
         self._kept_from = 0  # offset of the first octet of the first chunk
         self._kept_bytes = 0
         self._file: BinaryIO | None = None
-        self._digest = blake2b(digest_size=DIGEST_BYTES)
+        self._digest = BodyDigest()
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
         self._readers: dict[object, int] = {}
@@ -66,7 +65,12 @@ class Spool:
     @property
     def digest(self) -> bytes:
         """Return the digest of what has been written so far."""
-        return self._digest.digest()
+        return self._digest.whole
+
+    @property
+    def piece_digests(self) -> tuple[bytes, ...]:
+        """Return the digests of the pieces of what has been written so far (see ``BodyFile``)."""
+        return self._digest.pieces
 
     async def write(self, chunk: bytes) -> None:
         """Append ``chunk``. Waits when memory is full, there is no directory, and a reader is behind.

@@ -208,9 +208,8 @@ def on_origin_failure(
     cache disconnected and allows stale answers that nothing prohibits. An origin that answers 5xx needs
     stale-if-error, or ``policy.stale_on_error`` (CloudFront's rule). A stored 5xx never stands in.
     """
-    if stored is None or not _may_stand_in(stored, request):
-        return Fail()
-    if status is not None and status not in STALE_IF_ERROR_STATUSES:
+    permitted = status is None or status in STALE_IF_ERROR_STATUSES
+    if stored is None or not permitted or not _may_stand_in(stored, request):
         return Fail()
     asked = request_directives(request.headers.get("cache-control"), request.headers.get("pragma"))
     if asked.no_cache or asked.no_store:
@@ -218,10 +217,8 @@ def on_origin_failure(
     staleness_s = max(0.0, stored.age_s(now_s) - stored.lifetime_s)
     window_s = stored.stale_if_error_s if asked.stale_if_error_s is None else float(asked.stale_if_error_s)
     if window_s is None:
-        allowed = status is None or policy.stale_on_error
-    else:
-        allowed = window_s > 0 and staleness_s <= window_s
-    return ServeStale(stored) if allowed else Fail()
+        return ServeStale(stored) if status is None or policy.stale_on_error else Fail()
+    return ServeStale(stored) if window_s > 0 and staleness_s <= window_s else Fail()
 
 
 def _may_stand_in(stored: StoredResponse, request: Request) -> bool:

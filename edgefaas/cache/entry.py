@@ -1,0 +1,104 @@
+"""Stored responses as octets, and back: what the shared tier keeps under one primary key.
+
+Pure. A row is a digest and a msgpack list of variants; what does not decode, or does not have the digest it
+says, is nothing. Large bodies are named, not included.
+"""
+
+import struct
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from edgefaas.cache.stored import DIGEST_BYTES, BodyFile, PartialRange, StoredResponse
+from edgefaas.message import Headers
+
+FORMAT = 1  # of the rows; another one's rows are misses
+_VERSION = struct.Struct(">B")
+
+
+def encode_row(variants: list[StoredResponse]) -> bytes:
+    """Return a row with these variants, oldest first."""
+    packed: bytes = msgpack.packb([_pack(stored) for stored in variants], use_bin_type=True)
+    content = _VERSION.pack(FORMAT) + packed
+    digest = blake2b(content, digest_size=DIGEST_BYTES).digest()
+    return digest + content
+
+
+def decode_row(row: bytes, folder: Path | None) -> list[StoredResponse]:
+    """Return the variants of a row; none when it is damaged. ``folder`` holds the body files."""
+    digest, content = row[:DIGEST_BYTES], row[DIGEST_BYTES:]
+    if len(content) < _VERSION.size or blake2b(content, digest_size=DIGEST_BYTES).digest() != digest:
+        return []
+    if content[0] != FORMAT:
+        return []
+    try:
+        return [_unpack(fields, folder) for fields in msgpack.unpackb(content[1:], raw=False)]
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException):
+        return []
+
+
+def _pack(stored: StoredResponse) -> dict[str, Any]:
+    body = stored.body
+    partial = stored.partial
+    return {
+        "k": stored.key,
+        "u": stored.uri,
+        "h": stored.host,
+        "s": stored.status,
+        "r": stored.reason,
+        "f": list(stored.headers),
+        "b": body if isinstance(body, bytes) else None,
+        "B": None if isinstance(body, bytes) else [body.path.name, body.length_bytes, list(body.digests)],
+        "t": [stored.request_time_s, stored.response_time_s, stored.birth_s, stored.lifetime_s],
+        "w": [stored.stale_while_revalidate_s, stored.stale_if_error_s],
+        "x": [stored.no_cache, stored.stale_prohibited, stored.heuristic, stored.soft_purged],
+        "v": list(stored.selectors),
+        "g": list(stored.tags),
+        "e": [stored.etag, stored.last_modified_s, stored.date_s],
+        "p": None if partial is None else [partial.first, partial.last, partial.complete_length],
+        "d": stored.digest,
+        "q": stored.purge_token,
+        "z": stored.compressible,
+    }
+
+
+def _unpack(fields: dict[str, Any], folder: Path | None) -> StoredResponse:
+    body = fields["b"]
+    if body is None:
+        if folder is None:
+            raise ValueError("a body file without a folder")
+        name, length, digests = fields["B"]
+        body = BodyFile(folder / name, length, tuple(digests))
+    request_time_s, response_time_s, birth_s, lifetime_s = fields["t"]
+    no_cache, stale_prohibited, heuristic, soft_purged = fields["x"]
+    etag, last_modified_s, date_s = fields["e"]
+    return StoredResponse(
+        key=fields["k"],
+        uri=fields["u"],
+        host=fields["h"],
+        status=fields["s"],
+        reason=fields["r"],
+        headers=Headers((name, value) for name, value in fields["f"]),
+        body=body,
+        request_time_s=request_time_s,
+        response_time_s=response_time_s,
+        birth_s=birth_s,
+        lifetime_s=lifetime_s,
+        stale_while_revalidate_s=fields["w"][0],
+        stale_if_error_s=fields["w"][1],
+        no_cache=no_cache,
+        stale_prohibited=stale_prohibited,
+        heuristic=heuristic,
+        soft_purged=soft_purged,
+        selectors=tuple((name, value) for name, value in fields["v"]),
+        tags=tuple(fields["g"]),
+        etag=etag,
+        last_modified_s=last_modified_s,
+        date_s=date_s,
+        partial=None if fields["p"] is None else PartialRange(*fields["p"]),
+        digest=fields["d"],
+        purge_token=fields["q"],
+        compressible=fields["z"],
+    )

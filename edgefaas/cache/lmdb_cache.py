@@ -1,0 +1,396 @@
+"""A byte-bounded cache of octets on disk, shared by processes: aiocache's interface over LMDB.
+
+One file, memory-mapped: a read is a few microseconds and takes no lock; writes go through one thread, many
+to a commit. A killed process leaves nothing half done, and after a power cut the last commits may be
+missing but what is there is whole (LMDB's order of writes, ``metasync=False``). What does not fit is
+evicted by SIEVE, whose queue, bits and hand are in the file too.
+
+aiocache's own backends are for several machines (Redis) or for one process (memory); this one is for the
+workers of one POP.
+"""
+
+import asyncio
+import logging
+import struct
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+from aiocache.base import BaseCache
+from aiocache.serializers import BaseSerializer
+
+from edgefaas.cache.writer import WriterThread
+
+log = logging.getLogger("edgefaas.cache")
+
+KEY_BYTES = 32
+READERS_MAX = 1_024
+MAP_SLACK_BYTES = 64 * 1024 * 1024  # for LMDB's own pages and for freed ones that a reader still sees
+TOUCHED_MAX = 10_000
+_ROW = struct.Struct(">dQ")  # expiry (Unix seconds, 0: never), octets elsewhere that belong to the row
+_INFO = struct.Struct(">QQ")  # place in the queue, weight
+_NUMBER = struct.Struct(">Q")
+_DATABASES = (b"rows", b"info", b"queue", b"visited", b"meta", b"purges")
+
+T = TypeVar("T")
+
+
+class OctetSerializer(BaseSerializer):  # type: ignore[misc]  # aiocache has no types
+    """Leaves octets as they are (aiocache would decode them)."""
+
+    DEFAULT_ENCODING = None
+
+    def dumps(self, value: object) -> object:
+        """Return ``value``."""
+        return value
+
+    def loads(self, value: object) -> object:
+        """Return ``value``."""
+        return value
+
+
+@dataclass(slots=True, kw_only=True)
+class Evicted:
+    """A row that left: its key in the file and its value."""
+
+    row: bytes
+    value: bytes
+
+
+def row_key(key: str) -> bytes:
+    """Return the fixed-length key of a row (LMDB's keys are short)."""
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=KEY_BYTES).digest()
+
+
+class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
+    """An aiocache backend over one LMDB file in ``folder``, at most ``bytes_max`` octets of values.
+
+    ``clock`` gives Unix seconds, for ``ttl``. Open it once in a process. ``on_evict`` is called in the
+    writer's thread, after the commit. Errors of the disk come out as ``lmdb.Error`` or ``OSError``.
+    """
+
+    NAME = "lmdb"
+
+    def __init__(
+        self,
+        folder: Path,
+        bytes_max: int,
+        clock: Callable[[], float],
+        *,
+        on_evict: Callable[[list[Evicted]], None] | None = None,
+        **settings: Any,
+    ) -> None:
+        settings.setdefault("serializer", OctetSerializer())
+        super().__init__(**settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.bytes_max = bytes_max
+        self.on_evict = on_evict
+        self._clock = clock
+        self._touched: set[bytes] = set()
+        self.env = lmdb.open(
+            str(folder),
+            map_size=2 * bytes_max + MAP_SLACK_BYTES,
+            max_dbs=len(_DATABASES),
+            max_readers=READERS_MAX,
+            metasync=False,
+            readahead=False,
+        )
+        self._db = {name: self.env.open_db(name) for name in _DATABASES}
+        self.env.reader_check()  # frees the slots of readers that were killed
+        self.writer = WriterThread(self._commit, name="edgefaas-cache-writer")
+
+    def peek(self, key: str) -> bytes | None:
+        """Return the value of ``key`` at once, without a task: for use on the event loop."""
+        row = row_key(self.build_key(key))
+        value = self.read_row(row)
+        if value is not None and len(self._touched) < TOUCHED_MAX:
+            self._touched.add(row)
+        return value
+
+    def read_row(self, row: bytes) -> bytes | None:
+        """Return the value of a row that has not expired, without counting as a visit."""
+        with self.env.begin(db=self._db[b"rows"]) as txn:
+            value = txn.get(row)
+        if value is None:
+            return None
+        expiry, _ = _ROW.unpack_from(value)
+        return None if expiry and expiry <= self._clock() else bytes(value[_ROW.size :])
+
+    def write(self, work: "Callable[[Rows], T]", *, weight_bytes: int = 0) -> "Future[T]":
+        """Run ``work`` in the next commit and return its result when that is on disk.
+
+        ``weight_bytes`` counts against what the writer may have waiting. Raises ``BufferError`` when it is
+        full.
+        """
+        return self.writer.submit(work, weight_bytes)
+
+    def used_bytes(self) -> int:
+        """Return the octets of all values, and of what belongs to them elsewhere."""
+        with self.env.begin() as txn:
+            return _number(txn.get(b"bytes", db=self._db[b"meta"]))
+
+    def purges_after(self, seq: int) -> list[tuple[int, bytes]]:
+        """Return the recorded purges with a higher number than ``seq``, in order."""
+        with self.env.begin(db=self._db[b"purges"]) as txn:
+            cursor = txn.cursor()
+            if not cursor.set_range(_NUMBER.pack(seq + 1)):
+                return []
+            return [(_number(number), bytes(record)) for number, record in cursor]
+
+    def purge_numbers(self) -> tuple[int, int]:
+        """Return the number of the latest purge, and the one up to which records have been dropped."""
+        with self.env.begin(db=self._db[b"meta"]) as txn:
+            return _number(txn.get(b"purge")), _number(txn.get(b"purge-floor"))
+
+    def shut(self) -> None:
+        """Write what waits and close the file."""
+        self.writer.close()
+        self.env.close()
+
+    def _commit(self, works: "list[tuple[Callable[[Rows], Any], Future[Any]]]") -> None:
+        """Run several works in one transaction; runs in the writer's thread."""
+        results: list[tuple[Future[Any], Any]] = []
+        with self.env.begin(write=True) as txn:
+            rows = Rows(txn, self._db, self.bytes_max)
+            touched, self._touched = self._touched, set()
+            rows.note_visits(touched)
+            results = [(future, work(rows)) for work, future in works]
+            rows.evict()
+        if rows.gone and self.on_evict is not None:
+            self.on_evict(rows.gone)
+        for future, result in results:
+            future.set_result(result)
+
+    async def _write(self, work: "Callable[[Rows], T]", weight_bytes: int = 0) -> T:
+        return await asyncio.wrap_future(self.write(work, weight_bytes=weight_bytes))
+
+    def _expiry(self, ttl: float | None) -> float:
+        return self._clock() + ttl if ttl else 0.0
+
+    # What aiocache's BaseCache asks of a backend; keys come namespaced.
+
+    async def _get(self, key: str, encoding: str | None = None, _conn: object = None) -> bytes | None:
+        row = row_key(key)
+        value = self.read_row(row)
+        if value is not None and len(self._touched) < TOUCHED_MAX:
+            self._touched.add(row)
+        return value
+
+    async def _gets(self, key: str, encoding: str | None = None, _conn: object = None) -> bytes | None:
+        return await self._get(key)
+
+    async def _multi_get(
+        self, keys: Iterable[str], encoding: str | None = None, _conn: object = None
+    ) -> list[bytes | None]:
+        return [await self._get(key) for key in keys]
+
+    async def _set(
+        self,
+        key: str,
+        value: bytes,
+        ttl: float | None = None,
+        _cas_token: bytes | None = None,
+        _conn: object = None,
+    ) -> bool | int:
+        expiry, now_s = self._expiry(ttl), self._clock()
+
+        def work(rows: Rows) -> bool | int:
+            if _cas_token is not None and rows.get(row_key(key), now_s) != _cas_token:
+                return 0
+            rows.put(row_key(key), _octets(value), expiry=expiry)
+            return True
+
+        return await self._write(work, len(value))
+
+    async def _multi_set(
+        self, pairs: Iterable[tuple[str, bytes]], ttl: float | None = None, _conn: object = None
+    ) -> bool:
+        expiry, listed = self._expiry(ttl), list(pairs)
+
+        def work(rows: Rows) -> bool:
+            for key, value in listed:
+                rows.put(row_key(key), _octets(value), expiry=expiry)
+            return True
+
+        return await self._write(work, sum(len(value) for _, value in listed))
+
+    async def _add(self, key: str, value: bytes, ttl: float | None = None, _conn: object = None) -> bool:
+        expiry, now_s = self._expiry(ttl), self._clock()
+
+        def work(rows: Rows) -> bool:
+            if rows.get(row_key(key), now_s) is not None:
+                return False
+            rows.put(row_key(key), _octets(value), expiry=expiry)
+            return True
+
+        if not await self._write(work, len(value)):
+            raise ValueError(f"Key {key} already exists, use .set to update the value")
+        return True
+
+    async def _exists(self, key: str, _conn: object = None) -> bool:
+        return self.read_row(row_key(key)) is not None
+
+    async def _increment(self, key: str, delta: int, _conn: object = None) -> int:
+        now_s = self._clock()
+
+        def work(rows: Rows) -> int:
+            try:
+                total = int(rows.get(row_key(key), now_s) or b"0") + delta
+            except ValueError:
+                raise TypeError("Value is not an integer") from None
+            rows.put(row_key(key), str(total).encode("ascii"))
+            return total
+
+        return await self._write(work)
+
+    async def _expire(self, key: str, ttl: float, _conn: object = None) -> bool:
+        expiry, now_s = self._expiry(ttl), self._clock()
+
+        def work(rows: Rows) -> bool:
+            value = rows.get(row_key(key), now_s)
+            if value is None:
+                return False
+            rows.put(row_key(key), value, expiry=expiry)
+            return True
+
+        return await self._write(work)
+
+    async def _delete(self, key: str, _conn: object = None) -> int:
+        return await self._write(lambda rows: int(rows.delete(row_key(key))))
+
+    async def _clear(self, namespace: str | None = None, _conn: object = None) -> bool:
+        if namespace:
+            raise ValueError("keys are stored as digests, so one namespace cannot be cleared by itself")
+        return await self._write(lambda rows: rows.clear())
+
+    async def _raw(self, command: str, *args: Any, **settings: Any) -> Any:
+        return getattr(self.env, command)(*args, **settings)
+
+    async def _redlock_release(self, key: str, value: bytes) -> int:
+        now_s = self._clock()
+
+        def work(rows: Rows) -> int:
+            mine = rows.get(row_key(key), now_s) == _octets(value)
+            return int(mine and rows.delete(row_key(key)))
+
+        return await self._write(work)
+
+
+class Rows:
+    """The rows inside one write transaction. ``gone`` collects what was evicted, replaced or deleted."""
+
+    def __init__(self, txn: Any, databases: dict[bytes, Any], bytes_max: int) -> None:
+        self._txn = txn
+        self._db = databases
+        self._bytes_max = bytes_max
+        self.gone: list[Evicted] = []
+
+    def get(self, row: bytes, now_s: float) -> bytes | None:
+        """Return the value of a row that has not expired."""
+        value = self._txn.get(row, db=self._db[b"rows"])
+        if value is None:
+            return None
+        expiry, _ = _ROW.unpack_from(value)
+        return None if expiry and expiry <= now_s else bytes(value[_ROW.size :])
+
+    def put(self, row: bytes, value: bytes, *, expiry: float = 0.0, elsewhere_bytes: int = 0) -> None:
+        """Write a row. A known row keeps its place in the queue; a new one is the newest."""
+        weight = len(value) + elsewhere_bytes
+        info = self._txn.get(row, db=self._db[b"info"])
+        if info is None:
+            place, old_weight = self._bump(b"seq", 1), 0
+            self._txn.put(_NUMBER.pack(place), row, db=self._db[b"queue"])
+        else:
+            place, old_weight = _INFO.unpack(info)
+            old = self._txn.get(row, db=self._db[b"rows"])
+            if old is not None:
+                self.gone.append(Evicted(row=row, value=bytes(old[_ROW.size :])))
+        self._txn.put(row, _ROW.pack(expiry, elsewhere_bytes) + value, db=self._db[b"rows"])
+        self._txn.put(row, _INFO.pack(place, weight), db=self._db[b"info"])
+        self._bump(b"bytes", weight - old_weight)
+
+    def delete(self, row: bytes) -> bool:
+        """Drop a row and return whether it was there."""
+        info = self._txn.get(row, db=self._db[b"info"])
+        if info is None:
+            return False
+        place, weight = _INFO.unpack(info)
+        value = self._txn.get(row, db=self._db[b"rows"])
+        if value is not None:
+            self.gone.append(Evicted(row=row, value=bytes(value[_ROW.size :])))
+        self._txn.delete(row, db=self._db[b"rows"])
+        self._txn.delete(row, db=self._db[b"info"])
+        self._txn.delete(row, db=self._db[b"visited"])
+        self._txn.delete(_NUMBER.pack(place), db=self._db[b"queue"])
+        self._bump(b"bytes", -weight)
+        return True
+
+    def clear(self) -> bool:
+        """Drop every row; purges stay."""
+        for name in (b"rows", b"info", b"queue", b"visited"):
+            self._txn.drop(self._db[name], delete=False)
+        self._txn.put(b"bytes", _NUMBER.pack(0), db=self._db[b"meta"])
+        return True
+
+    def note_visits(self, rows: Iterable[bytes]) -> None:
+        """Set the visited bit of rows that were read."""
+        for row in rows:
+            if self._txn.get(row, db=self._db[b"info"]) is not None:
+                self._txn.put(row, b"", db=self._db[b"visited"])
+
+    def evict(self) -> None:
+        """Move SIEVE's hand from old to new until the bound holds."""
+        used = self._number(b"bytes")
+        if used <= self._bytes_max:
+            return
+        cursor = self._txn.cursor(db=self._db[b"queue"])
+        found = cursor.set_range(_NUMBER.pack(self._number(b"hand"))) or cursor.first()
+        while found and self._number(b"bytes") > self._bytes_max:
+            place, row = bytes(cursor.key()), bytes(cursor.value())
+            if self._txn.delete(row, db=self._db[b"visited"]):
+                found = cursor.next() or cursor.first()
+                continue
+            self.delete(row)
+            found = cursor.set_range(place) or cursor.first()
+        hand = _number(cursor.key()) if found else 0
+        self._txn.put(b"hand", _NUMBER.pack(hand), db=self._db[b"meta"])
+
+    def record_purge(self, record: bytes, keep_max: int, *, after: int = 0) -> int:
+        """Record a purge under the next number, which is greater than ``after``, and return that.
+
+        Of more than ``keep_max`` records the oldest are dropped; ``purge-floor`` tells up to which.
+        """
+        seq = max(self._number(b"purge"), after) + 1
+        self._txn.put(b"purge", _NUMBER.pack(seq), db=self._db[b"meta"])
+        self._txn.put(_NUMBER.pack(seq), record, db=self._db[b"purges"])
+        floor = self._number(b"purge-floor")
+        while seq - floor > keep_max:
+            floor += 1
+            self._txn.delete(_NUMBER.pack(floor), db=self._db[b"purges"])
+        self._txn.put(b"purge-floor", _NUMBER.pack(floor), db=self._db[b"meta"])
+        return seq
+
+    def values(self) -> Iterable[bytes]:
+        """Return every value, in the order of row keys."""
+        for _, value in self._txn.cursor(db=self._db[b"rows"]):
+            yield bytes(value[_ROW.size :])
+
+    def _number(self, name: bytes) -> int:
+        return _number(self._txn.get(name, db=self._db[b"meta"]))
+
+    def _bump(self, name: bytes, delta: int) -> int:
+        total = max(0, self._number(name) + delta)
+        self._txn.put(name, _NUMBER.pack(total), db=self._db[b"meta"])
+        return total
+
+
+def _number(octets: bytes | None) -> int:
+    return 0 if octets is None else int(_NUMBER.unpack(octets)[0])
+
+
+def _octets(value: bytes | str) -> bytes:
+    return value.encode("utf-8") if isinstance(value, str) else bytes(value)

@@ -1,0 +1,233 @@
+"""The shared tier (L2): stored responses and purges behind aiocache's interface, for all workers of a POP.
+
+Rows are keyed by primary key and hold its variants (``entry``). With ``LmdbCache`` the workers of one
+machine share a file, reads happen on the event loop, and large bodies are files beside it (``bodies``);
+with aiocache's Redis backend several machines share the rows, and bodies are inside them. Purges are
+numbered by the tier and put into the log that the worker's stores share, so a purge that one worker
+recorded holds in all.
+"""
+
+import logging
+import mmap
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import lmdb
+import msgpack
+
+from edgefaas.cache.bodies import BodyFolder
+from edgefaas.cache.entry import decode_row, encode_row
+from edgefaas.cache.lmdb_cache import Evicted, LmdbCache, Rows, row_key
+from edgefaas.cache.memory import VARIANTS_MAX
+from edgefaas.cache.partial import replaces
+from edgefaas.cache.purge import Hit, Purge, PurgeLog
+from edgefaas.cache.stored import BodyFile, StoredResponse
+
+log = logging.getLogger("edgefaas.cache")
+
+INLINE_MAX_BYTES = 65_536  # a larger body is a file of its own
+PURGES_REMEMBERED = 65_536
+_COUNTER_BYTES = 8
+
+
+class SharedCounter:
+    """A number that every process of this machine sees at once: the latest purge. Reading it costs 0.1 µs."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("a+b") as file:
+            if file.seek(0, 2) < _COUNTER_BYTES:
+                file.truncate(_COUNTER_BYTES)
+            self._map = mmap.mmap(file.fileno(), _COUNTER_BYTES)
+        self._view = memoryview(self._map).cast("Q")
+
+    @property
+    def value(self) -> int:
+        """Return the number."""
+        return self._view[0]
+
+    @value.setter
+    def value(self, number: int) -> None:
+        self._view[0] = number
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._view.release()
+        self._map.close()
+
+
+class DiskTier:
+    """The shared tier of one machine, in ``folder``, at most ``bytes_max`` octets on disk.
+
+    ``clock`` gives Unix seconds. ``purges`` is the worker's purge log, which this tier
+    numbers and fills.
+    """
+
+    def __init__(self, folder: Path, bytes_max: int, clock: Callable[[], float], purges: PurgeLog) -> None:
+        self.bodies = BodyFolder(folder / "bodies")
+        self.object_bytes_max = bytes_max // 2
+        self.log = purges
+        self._cache = _opened(folder / "rows", bytes_max, clock, self._drop_files)
+        self._counter = SharedCounter(folder / "purges.seq")
+        self._clock = clock
+        self._load_purges()
+
+    @property
+    def cache(self) -> LmdbCache:
+        """Return the aiocache face of the same file."""
+        return self._cache
+
+    def used_bytes(self) -> int:
+        """Return the octets that this tier holds on disk, by its own count."""
+        return self._cache.used_bytes()
+
+    def catch_up(self) -> None:
+        """Learn of purges that other workers recorded. A comparison of two numbers when there are none."""
+        if self._counter.value > self.log.seq:
+            self._load_purges()
+
+    def get(self, key: str) -> list[StoredResponse]:
+        """Return the variants of ``key`` that no purge has hit; damaged ones are left out."""
+        row = self._cache.peek(key)
+        if row is None:
+            return []
+        return [
+            stored
+            for stored in decode_row(row, self.bodies.path)
+            if stored.key == key and self._holds(stored)
+        ]
+
+    def _holds(self, stored: StoredResponse) -> bool:
+        hit = self.log.since_fetch(stored, stored.purge_token)
+        if hit is Hit.HARD:
+            return False
+        stored.soft_purged = stored.soft_purged or hit is Hit.SOFT
+        body = stored.body
+        if isinstance(body, BodyFile):
+            try:
+                return body.path.stat().st_size == body.length_bytes
+            except OSError:
+                return False
+        return True
+
+    def put(self, stored: StoredResponse, token: int) -> "Future[None]":
+        """Store ``stored`` in the next commit.
+
+        ``token`` goes with it: whatever was purged since makes it a miss when it is read. Raises
+        BufferError when too much waits to be written already.
+        """
+
+        def work(rows: Rows) -> None:
+            self._merge(rows, stored, token)
+
+        weight = len(stored.body) if isinstance(stored.body, bytes) else 0
+        return self._cache.write(work, weight_bytes=weight + len(stored.head))
+
+    def _merge(self, rows: Rows, stored: StoredResponse, token: int) -> None:
+        """Put ``stored`` among the variants of its key; runs in the writer's thread."""
+        row = row_key(stored.key)
+        held = rows.get(row, self._clock())
+        variants = [] if held is None else decode_row(held, self.bodies.path)
+        variants = [old for old in variants if not replaces(stored, old)][-(VARIANTS_MAX - 1) :]
+        kept = replace(stored, body=self._body(stored), purge_token=token, forms=None)
+        self._write(rows, row, [*variants, kept])
+
+    def _write(self, rows: Rows, row: bytes, variants: list[StoredResponse]) -> None:
+        elsewhere = sum(stored.length_bytes for stored in variants if isinstance(stored.body, BodyFile))
+        rows.put(row, encode_row(variants), elsewhere_bytes=elsewhere)
+
+    def _body(self, stored: StoredResponse) -> bytes | BodyFile:
+        if isinstance(stored.body, bytes) and len(stored.body) > INLINE_MAX_BYTES:
+            return self.bodies.write(stored)
+        return stored.body
+
+    def remove(self, stored: StoredResponse) -> "Future[None]":
+        """Drop the variant with the selectors of ``stored`` in the next commit."""
+
+        def work(rows: Rows) -> None:
+            row = row_key(stored.key)
+            held = rows.get(row, self._clock())
+            if held is None:
+                return
+            variants = decode_row(held, self.bodies.path)
+            others = [old for old in variants if old.selectors != stored.selectors]
+            if others:
+                self._write(rows, row, others)
+            else:
+                rows.delete(row)
+
+        return self._cache.write(work)
+
+    def purge(self, purge: Purge) -> "Future[int]":
+        """Record a purge and return its number; then it is on disk and in force in every worker."""
+        record = msgpack.packb([purge.kind, purge.value, purge.soft])
+
+        def work(rows: Rows) -> int:
+            seq = rows.record_purge(record, PURGES_REMEMBERED, after=self._counter.value)
+            # Inside the transaction, so that numbers appear in order; who looks before the commit looks
+            # again.
+            self._counter.value = seq
+            return seq
+
+        return self._cache.write(work)
+
+    def number_without_disk(self) -> int:
+        """Return a number for a purge that cannot be recorded: it holds in this process only."""
+        number = max(self._counter.value, self.log.seq) + 1
+        self._counter.value = number
+        return number
+
+    def vacuum(self, *, older_than_s: float) -> int:
+        """Remove body files that no row refers to; blocks, so call it in a thread. Returns how many."""
+        keep: set[str] = set()
+
+        def work(rows: Rows) -> None:
+            for value in rows.values():
+                keep.update(_files(value, self.bodies.path))
+
+        self._cache.write(work).result()
+        return self.bodies.vacuum(keep, older_than_s=older_than_s)
+
+    def close(self) -> None:
+        """Write what waits and close the files."""
+        self._cache.shut()
+        self._counter.close()
+
+    def _load_purges(self) -> None:
+        latest, floor = self._cache.purge_numbers()
+        if self.log.seq < floor:  # records this worker never saw are gone: whatever they were, they hold
+            self.log.record(Purge(kind="everything"), floor)
+        for seq, record in self._cache.purges_after(self.log.seq):
+            kind, value, soft = msgpack.unpackb(record)
+            self.log.record(Purge(kind=kind, value=value, soft=soft), seq)
+        self._counter.value = max(self._counter.value, latest)
+
+    def _drop_files(self, gone: list[Evicted]) -> None:
+        """Remove the body files of rows that left, unless the row that replaced them still has them."""
+        names = {name for evicted in gone for name in _files(evicted.value, self.bodies.path)}
+        if not names:
+            return
+        for row in {evicted.row for evicted in gone}:
+            value = self._cache.read_row(row)
+            if value is not None:
+                names -= _files(value, self.bodies.path)
+        for name in names:
+            self.bodies.remove(name)
+
+
+def _opened(
+    folder: Path, bytes_max: int, clock: Callable[[], float], on_evict: Callable[[list[Evicted]], None]
+) -> LmdbCache:
+    """Open the rows; a file that is none of LMDB's is dropped, for it is only a cache."""
+    try:
+        return LmdbCache(folder, bytes_max, clock, on_evict=on_evict)
+    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
+        log.warning("the cache in %s is damaged (%s) and starts anew", folder, error)
+        shutil.rmtree(folder)
+        return LmdbCache(folder, bytes_max, clock, on_evict=on_evict)
+
+
+def _files(row: bytes, folder: Path) -> set[str]:
+    return {stored.body.path.name for stored in decode_row(row, folder) if isinstance(stored.body, BodyFile)}

@@ -1,0 +1,266 @@
+"""The store of a worker in two tiers: its own memory (L1) before a disk that all workers share (L2).
+
+Used like ``MemoryStore``: reads are synchronous, a hit in memory costs one comparison more. What is put
+goes to memory at once and to disk behind; what is found on disk goes to memory. A disk that is full or
+fails costs a warning and its tier, never an answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from edgefaas.cache.memory import MemoryStore
+from edgefaas.cache.purge import Purge, PurgeLog
+from edgefaas.cache.shared import DiskTier
+from edgefaas.cache.spool import Spool
+from edgefaas.cache.storability import Store
+from edgefaas.cache.stored import BodyFile, StoredResponse
+
+log = logging.getLogger("edgefaas.cache")
+
+PROMOTED_MAX_BYTES = 262_144  # a larger body is streamed from disk: reading it here would hold the loop
+RETRY_S = 30.0  # after the disk failed
+_DISK_ERRORS = (lmdb.Error, OSError, BufferError)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class DiskStats:
+    """Counters of the disk tier as this worker sees it."""
+
+    hits: int = 0
+    misses: int = 0
+    stored: int = 0
+    dropped: int = 0
+    failures: int = 0
+    damaged: int = 0
+
+
+class TieredStore(MemoryStore):
+    """Memory before disk. ``clock`` gives Unix seconds, for the disk's rests after failures."""
+
+    def __init__(
+        self,
+        bytes_max: int,
+        disk: DiskTier,
+        clock: Callable[[], float],
+        *,
+        object_bytes_max: int | None = None,
+    ) -> None:
+        super().__init__(bytes_max, object_bytes_max=object_bytes_max, log=disk.log)
+        self.disk = disk
+        self.disk_stats = DiskStats()
+        self._clock = clock
+        self._resting_until_s = 0.0
+        self._pending: dict[str, int] = {}  # URIs whose invalidation is not in the log yet
+        self._waiting: set[Future[Any]] = set()
+
+    def get(self, key: str) -> tuple[StoredResponse, ...]:
+        """Return the variants stored under ``key``, from memory or else from disk."""
+        self._catch_up()
+        found = super().get(key)
+        for stored in found:
+            if type(stored.body) is BodyFile and not stored.body.path.exists():
+                self.remove_key(key)  # evicted from disk; the row says what is left
+                found = ()
+                break
+        return found or self._from_disk(key)
+
+    def token(self) -> int:
+        """Return what a fetch that begins now hands to ``put`` at its end."""
+        self._catch_up()
+        return super().token()
+
+    def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float = 0.0) -> bool:
+        """Store in memory at once and on disk behind; False when a purge since ``token`` forbids it.
+
+        What is too large for memory goes to disk only.
+        """
+        since = self.log.seq if token is None else token
+        in_memory = super().put(stored, since, now_s=now_s)
+        hit = self.log.since_fetch(stored, since)
+        if hit.value > 1 or not stored.is_consistent:
+            return False
+        if stored.length_bytes > self.disk.object_bytes_max:
+            return in_memory
+        on_disk = self._behind(lambda: self.disk.put(stored, since))
+        self.disk_stats.stored += on_disk
+        return in_memory or on_disk
+
+    async def put_spooled(self, decided: Store, spool: Spool, token: int) -> StoredResponse | None:
+        """Store a body that has arrived wholly, from memory or by taking over its file.
+
+        None when the disk failed. The spool's directory has to be ``disk.bodies.path``.
+        """
+        if spool.whole_in_memory:
+            stored = decided.with_body(spool.body(), digest=spool.digest)
+            self.put(stored, token)
+            return stored
+        length_bytes, digest, pieces = spool.length_bytes, spool.digest, spool.piece_digests
+        arrived = spool.detach_file()
+        shell = decided.with_body(BodyFile(arrived, length_bytes, pieces), digest=digest)
+        try:
+            body = await asyncio.to_thread(self.disk.bodies.adopt, arrived, shell, digest, pieces)
+        except OSError as error:
+            self._rest(error)
+            return None
+        stored = replace(shell, body=body)
+        self.put(stored, token)
+        return stored
+
+    def remove(self, stored: StoredResponse) -> None:
+        """Drop exactly this stored response from memory, and the variant like it from disk."""
+        super().remove(stored)
+        self._behind(lambda: self.disk.remove(stored))
+
+    def invalidate(self, uri: str) -> int:
+        """Drop what is stored for a URI: here at once, in other workers with the next commit.
+
+        ``settled`` waits for that.
+        """
+        self._pending[uri] = self._pending.get(uri, 0) + 1
+        future = self._submit(lambda: self.disk.purge(Purge(kind="url", value=uri)))
+        if future is None:
+            self.log.record(Purge(kind="url", value=uri), self.disk.number_without_disk())
+            self._no_longer_pending(uri)
+        else:
+            loop = asyncio.get_running_loop()
+            future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._no_longer_pending, uri))
+        return self._remove_uri(uri)
+
+    def purge(self, purge: Purge, seq: int | None = None) -> int:
+        """Carry out a purge in every worker and wait for that: blocks for a commit.
+
+        On the event loop, ``purge_everywhere`` does the same without blocking. Where the disk fails, the
+        purge holds in this worker only, with a warning.
+        """
+        if seq is None:
+            future = self._submit(lambda: self.disk.purge(purge))
+            if future is None or future.exception() is not None:
+                return super().purge(purge, self.disk.number_without_disk())
+        self._catch_up()
+        return sum(self.sweep())
+
+    async def purge_everywhere(self, purge: Purge) -> int:
+        """Put ``purge`` in force in every worker, and return how many responses it hit in this one."""
+        future = self._submit(lambda: self.disk.purge(purge))
+        try:
+            if future is None:
+                raise BufferError("the disk rests")
+            await asyncio.wrap_future(future)
+        except _DISK_ERRORS:
+            self.log.record(purge, self.disk.number_without_disk())
+        self._catch_up()
+        count = 0
+        for hit in self.sweep():
+            count += hit
+            await asyncio.sleep(0)
+        return count
+
+    async def settled(self) -> None:
+        """Wait until everything that was handed to the disk is there, or has failed."""
+        await asyncio.gather(*map(asyncio.wrap_future, tuple(self._waiting)), return_exceptions=True)
+
+    def damaged(self, stored: StoredResponse) -> None:
+        """Forget a response whose body file turned out to be damaged."""
+        self.disk_stats.damaged += 1
+        self.remove(stored)
+
+    def close(self) -> None:
+        """Write what waits and close the disk tier."""
+        self.disk.close()
+
+    def _catch_up(self) -> None:
+        try:
+            self.disk.catch_up()
+        except _DISK_ERRORS as error:
+            self._rest(error)
+
+    def _from_disk(self, key: str) -> tuple[StoredResponse, ...]:
+        if self._resting_until_s and self._clock() < self._resting_until_s:
+            return ()
+        try:
+            variants = self.disk.get(key)
+        except _DISK_ERRORS as error:
+            self._rest(error)
+            return ()
+        usable = [stored for stored in map(self._loaded, variants) if stored is not None]
+        if not usable or usable[0].uri in self._pending:
+            self.disk_stats.misses += 1
+            return ()
+        self.disk_stats.hits += 1
+        for stored in usable:
+            super().put(stored)
+        return tuple(usable)
+
+    def _loaded(self, stored: StoredResponse) -> StoredResponse | None:
+        """Return ``stored`` with a small body file read into memory; None when it is damaged."""
+        body = stored.body
+        limit_bytes = min(PROMOTED_MAX_BYTES, self.object_bytes_max)
+        if not isinstance(body, BodyFile) or body.length_bytes > limit_bytes:
+            return stored
+        octets = self.disk.bodies.read(body, stored.digest)
+        if octets is None:
+            self.damaged(stored)
+            return None
+        return replace(stored, body=octets)
+
+    def _behind(self, submit: Callable[[], "Future[Any]"]) -> bool:
+        return self._submit(submit) is not None
+
+    def _submit(self, submit: Callable[[], "Future[T]"]) -> "Future[T] | None":
+        """Hand work to the disk; None when it rests or is too busy."""
+        if self._resting_until_s and self._clock() < self._resting_until_s:
+            self.disk_stats.dropped += 1
+            return None
+        try:
+            future = submit()
+        except BufferError:
+            self.disk_stats.dropped += 1
+            return None
+        self._waiting.add(future)
+        future.add_done_callback(self._done)
+        return future
+
+    def _done(self, future: "Future[Any]") -> None:
+        """Take note of finished work; runs in the writer's thread."""
+        self._waiting.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            self._rest(error)
+
+    def _rest(self, error: BaseException) -> None:
+        if self._clock() >= self._resting_until_s:
+            log.warning("the cache on disk failed (%s); memory only for %d s", error, RETRY_S)
+        self.disk_stats.failures += 1
+        self._resting_until_s = self._clock() + RETRY_S
+
+    def _no_longer_pending(self, uri: str) -> None:
+        self._catch_up()
+        left = self._pending[uri] - 1
+        if left:
+            self._pending[uri] = left
+        else:
+            del self._pending[uri]
+
+
+def open_tiers(
+    folder: Path, *, memory_bytes: int, disk_bytes: int, clock: Callable[[], float]
+) -> MemoryStore:
+    """Return the store of a worker over ``folder``.
+
+    Memory alone, with a warning, when the folder cannot be used.
+    """
+    try:
+        disk = DiskTier(folder, disk_bytes, clock, PurgeLog())
+    except (lmdb.Error, OSError) as error:
+        log.warning("the cache folder %s cannot be used (%s); the cache is in memory only", folder, error)
+        return MemoryStore(memory_bytes)
+    return TieredStore(memory_bytes, disk, clock)

@@ -1,0 +1,480 @@
+"""Memory before disk: restarts, several workers, damage, full disks. Real files and real processes."""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiocache.backends.memory import SimpleMemoryCache
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgefaas.cache import MemoryStore, Purge, PurgeLog, Store, StoredResponse, respond
+from edgefaas.cache.bodies import DamagedBodyError, stream
+from edgefaas.cache.entry import decode_row, encode_row
+from edgefaas.cache.lmdb_cache import OctetSerializer
+from edgefaas.cache.remote import RemoteTier
+from edgefaas.cache.respond import FileSlice
+from edgefaas.cache.shared import INLINE_MAX_BYTES
+from edgefaas.cache.spool import Spool
+from edgefaas.cache.stored import PIECE_BYTES, BodyFile
+from edgefaas.cache.tiers import PROMOTED_MAX_BYTES, TieredStore, open_tiers
+from tests.edgefaas.cache.builders import NOW_S, decide, request, stored
+
+FRESH = ("Cache-Control", "max-age=60")
+LARGE = bytes(range(256)) * (PIECE_BYTES // 256) * 2 + b"the end"
+
+
+def entry(path: str = "/a", *fields: tuple[str, str], body: bytes = b"x" * 1000) -> StoredResponse:
+    return stored(FRESH, ("ETag", '"v"'), *fields, asked=request(path=path), body=body)
+
+
+def opened(folder: Path, *, memory_bytes: int = 10_000_000, disk_bytes: int = 50_000_000) -> TieredStore:
+    store = open_tiers(folder, memory_bytes=memory_bytes, disk_bytes=disk_bytes, clock=lambda: NOW_S)
+    assert isinstance(store, TieredStore)
+    return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[TieredStore]:
+    tiers = opened(tmp_path)
+    yield tiers
+    tiers.close()
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await work
+
+    asyncio.run(bounded())
+
+
+def settle(store: TieredStore) -> None:
+    run(store.settled())
+
+
+def same(one: StoredResponse, other: StoredResponse) -> bool:
+    return (one.head, one.body, one.birth_s, one.lifetime_s, one.selectors, one.tags) == (
+        other.head,
+        other.body,
+        other.birth_s,
+        other.lifetime_s,
+        other.selectors,
+        other.tags,
+    )
+
+
+def test_a_restart_keeps_the_cache_warm(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    one = entry("/1", ("Cache-Tag", "red"), ("Vary", "Foo"))
+    first.put(one)
+    settle(first)
+    first.close()
+    second = opened(tmp_path)
+    (found,) = second.get(one.key)
+    assert same(found, one)
+    assert (second.disk_stats.hits, len(second)) == (1, 1)
+    assert second.get(one.key) == (found,)
+    assert second.disk_stats.hits == 1
+    second.close()
+
+
+def test_variants_share_a_row(store: TieredStore) -> None:
+    one = entry("/1", ("Vary", "Foo"))
+    two = stored(FRESH, ("Vary", "Foo"), asked=request(("Foo", "2"), path="/1"))
+    newer = entry("/1", ("Vary", "Foo"), ("A", "2"))
+    for each in (one, two, newer):
+        store.put(each)
+    settle(store)
+    store.clear()
+    assert [found.selectors for found in store.get(one.key)] == [two.selectors, one.selectors]
+    store.remove(two)
+    settle(store)
+    store.clear()
+    assert [found.headers.get("a") for found in store.get(one.key)] == ["2"]
+
+
+def test_a_body_goes_inside_the_row_or_beside_it(store: TieredStore, tmp_path: Path) -> None:
+    inline = entry("/1", body=b"x" * INLINE_MAX_BYTES)
+    beside = entry("/2", body=b"y" * (INLINE_MAX_BYTES + 1))
+    store.put(inline)
+    store.put(beside)
+    settle(store)
+    assert len(list((tmp_path / "bodies").iterdir())) == 1
+    store.clear()
+    for each in (inline, beside):
+        (found,) = store.get(each.key)
+        assert found.body == each.body
+
+
+def test_a_body_too_large_for_memory_is_served_from_disk(tmp_path: Path) -> None:
+    store = opened(tmp_path, memory_bytes=1_000_000)
+    large = entry("/1", body=LARGE)
+    assert store.put(large)
+    settle(store)
+    (found,) = store.get(large.key)
+    assert isinstance(found.body, BodyFile)
+    assert found.length_bytes == len(LARGE) > PROMOTED_MAX_BYTES
+
+    async def scenario() -> None:
+        for asked in ((), (("Range", "bytes=1000-2000000"),), (("Range", "bytes=-7"),)):
+            answer = respond(request(*asked), found, NOW_S)
+            octets = b""
+            for segment in answer.segments:
+                assert isinstance(segment, FileSlice)
+                octets += b"".join([chunk async for chunk in stream(segment)])
+            assert octets == respond(request(*asked), large, NOW_S).body
+
+    run(scenario())
+    store.close()
+
+
+def test_a_spooled_body_is_taken_over_without_a_copy(store: TieredStore) -> None:
+    async def scenario() -> None:
+        spool = Spool(100_000, store.disk.bodies.path)
+        for start in range(0, len(LARGE), 70_000):
+            await spool.write(LARGE[start : start + 70_000])
+        spool.finish()
+        decided = decide(FRESH)
+        assert isinstance(decided, Store)
+        kept = await store.put_spooled(decided, spool, store.token())
+        assert kept is not None
+        assert isinstance(kept.body, BodyFile)
+        assert store.disk.bodies.read(kept.body, kept.digest) == LARGE
+        assert (
+            b"".join([c async for c in stream(FileSlice(kept.body.path, 0, len(LARGE), kept.body))]) == LARGE
+        )
+        small = Spool(100_000, store.disk.bodies.path)
+        await small.write(b"small")
+        small.finish()
+        kept = await store.put_spooled(decided, small, store.token())
+        assert kept is not None
+        assert kept.body == b"small"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("at", [0, PIECE_BYTES, len(LARGE) - 1])
+def test_a_damaged_body_file_breaks_off_before_a_wrong_octet(store: TieredStore, at: int) -> None:
+    large = entry("/1", body=LARGE)
+    store.put(large)
+    settle(store)
+    store.clear()
+    (found,) = store.get(large.key)
+    assert isinstance(found.body, BodyFile)
+    with found.body.path.open("r+b") as file:
+        file.seek(at)
+        file.write(bytes([LARGE[at] ^ 1]))
+
+    whole = FileSlice(found.body.path, 0, len(LARGE), found.body)
+    got: list[bytes] = []
+
+    async def scenario() -> None:
+        async for chunk in stream(whole):
+            got.append(chunk)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(DamagedBodyError):
+        run(scenario())
+    assert b"".join(got) == LARGE[: at // PIECE_BYTES * PIECE_BYTES]
+    store.damaged(found)
+    settle(store)
+    assert store.get(large.key) == ()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_damaged_small_body_is_a_miss(store: TieredStore, damage: str, tmp_path: Path) -> None:
+    each = entry("/1", body=b"z" * 100_000)
+    store.put(each)
+    settle(store)
+    store.clear()
+    (path,) = (tmp_path / "bodies").iterdir()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"z" * 99_999 + (b"" if damage == "cut" else b"!"))
+    assert store.get(each.key) == ()
+
+
+def test_what_was_evicted_from_disk_is_no_hit_in_memory(store: TieredStore, tmp_path: Path) -> None:
+    large = entry("/1", body=LARGE)
+    store.put(large)
+    settle(store)
+    store.clear()
+    assert store.get(large.key)
+    (path,) = (tmp_path / "bodies").iterdir()
+    path.unlink()
+    assert store.get(large.key) == ()
+
+
+def test_the_disk_is_bounded_and_drops_the_files_of_what_it_evicts(tmp_path: Path) -> None:
+    store = opened(tmp_path, disk_bytes=1_000_000)
+    for number in range(20):
+        store.put(entry(f"/{number}", body=b"w" * 100_000))
+    settle(store)
+    on_disk = sum(path.stat().st_size for path in (tmp_path / "bodies").iterdir())
+    assert on_disk <= 1_000_000
+    assert 0 < store.disk.used_bytes() <= 1_000_000
+    assert not store.put(entry("/big", body=b"w" * 5_000_000))
+    store.close()
+
+
+def test_replacing_a_response_removes_its_old_file_only(store: TieredStore, tmp_path: Path) -> None:
+    store.put(entry("/1", body=b"a" * 100_000))
+    store.put(entry("/1", body=b"b" * 100_000))
+    store.put(entry("/1", ("A", "1"), body=b"b" * 100_000))
+    settle(store)
+    (path,) = (tmp_path / "bodies").iterdir()
+    assert path.read_bytes() == b"b" * 100_000
+
+
+def test_files_that_a_crash_left_are_swept_up(store: TieredStore, tmp_path: Path) -> None:
+    store.put(entry("/1", body=b"a" * 100_000))
+    settle(store)
+    orphan = tmp_path / "bodies" / "arriving-x"
+    orphan.write_bytes(b"half")
+    os.utime(orphan, (1, 1))
+    assert store.disk.vacuum(older_than_s=0) == 0
+    assert store.disk.vacuum(older_than_s=2) == 1
+    store.clear()
+    assert store.get("http://site.example/1")
+
+
+@pytest.mark.parametrize("kind", ["url", "prefix", "tag", "host", "everything"])
+def test_a_purge_holds_on_disk_and_after_a_restart(tmp_path: Path, kind: str) -> None:
+    store = opened(tmp_path)
+    for number in range(3):
+        store.put(entry(f"/{number}", ("Cache-Tag", f"t{number}")))
+    settle(store)
+    values = {"url": "/1", "prefix": "/1", "tag": "t1", "host": "site.example"}
+    hit = store.purge(Purge(kind=kind, value=values.get(kind, "")))
+    assert hit == (1 if kind in ("url", "prefix", "tag") else 3)
+    for again in range(2):
+        store.clear()
+        assert store.get(entry("/1").key) == ()
+        assert bool(store.get(entry("/2").key)) is (hit == 1)
+        if not again:
+            store.close()
+            store = opened(tmp_path)
+    store.put(entry("/1"))
+    settle(store)
+    store.clear()
+    assert store.get(entry("/1").key)
+    store.close()
+
+
+def test_a_soft_purge_holds_on_disk(store: TieredStore) -> None:
+    store.put(entry("/1"))
+    settle(store)
+    store.clear()
+    store.purge(Purge(kind="everything", soft=True))
+    (found,) = store.get(entry("/1").key)
+    assert not found.is_fresh(NOW_S)
+
+
+def test_a_purge_during_a_fetch_wins_over_that_fetch(store: TieredStore) -> None:
+    token = store.token()
+    store.purge(Purge(kind="url", value="/1"))
+    assert not store.put(entry("/1"), token)
+    settle(store)
+    assert store.get(entry("/1").key) == ()
+
+
+def test_a_write_that_was_waiting_when_a_purge_came_is_purged(store: TieredStore) -> None:
+    store.put(entry("/1"))
+    store.purge(Purge(kind="tag", value="none"))
+    store.put(entry("/2"), store.token())
+    future = store.disk.purge(Purge(kind="prefix", value="/"))
+    future.result()
+    settle(store)
+    assert store.get(entry("/1").key) == store.get(entry("/2").key) == ()
+
+
+def test_an_invalidation_holds_here_at_once_and_on_disk(store: TieredStore) -> None:
+    async def scenario() -> None:
+        store.put(entry("/1"))
+        await store.settled()
+        token = store.token()
+        assert store.invalidate("http://site.example/1") == 1
+        assert store.get(entry("/1").key) == ()
+        await store.settled()
+        await asyncio.sleep(0)
+        assert store.get(entry("/1").key) == ()
+        assert not store.put(entry("/1"), token)
+        assert store.put(entry("/1"), store.token())
+
+    run(scenario())
+
+
+WORKER = """
+import json, sys
+from pathlib import Path
+from edgefaas.cache import Purge
+from edgefaas.cache.tiers import open_tiers
+store = open_tiers(Path(sys.argv[1]), memory_bytes=10**7, disk_bytes=5 * 10**7, clock=lambda: 1.79e9)
+for line in sys.stdin:
+    word, argument = json.loads(line)
+    if word == "get":
+        print(json.dumps([found.body.decode() for found in store.get(argument)]), flush=True)
+    elif word == "purge":
+        print(json.dumps(store.purge(Purge(kind="prefix", value=argument))), flush=True)
+store.close()
+"""
+
+
+class Worker:
+    """Another worker process over the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, word: str, argument: str) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([word, argument]) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.slow
+def test_workers_share_what_they_store_and_what_they_purge(store: TieredStore, tmp_path: Path) -> None:
+    key = entry("/1").key
+    store.put(entry("/1", body=b"hello"))
+    settle(store)
+    worker = Worker(tmp_path)
+    try:
+        assert worker.ask("get", key) == ["hello"]  # now in its memory too
+        store.purge(Purge(kind="url", value="/1"))
+        assert worker.ask("get", key) == []
+        store.put(entry("/1", body=b"again"))
+        settle(store)
+        assert worker.ask("get", key) == ["again"]
+        assert worker.ask("purge", "/") == 1
+        assert store.get(key) == ()
+    finally:
+        worker.kill()
+    store.put(entry("/1", body=b"alive"))  # a killed worker holds no lock
+    settle(store)
+    store.clear()
+    assert store.get(key)
+
+
+def failing(error: Exception) -> Any:
+    def submit(*_: object, **__: object) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_exception(error)
+        return future
+
+    return submit
+
+
+def test_a_failing_disk_costs_a_warning_and_its_tier(
+    store: TieredStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store.disk.cache, "write", failing(OSError(28, "No space left on device")))
+    with caplog.at_level(logging.WARNING, "edgefaas.cache"):
+        assert store.put(entry("/1"))
+        assert store.put(entry("/2"))
+    assert len(caplog.records) == 1
+    assert store.get(entry("/1").key)
+    assert store.disk_stats.dropped == 1
+    assert store.purge(Purge(kind="url", value="/1")) == 1
+    assert store.get(entry("/1").key) == ()
+    assert store.put(entry("/1"), store.token())
+
+
+def test_a_disk_that_is_full_is_noticed_by_the_real_file_system(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.disk.cache.env.set_mapsize(1_000_000)
+    for number in range(100):
+        store.put(entry(f"/{number}", body=os.urandom(60_000)))
+    settle(store)
+    assert store.disk_stats.failures > 0
+    assert store.get(entry("/99").key)
+    store.close()
+
+
+def test_a_folder_that_cannot_be_used_leaves_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with caplog.at_level(logging.WARNING, "edgefaas.cache"):
+        store = open_tiers(tmp_path / "file", memory_bytes=1000_000, disk_bytes=1_000_000, clock=lambda: 0.0)
+    assert type(store) is MemoryStore
+    assert "memory only" in caplog.text
+
+
+def test_a_file_that_is_no_database_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "data.mdb").write_bytes(os.urandom(100_000))
+    store = opened(tmp_path)
+    store.put(entry("/1"))
+    settle(store)
+    store.clear()
+    assert store.get(entry("/1").key)
+    store.close()
+
+
+bodies = st.binary(max_size=200)
+
+
+@given(bodies, st.sampled_from([200, 404]), st.text(st.characters(max_codepoint=255), max_size=20))
+def test_a_row_comes_back_as_it_went(body: bytes, status: int, text: str) -> None:
+    value = "".join(character for character in text if character not in "\r\n\x00")
+    one = stored(
+        FRESH, ("Vary", "Foo"), ("X", value), status=status, body=body, asked=request(("Foo", value))
+    )
+    one.tags = ("a", value)
+    (found,) = decode_row(encode_row([one]), None)
+    assert same(found, one)
+    assert found.compressible == one.compressible
+
+
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_a_row_with_a_wrong_octet_is_nothing(at: int, flip: int) -> None:
+    row = bytearray(encode_row([entry()]))
+    row[at % len(row)] ^= flip
+    assert decode_row(bytes(row), None) == []
+    assert decode_row(bytes(row[: at % len(row)]), None) == []
+
+
+def test_the_remote_tier_shares_rows_and_purges_between_machines() -> None:
+    async def scenario() -> None:
+        backend = SimpleMemoryCache(serializer=OctetSerializer())
+        here, there = RemoteTier(backend, PurgeLog()), RemoteTier(backend, PurgeLog())
+        one = entry("/1")
+        assert await here.put(one, here.log.seq)
+        (found,) = await there.get(one.key)
+        assert same(found, one)
+        token = there.log.seq
+        await here.purge(Purge(kind="prefix", value="/"))
+        assert await there.get(one.key) == []
+        assert there.log.seq == 1
+        assert await there.put(one, token)  # fetched before the purge: it stays hit
+        assert await here.get(one.key) == []
+        assert await there.put(one, there.log.seq)
+        assert len(await here.get(one.key)) == 1
+        await here.remove(one)
+        assert await there.get(one.key) == []
+        backend._cache.clear()
+        await backend.set("purge:latest", b"5")
+        await here.catch_up()  # records that are gone count as everything
+        assert here.log.hit(one, 4).value == 2
+        large = entry("/2", body=bytes(9_000_000))
+        assert not await here.put(large, 5)
+
+    run(scenario())
