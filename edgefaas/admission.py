@@ -1,13 +1,17 @@
-"""Whether a behaviour lets a request in: its methods, plain HTTP, signed URLs and cookies. Pure.
+"""How a request enters its behaviour: refused, redirected, or made ready for functions and cache.
 
-Decided before any function runs, as CloudFront does.
+Decided before any function runs, as CloudFront does: methods, plain HTTP, signed URLs and cookies; then the
+location and device fields that the behaviour asks for. Pure: the instant and the look-up are arguments.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from edgefaas.cache import XCache
+from edgefaas.location_headers import ViewerLocation, located
 from edgefaas.message import Headers, Request, Response
 from edgefaas.pages import error_page
+from edgefaas.signing import Denied, authorise
 from edgefaas.site import Behaviour, ViewerProtocol
 
 
@@ -17,18 +21,38 @@ class Refusal:
 
     response: Response
     word: XCache = XCache.ERROR
+    reason: str = ""
 
 
-def admit(request: Request, behaviour: Behaviour) -> Refusal | None:
-    """Return why the request goes no further, or None."""
-    if behaviour.methods is not None and request.method not in behaviour.methods:
-        response = error_page(405, request)
-        response.headers.set("Allow", ", ".join(sorted(behaviour.methods)))  # RFC 9110, 15.5.6
-        return Refusal(response)
-    if request.scheme == "http" and behaviour.viewer_protocol is not ViewerProtocol.ALLOW_ALL:
-        if behaviour.viewer_protocol is ViewerProtocol.HTTPS_ONLY:
-            return Refusal(error_page(403, request))
-        safe = request.method in ("GET", "HEAD")
-        headers = Headers([("Location", f"https://{request.host}{request.target}"), ("Content-Length", "0")])
-        return Refusal(Response(status=301 if safe else 307, headers=headers), XCache.REDIRECT)
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What admission asks: the site's public keys by key pair id, and where an address is."""
+
+    public_keys: Mapping[str, bytes]
+    locate: Callable[[str], ViewerLocation]
+
+    def admit(self, request: Request, behaviour: Behaviour, now_s: float) -> Request | Refusal:
+        """Return the request as the behaviour's functions see it, or why it goes no further."""
+        if behaviour.methods is not None and request.method not in behaviour.methods:
+            response = error_page(405, request)
+            response.headers.set("Allow", ", ".join(sorted(behaviour.methods)))  # RFC 9110, 15.5.6
+            return Refusal(response)
+        if request.scheme == "http" and behaviour.viewer_protocol is not ViewerProtocol.ALLOW_ALL:
+            return _not_over_http(request, behaviour.viewer_protocol)
+        if behaviour.trusted_keys:
+            keys = {name: self.public_keys[name] for name in behaviour.trusted_keys}
+            granted = authorise(request, keys, now_s=now_s)
+            if isinstance(granted, Denied):
+                return Refusal(error_page(403, request), reason=f"{granted.code}: {granted.reason}")
+            request = replace(request, query=granted.query)
+        names = behaviour.location_headers
+        headers = located(request, names, self.locate(request.viewer_ip) if names else None)
+        return request if headers is request.headers else replace(request, headers=headers)
+
+
+def _not_over_http(request: Request, protocol: ViewerProtocol) -> Refusal:
+    if protocol is ViewerProtocol.HTTPS_ONLY:
+        return Refusal(error_page(403, request))
+    safe = request.method in ("GET", "HEAD")
+    headers = Headers([("Location", f"https://{request.host}{request.target}"), ("Content-Length", "0")])
+    return Refusal(Response(status=301 if safe else 307, headers=headers), XCache.REDIRECT)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from edgefaas.admission import Admission
 from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
 from edgefaas.cache import MemoryStore, Purge, problem_with
@@ -95,6 +96,7 @@ class PopApp:
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
             routes=Routes(site.behaviours),
+            admission=Admission(public_keys=site.public_keys, locate=self._front.locate),
             triggers=triggers,
             keeper=Keeper(store=self._store),
             origins=origins,

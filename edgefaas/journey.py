@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
 
-from edgefaas.admission import admit
+from edgefaas.admission import Admission, Refusal
 from edgefaas.answers import Answers
 from edgefaas.background import Background
 from edgefaas.cache import (
@@ -109,6 +109,7 @@ class Journey:
     """The way of every request that this POP answers itself. Collaborators are built once, in ``app``."""
 
     routes: Routes
+    admission: Admission
     triggers: Triggers
     keeper: Keeper
     origins: Origins
@@ -134,10 +135,10 @@ class Journey:
                 remedy='Add a behaviour with path = "*".',
                 status_code=404,
             )
-        refusal = admit(viewer, behaviour)
-        if refusal is not None:
-            return self.answers.sign(viewer, refusal.response, refusal.word)
-        turned = await self.triggers.viewer_request(viewer, behaviour)
+        admitted = self.admission.admit(viewer, behaviour, self.wall_s())
+        if isinstance(admitted, Refusal):
+            return self.answers.sign(viewer, admitted.response, admitted.word)
+        turned = await self.triggers.viewer_request(admitted, behaviour)
         if isinstance(turned, GeneratedResponse):  # never stored, and viewer-response is skipped
             api = self.triggers.api(behaviour, Trigger.VIEWER_REQUEST)
             return self.answers.generated(viewer, turned.response, api)

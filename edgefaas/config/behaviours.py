@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from edgefaas.config.names import field_names, must_exist
 from edgefaas.config.pages import TTL_MAX_S
+from edgefaas.location_headers import MAKERS, canonical_name
 from edgefaas.policies import CACHE_POLICIES, ORIGIN_REQUEST_POLICIES, cache_policy, origin_request_policy
 from edgefaas.site import (
     Behaviour,
@@ -52,15 +53,16 @@ def read_behaviour(
     for key in trusted:
         must_exist(table, "trusted_keys", key, keys, "public_keys")
     methods = table.choice("methods", ("all", "read"), "all")
+    cache, forwards = _cache(table), _origin_request(table)
     behaviour = Behaviour(
         pattern=pattern,
         origin=origin,
         methods=METHODS_READ if methods == "read" else None,
-        cache=_cache(table),
+        cache=cache,
         triggers=triggers,
         include_body=table.boolean("include_body", default=False),
-        location_headers=field_names(table, "location_headers"),
-        origin_request=_origin_request(table),
+        location_headers=_location_headers(table, cache, forwards),
+        origin_request=forwards,
         trusted_keys=trusted,
         viewer_protocol=ViewerProtocol(
             table.choice("viewer_protocol", tuple(ViewerProtocol), ViewerProtocol.ALLOW_ALL)
@@ -68,6 +70,22 @@ def read_behaviour(
     )
     table.done()
     return behaviour
+
+
+def _location_headers(
+    table: Table, cache: CachePolicy, forwards: OriginRequestPolicy | None
+) -> tuple[str, ...]:
+    """Return the fields that the POP has to make: asked for, keyed on, or forwarded by name."""
+    asked = field_names(table, "location_headers")
+    for name in asked:
+        if canonical_name(name) is None:
+            raise table.refuse(
+                "location_headers",
+                f'holds "{name}", no field that a POP makes',
+                f"Use some of {', '.join(MAKERS)}.",
+            )
+    used = [*asked, *sorted(cache.headers), *(forwards.location_headers if forwards else ())]
+    return tuple(dict.fromkeys(filter(None, map(canonical_name, used))))
 
 
 def _cache(behaviour: Table) -> CachePolicy:

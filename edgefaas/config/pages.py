@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edgefaas.errors import ConfigError
+from edgefaas.signing.keys import public_key
 from edgefaas.site import ErrorPage
 from edgefaas.table import Table
 
@@ -46,6 +47,10 @@ def read_public_key(table: Table, folder: Path) -> bytes:
             raise ConfigError(
                 f"{folder / file} cannot be read: {error}", remedy="Correct the path."
             ) from None
-    if b"-----BEGIN PUBLIC KEY-----" not in content and b"-----BEGIN RSA PUBLIC KEY-----" not in content:
-        raise table.refuse("", "is not a public key in PEM form", "Make one with: openssl rsa -pubout.")
+    try:
+        public_key(content)
+    except ValueError as error:
+        raise table.refuse(
+            "", f"is not a usable public key: {error}", "Make one with: openssl rsa -pubout."
+        ) from None
     return content

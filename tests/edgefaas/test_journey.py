@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from edgefaas.cache import Purge
 from edgefaas.errors import UsageError
+from edgefaas.signing import sign_url
 from tests.edgefaas.live import FakeOrigin, Pop, Seen, ask_raw, origin, pop, reply
 
 Scenario = Callable[[Pop, FakeOrigin], Coroutine[Any, Any, None]]
@@ -353,3 +356,41 @@ def test_many_exchanges_at_once_over_few_connections_are_never_mixed_up(tmp_path
         await asyncio.gather(*(viewer(number) for number in range(40)))
 
     play(tmp_path, lambda seen: reply(f"it is {seen.target}", Cache_Control="no-store"), scenario)
+
+
+def test_location_fields_are_made_by_the_pop_and_never_believed_from_a_viewer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("x", Cache_Control="no-store")) as fake:
+            site = SITE.format(port=fake.port, more='location_headers = ["CloudFront-Viewer-Country"]')
+            site += '[router]\ntrusted = ["127.0.0.0/8"]\n'
+            async with pop(site, tmp_path) as served:
+                forged = {"CloudFront-Viewer-Country": "XX", "CloudFront-Viewer-City": "Atlantis"}
+                await served.ask("/", headers={"X-Forwarded-For": "8.8.8.8", **forged})
+                await served.ask("/", headers=forged)
+                assert fake.seen[0].headers["cloudfront-viewer-country"] == "US"
+                assert "cloudfront-viewer-city" not in fake.seen[0].headers
+                assert "cloudfront-viewer-country" not in fake.seen[1].headers  # loopback is nowhere
+
+    asyncio.run(main())
+
+
+def test_a_behaviour_with_trusted_keys_needs_a_signed_url(tmp_path: Path) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "viewer.pem").write_bytes(public)
+    secret = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    async def main() -> None:
+        async with origin(lambda seen: reply(seen.target)) as fake:
+            site = SITE.format(port=fake.port, more='trusted_keys = ["K1"]')
+            site += '[public_keys.K1]\nfile = "viewer.pem"\n'
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/film")).status == 403
+                url = f"http://127.0.0.1:{served.port}/film?part=1"
+                signed = sign_url(url, key_id="K1", key_pem=secret, policy=4_000_000_000)
+                path = signed.removeprefix(f"http://127.0.0.1:{served.port}")
+                answer = await served.ask(path)
+                assert (answer.status, answer.body) == (200, b"/film?part=1")
+                assert (await served.ask(path.replace("/film", "/other"))).status == 403
+
+    asyncio.run(main())
