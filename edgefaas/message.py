@@ -87,6 +87,8 @@ class Request:
     trusted proxy forwarded. ``id`` is what the viewer sees as ``X-Edge-Request-Id``. ``interim`` passes a 1xx
     response of the origin on to the viewer (RFC 9110, 15.2); None where the viewer cannot take one. ``begun``
     is for the viewer side: what it has started for this request and not finished.
+    ``upgrade`` is set when the viewer asks to switch to WebSocket, and is then what it sends after the switch.
+    Such a request goes past the cache; a response with status 101 whose body is the other side's octets switches.
     """
 
     method: str
@@ -101,6 +103,7 @@ class Request:
     viewer_port: int = 0
     id: str = ""
     interim: "Callable[[int, Headers], None] | None" = None
+    upgrade: AsyncIterator[bytes] | None = None
     begun: object = None
 
     @property

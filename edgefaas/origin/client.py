@@ -33,7 +33,7 @@ def request_head(request: Request, headers: Headers, *, prefix: str, name: str) 
     if isinstance(request.body, bytes):
         if request.body or request.method not in _BODILESS_BY_HABIT:
             lines.append(f"Content-Length: {len(request.body)}\r\n")
-    elif not fields.is_websocket(request):
+    else:
         declared = request.headers.get("content-length")
         lines.append(
             f"Content-Length: {declared}\r\n"
@@ -89,6 +89,7 @@ class OriginClient:
             interim=request.interim,
             first_byte_timeout_s=origin.first_byte_timeout_s,
             idle_timeout_s=origin.idle_timeout_s,
+            upgrade=request.upgrade,
         )
         opener = self._opener(endpoint, origin)
         retriable = request.method in IDEMPOTENT and isinstance(request.body, bytes)

@@ -16,18 +16,23 @@ from edgefaas.wire.chunks import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from edgefaas.wire.grammar import FramingError
 from edgefaas.wire.incoming import IncomingBody
 
+SWITCHING = 101
 INTERIM_LIMIT = 32  # 1xx heads per response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What one request needs of a connection. ``name`` is the origin's, for messages."""
+    """What one request needs of a connection. ``name`` is the origin's, for messages.
+
+    ``upgrade`` are the octets to send after a switch of protocols, where one is asked for.
+    """
 
     name: str
     method: str
     interim: Callable[[int, Headers], None] | None
     first_byte_timeout_s: float
     idle_timeout_s: float
+    upgrade: AsyncIterator[bytes] | None = None
 
 
 class NothingCameBackError(OriginError):
@@ -173,6 +178,8 @@ class OriginConnection(asyncio.Protocol):
                 return
         if chunked:
             self.transport.write(LAST_CHUNK)
+        elif body is exchange.upgrade and self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def _stalled(self, exchange: Exchange) -> None:
         self._fail(
@@ -241,6 +248,9 @@ class OriginConnection(asyncio.Protocol):
     def _begin_body(self, head: ResponseHead, rest: bytes) -> None:
         assert self._exchange is not None
         assert self._head is not None
+        if head.status == SWITCHING:
+            self._switch(self._exchange, head, rest)
+            return
         self._framing = body_framing(self._exchange.method, head)
         self._reusable = head.persistent and not self._framing.until_close
         self._decoder = ChunkedDecoder() if self._framing.chunked else None
@@ -250,6 +260,20 @@ class OriginConnection(asyncio.Protocol):
         self._watch(self._exchange.idle_timeout_s)
         if rest or self._framing.length == 0:
             self._receive_body(rest)
+
+    def _switch(self, exchange: Exchange, head: ResponseHead, rest: bytes) -> None:
+        """Become a tunnel: both sides' octets are passed on until one of them closes."""
+        assert self._head is not None
+        if exchange.upgrade is None:
+            raise FramingError("it switches protocols unasked")
+        self._framing = BodyFraming()
+        self._stop_timer()
+        self._body = IncomingBody(pause=self._pause, resume=self._resume, on_first_read=None)
+        self._upload = self._loop.create_task(self._send_body(exchange, exchange.upgrade, chunked=False))
+        self._upload.add_done_callback(self._uploaded)
+        self._head.set_result((head, self._body))
+        if rest:
+            self._body.push(rest)
 
     def _receive_body(self, data: bytes) -> None:
         body = self._body

@@ -32,13 +32,6 @@ def hop_by_hop_names(headers: Headers) -> frozenset[str]:
     return HOP_BY_HOP | {name.strip(" \t") for name in named.lower().split(",")}
 
 
-def is_websocket(request: Request) -> bool:
-    """Return whether the viewer asks to switch to WebSocket (RFC 6455, 4.1)."""
-    options = (request.headers.get("connection") or "").lower().split(",")
-    upgrade = (request.headers.get("upgrade") or "").lower()
-    return upgrade == "websocket" and any(option.strip(" \t") == "upgrade" for option in options)
-
-
 def to_origin(request: Request, origin: UrlOrigin, *, authority: str) -> Headers:
     """Return the fields to send, without those that frame the body.
 
@@ -58,7 +51,7 @@ def to_origin(request: Request, origin: UrlOrigin, *, authority: str) -> Headers
     sent.add("Via", f"{request.http_version} {PSEUDONYM}")
     for name, value in origin.headers.items():
         sent.set(name, value)
-    if is_websocket(request):
+    if request.upgrade is not None:
         sent.add("Connection", "Upgrade")
         sent.add("Upgrade", "websocket")
     return sent

@@ -3,12 +3,9 @@
 import asyncio
 import weakref
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from edgefaas.wire.deadlines import DeadlineWheel
-
-if TYPE_CHECKING:
-    from edgefaas.wire.protocol import WireProtocol
+from edgefaas.wire.deadlines import DeadlineWheel, Mortal
 
 _tickers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker]" = weakref.WeakKeyDictionary()
 
@@ -18,16 +15,22 @@ def http_date() -> str:
     return formatdate(usegmt=True)
 
 
+class Expiring(Mortal, Protocol):
+    """What is told when its deadline is over."""
+
+    def expire(self) -> None: ...  # noqa: D102
+
+
 class Ticker:
     """Calls ``expire`` of connections whose deadline is over; sleeps when nobody has one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tick_s: float) -> None:
         self._loop = weakref.ref(loop)
         self._tick_s = tick_s
-        self._wheel: DeadlineWheel[WireProtocol] = DeadlineWheel(tick_s)
+        self._wheel: DeadlineWheel[Expiring] = DeadlineWheel(tick_s)
         self._ticking = False
 
-    def set(self, connection: "WireProtocol", deadline_s: float) -> None:
+    def set(self, connection: Expiring, deadline_s: float) -> None:
         """Give a connection a new deadline on the loop's clock."""
         self._wheel.set(connection, deadline_s)
         if not self._ticking and self._wheel:

@@ -63,6 +63,11 @@ class Facts:
         """Return whether no body follows and nothing else needs care."""
         return self.length <= 0 and not self.chunked and not self.websocket
 
+    @property
+    def switches(self) -> bool:
+        """Return whether the viewer asks for WebSocket, in a request without a body (RFC 6455, 4.1)."""
+        return self.websocket and self.length <= 0 and not self.chunked
+
 
 def bad_request(message: str, *, status: int = 400) -> RequestError:
     """Return the refusal of a malformed request."""

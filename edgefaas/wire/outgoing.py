@@ -12,21 +12,24 @@ from typing import Protocol
 from edgefaas.message import Request, Response
 from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
 from edgefaas.wire.clock import http_date
+from edgefaas.wire.incoming import IncomingBody
 from edgefaas.wire.render import Framing, InvalidResponseError, plan_framing, refusal, render_head
 
 logger = logging.getLogger("edgefaas.wire")
 
 MERGE_LIMIT_BYTES = 64 * 1024
+SWITCHING = 101
 STATUS_VIEWER_LEFT = 499  # nginx's number for a viewer who left before there was a status; never on the wire
 
 
-class ViewerConnection(Protocol):
+class Answering(Protocol):
     """What writing asks of the connection."""
 
     transport: asyncio.Transport
 
     def may_keep_alive(self) -> bool: ...  # noqa: D102 # see WireProtocol
     def give_up_keep_alive(self) -> None: ...  # noqa: D102
+    def open_tunnel(self, tunnel: IncomingBody) -> None: ...  # noqa: D102
     async def drained(self) -> None: ...  # noqa: D102
 
 
@@ -35,7 +38,7 @@ class OutgoingResponse:
 
     __slots__ = ("_connection", "_request", "complete", "sent_bytes", "status")
 
-    def __init__(self, connection: ViewerConnection, request: Request) -> None:
+    def __init__(self, connection: Answering, request: Request) -> None:
         self._connection = connection
         self._request = request
         self.status = STATUS_VIEWER_LEFT
@@ -46,7 +49,9 @@ class OutgoingResponse:
         """Write the whole response; on return it is written, or the connection is broken off."""
         body = response.body
         try:
-            if isinstance(body, bytes):
+            if response.status == SWITCHING:
+                await self._switch(response)
+            elif isinstance(body, bytes):
                 self._send_bytes(response, body)
                 await self._connection.drained()
             else:
@@ -57,6 +62,19 @@ class OutgoingResponse:
             close = getattr(body, "aclose", None)
             if close is not None:
                 await close()
+
+    async def _switch(self, response: Response) -> None:
+        """Become a tunnel: the viewer's octets go to ``Request.upgrade``, those of the body come back."""
+        tunnel, body = self._request.upgrade, response.body
+        if not isinstance(tunnel, IncomingBody) or isinstance(body, bytes):
+            logger.error("the viewer of %s did not ask to switch protocols", self._request.path)
+            self._send_bytes(refusal(502, "The origin switched protocols unasked."), b"")
+            return
+        head = render_head(response, Framing(send_body=False, length=None), date="")
+        self.status = SWITCHING
+        self._connection.transport.write(head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        self._connection.open_tunnel(tunnel)
+        await self._pump(body, Framing(send_body=True, length=None, until_close=True))
 
     def _head(self, response: Response) -> tuple[bytes, Framing, Response]:
         """Return the rendered head with its empty line, and the response that it is of."""
@@ -101,8 +119,11 @@ class OutgoingResponse:
         if not framing.send_body:
             self.complete = True
             return
+        await self._pump(body, framing)
+
+    async def _pump(self, body: AsyncIterator[bytes], framing: Framing) -> None:
         try:
-            await self._pump(body, framing)
+            await self._copy(body, framing)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:  # whoever makes the body says why
@@ -111,7 +132,7 @@ class OutgoingResponse:
             )
             self._break_off()
 
-    async def _pump(self, body: AsyncIterator[bytes], framing: Framing) -> None:
+    async def _copy(self, body: AsyncIterator[bytes], framing: Framing) -> None:
         connection = self._connection
         async for piece in body:
             if not piece:

@@ -9,7 +9,8 @@ class WireSettings:
 
     ``head_timeout_s`` is for a whole head, from its first octet (or from the start of the connection).
     ``body_idle_timeout_s`` is for each ``body_step_bytes`` of a request's body; ``write_stall_timeout_s`` for
-    any progress of a viewer who takes an answer. ``body_limit_bytes`` is for one request's body.
+    any progress of a viewer who takes an answer. ``body_limit_bytes`` is for one request's body. ``proxy_trusted`` are
+    the networks (CIDR) whose connections begin with a PROXY protocol header.
     """
 
     head_timeout_s: float = 10.0
@@ -20,3 +21,4 @@ class WireSettings:
     linger_timeout_s: float = 2.0
     body_limit_bytes: int = 1 << 30
     tick_s: float = 1.0
+    proxy_trusted: tuple[str, ...] = ()

@@ -366,8 +366,10 @@ def test_an_upload_is_held_back_while_nobody_reads_it() -> None:
             await viewer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
             upload = asyncio.ensure_future(viewer.send(bytes(size)))
             (connection,) = served.state.connections
-            await served.until(lambda: connection._incoming is not None and connection._incoming.paused)
-            assert connection._incoming.length_bytes < 4 << 20
+            await served.until(
+                lambda: connection._receiver is not None and connection._receiver.incoming.paused
+            )
+            assert connection._receiver.incoming.length_bytes < 4 << 20
             go.set()
             await upload
             assert (await viewer.response())[2] == str(size).encode()

@@ -1,0 +1,196 @@
+"""What lasts as long as one viewer's connection: its transport, its deadlines, how full its pipes are, its end.
+
+The base of ``WireProtocol``, which adds the requests. Not pure: owns a transport.
+"""
+
+import asyncio
+import logging
+import math
+from typing import Any, ClassVar
+
+from edgefaas.errors import RequestError
+from edgefaas.message import Request
+from edgefaas.wire import heads
+from edgefaas.wire.clock import ticker_of
+from edgefaas.wire.deadlines import NOT_QUEUED
+from edgefaas.wire.incoming import IncomingBody
+from edgefaas.wire.preamble import ProxyPreamble, preamble_for
+from edgefaas.wire.receiving import BodyReceiver
+from edgefaas.wire.settings import WireSettings
+
+logger = logging.getLogger("edgefaas.wire")
+
+
+class ViewerConnection(asyncio.Protocol):
+    """One connection, from accept to close."""
+
+    settings: ClassVar[WireSettings] = WireSettings()
+
+    def __init__(
+        self,
+        config: Any,  # uvicorn.Config: nothing of it is used
+        server_state: Any,  # uvicorn.server.ServerState
+        app_state: dict[str, Any] | None = None,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.loop = _loop or asyncio.get_event_loop()
+        self.server_state = server_state
+        self.transport: asyncio.Transport
+        self.deadline_s = math.inf
+        self.wheel_slot = NOT_QUEUED
+        self._ticker = ticker_of(self.loop, self.settings.tick_s)
+        self._peer = ("127.0.0.1", 0)  # stays so for a Unix socket
+        self._scheme = "http"
+        self._preamble: ProxyPreamble | None = None  # while a PROXY header is due
+        self._buffer = b""  # octets behind the request that is being answered, or an incomplete head
+        self._scanned = 0  # how much of an incomplete head is known not to hold its end
+        self._facts: heads.Facts | None = None  # of the request before
+        self._draining = False
+        self._lost = False
+        self._deaf = False  # closing: what still arrives is dropped
+        self._ignored_bytes = 0
+        self._reading_paused = False
+        self._resume_scheduled = False
+        # the request that is being answered by a task
+        self._task: asyncio.Task[None] | None = None
+        self._receiver: BodyReceiver | None = None  # until the last octet of its body is here
+        self._tunnel: IncomingBody | None = None  # the viewer's octets after a switch of protocols
+        self._request: Request | None = None
+        self._keep_alive = False
+        # writing
+        self._writable: asyncio.Future[None] | None = None
+        self._write_backlog = 0
+
+    # -- connection ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of the peer; the first head is due."""
+        self.transport = transport  # type: ignore[assignment]  # uvloop's are not subclasses
+        self.server_state.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self._peer = (str(peer[0]), int(peer[1]))
+        if self.settings.proxy_trusted:
+            self._preamble = preamble_for(self._peer[0], self.settings.proxy_trusted)
+        if transport.get_extra_info("sslcontext") is not None:
+            self._scheme = "https"
+        self._set_deadline(self.settings.head_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop whatever was done for this viewer."""
+        self._lost = True
+        self.server_state.connections.discard(self)
+        self._ticker.set(self, math.inf)
+        if self._receiver is not None:
+            self._receiver.incoming.fail(heads.bad_request("The viewer left before the body was complete."))
+        if self._tunnel is not None:
+            self._tunnel.finish()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if self._task is not None:
+            self._task.cancel()
+
+    def eof_received(self) -> None:
+        """Let the transport close: a viewer who stops sending has left (as nginx and Go see it)."""
+
+    def shutdown(self) -> None:
+        """Drain (called by uvicorn): close now when idle, else after the answer that is on its way."""
+        self._draining = True
+        if (self._task is None or self._tunnel is not None) and not self._lost:
+            self.transport.close()
+
+    def expire(self) -> None:
+        """Act on a deadline that is over (called by the ticker)."""
+        if self._lost:
+            return
+        if self._writable is not None:
+            self._expire_write()
+        elif self._deaf:
+            self.transport.abort()
+        elif self._receiver is not None:
+            self._expire_body(self._receiver)
+        elif self._buffer:
+            self._refuse(heads.bad_request("The head of the request did not arrive in time.", status=408))
+        else:
+            self.transport.close()
+
+    def _expire_write(self) -> None:
+        backlog = self.transport.get_write_buffer_size()
+        if backlog < self._write_backlog:  # slow, but not stalled
+            self._write_backlog = backlog
+            self._set_deadline(self.settings.write_stall_timeout_s)
+        else:
+            self.transport.abort()
+
+    def _expire_body(self, receiver: BodyReceiver) -> None:
+        self._set_deadline(self.settings.body_idle_timeout_s)
+        if receiver.incoming.paused or (receiver.incoming.awaits_continue and self._task is not None):
+            return  # it is not the viewer we wait for
+        self._keep_alive = False
+        receiver.incoming.fail(heads.bad_request("The body arrives too slowly.", status=408))
+        if self._task is None:
+            self.transport.abort()
+
+    def _set_deadline(self, after_s: float) -> None:
+        self._ticker.set(self, self.loop.time() + after_s)
+
+    def _pause(self) -> None:
+        if not self._lost:
+            self.transport.pause_reading()
+
+    def _resume(self) -> None:
+        if not self._lost and not self._reading_paused:
+            self.transport.resume_reading()
+
+    def _close_gently(self) -> None:
+        """Close after what was written; unread octets would make the kernel reset what the viewer reads."""
+        unread = self._receiver is not None or self._deaf or self._buffer
+        self._deaf = True
+        self._buffer = b""
+        if self._receiver is not None:
+            self._receiver.incoming.discard()
+            self._receiver = None
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        if unread and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._set_deadline(self.settings.linger_timeout_s)
+        else:
+            self.transport.close()
+
+    # -- write back-pressure -------------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Stop producing (called by the transport): the viewer is slower than we are."""
+        if self._writable is None:
+            self._writable = self.loop.create_future()
+            self._write_backlog = self.transport.get_write_buffer_size()
+            self._set_deadline(self.settings.write_stall_timeout_s)
+
+    def resume_writing(self) -> None:
+        """Go on producing (called by the transport)."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+        if self._lost or self._deaf:
+            return
+        if self._task is not None:
+            self._ticker.set(self, math.inf)
+        else:
+            self._next()
+
+    async def drained(self) -> None:
+        """Wait until the viewer has taken enough of what was written. Raises ConnectionError when it left."""
+        if self._writable is not None:
+            await self._writable
+        if self._lost:
+            raise ConnectionResetError("the viewer left")
+
+    def _next(self) -> None:
+        """Turn to the next request of the connection."""
+        raise NotImplementedError
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer a request that cannot be trusted, and close."""
+        raise NotImplementedError
