@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import page, suite, table
+from benchmarks import page, probes, suite, table
 from benchmarks.generator import GeneratorError
 from benchmarks.measure import FULL, QUICK, Pace
 from benchmarks.rows import Row, choose
@@ -75,16 +75,20 @@ class Progress:
 def execute(request: Request) -> int:
     """Do what was asked. Returns the exit code: 0 measured, 1 it could not be, 2 no such row."""
     rows = choose(request.names, quick=request.quick)
+    once = probes.choose(request.names)
     if request.list_rows:
         for row in rows:
             click.echo(f"{row.name:<24} {row.title}")
+        for name, title, _ in probes.PROBES:
+            if name in once:
+                click.echo(f"{name:<24} {title}")
         return 0
-    if not rows:
+    if not rows and not once:
         click.echo(f"No row begins with {' or '.join(request.names)}. See edgefaas bench --list.", err=True)
         return 2
     pace = replace(QUICK if request.quick else FULL, rounds=request.rounds)
     try:
-        report = _measure(rows, pace, install=request.install)
+        report = _measure(rows, once, pace, install=request.install)
     except (GeneratorError, ServerError) as error:
         click.echo(f"The benchmark cannot run: {error}", err=True)
         return 1
@@ -96,10 +100,10 @@ def execute(request: Request) -> int:
     return 0
 
 
-def _measure(rows: list[Row], pace: Pace, *, install: bool) -> Report:
-    progress = Progress(len(rows))
+def _measure(rows: list[Row], once: list[str], pace: Pace, *, install: bool) -> Report:
+    progress = Progress(len(rows) + len(once))
     try:
-        return suite.run(rows, pace, install=install, say=progress.say, progress=progress.measured)
+        return suite.run(rows, once, pace, install=install, say=progress.say, progress=progress.measured)
     finally:
         progress.clear()
 

@@ -30,6 +30,7 @@ def render(report: Json) -> str:
         f'<p class="soft">{escape(_summary(report))}</p>',
         _headline(rows),
         *(_subject(title, [row for row in rows if row["title"] == title]) for title in titles),
+        _probes(report["probes"]),
         _servers(report["servers"]),
         _machine(report),
     ]
@@ -169,20 +170,38 @@ def _line(row: Json, name: str, column: Json) -> str:
     return f"<tr{style}><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
+def _probes(probes: Sequence[Json]) -> str:
+    if not probes:
+        return ""
+    lines = []
+    for probe in probes:
+        name = f"<td>{escape(probe['title'])}</td>"
+        if "failure" in probe:
+            lines.append(f'<tr>{name}<td class="failure" colspan="3">{escape(probe["failure"])}</td></tr>')
+            continue
+        cells = "".join(f"<td>{duration(probe[key] * 1e3)}</td>" for key in ("median", "low", "high"))
+        lines.append(f"<tr>{name}{cells}</tr>")
+    head = "<th>what</th><th>median</th><th>least</th><th>most</th>"
+    return (
+        f"<h2>Once at a time</h2><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
 def _servers(servers: Mapping[str, Json]) -> str:
     lines = []
     for name, about in servers.items():
         if "missing" in about:
             why = escape(f"missing: {about['missing']}; {about['remedy']}")
-            lines.append(f'<tr><td>{escape(name)}</td><td class="failure" colspan="3">{why}</td></tr>')
+            lines.append(f'<tr><td>{escape(name)}</td><td class="failure" colspan="4">{why}</td></tr>')
             continue
         memory = size(about["resident_bytes"]) if "resident_bytes" in about else ""
         command = f"<code>{escape(about['command'])}</code>"
         lines.append(
-            f"<tr><td>{escape(name)}</td><td>{escape(about['version'])}</td><td>{memory}</td>"
+            f"<tr><td>{escape(name)}</td><td>{escape(about['version'])}</td>"
+            f"<td>{about['start_ms']} ms</td><td>{memory}</td>"
             f'<td style="text-align:left;white-space:normal">{command}</td></tr>'
         )
-    head = '<th>server</th><th>version</th><th>memory after</th><th style="text-align:left">command</th>'
+    head = '<th>server</th><th>version</th><th>start</th><th>memory after</th><th style="text-align:left">command</th>'
     return f"<h2>Servers</h2><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 

@@ -17,7 +17,7 @@ COLOURS = {
     "edgefaas": "var(--ours)",
     "nginx": "#0072b2",
     "nginx proxy_cache": "#56b4e9",
-    "varnish": "#cc79a7",
+    "varnish": "#7b5ea7",
     "haproxy": "#d55e00",
     "workerd": "#e69f00",
     "node": "#8a8f98",

@@ -1,9 +1,10 @@
-"""Start a server on one core, wait until it accepts, know its processes, and end it by id.
+"""Start a server on one core, wait until it answers, know its processes, and end it by id.
 
 Every server gets a process group of its own, so that its workers end with it, and a log file whose last lines
 explain a failed start.
 """
 
+import http.client
 import os
 import signal
 import socket
@@ -75,15 +76,16 @@ class Server:
         self.command = list(command)
         self.port = port
         self.log = log
+        self.start_s = 0.0  # how long the last start took, until it answered
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(
         self, core: int, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
     ) -> None:
-        """Start pinned to ``core`` and return when the port accepts.
+        """Start pinned to ``core`` and return when it answers.
 
         Raises:
-            ServerError: it ended, or did not accept within 60 s; says what it wrote last.
+            ServerError: it ended, or did not answer within 60 s; says what it wrote last.
         """
         with self.log.open("wb") as log, pinned(core):
             self._process = subprocess.Popen(
@@ -95,8 +97,9 @@ class Server:
                 cwd=folder,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._accepts():
+        began_s = time.monotonic()
+        deadline = began_s + START_TIMEOUT_S
+        while not self._answers():
             if self._process.poll() is not None:
                 raise ServerError(
                     f"{self.command[0]} ended with code {self._process.returncode}: {self.last_words()}"
@@ -104,15 +107,21 @@ class Server:
             if time.monotonic() > deadline:
                 self.stop()
                 raise ServerError(
-                    f"{self.command[0]} did not accept within {START_TIMEOUT_S:g} s: {self.last_words()}"
+                    f"{self.command[0]} did not answer within {START_TIMEOUT_S:g} s: {self.last_words()}"
                 )
-            time.sleep(0.02)
+            time.sleep(0.005)
+        self.start_s = time.monotonic() - began_s
 
-    def _accepts(self) -> bool:
+    def _answers(self) -> bool:
+        """Return whether an HTTP answer comes back: a port may accept long before anybody serves it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
         return True
 
     def last_words(self) -> str:

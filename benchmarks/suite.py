@@ -16,10 +16,14 @@ from benchmarks.content import write_files
 from benchmarks.cores import Cores, own_cores
 from benchmarks.measure import Bench, Outcome, Pace, headline
 from benchmarks.peers import PEERS, Ground, Missing, Peer
+from benchmarks.peers.pop import Pop
+from benchmarks.probes import Probe, Target
+from benchmarks.probes import run as run_probes
 from benchmarks.rows import Row, peak_row
 from benchmarks.server import Server, ServerError, free_port
 
 FORMAT = 1
+QUIET_LOAD = 0.3  # per core: up to here a machine counts as quiet
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Report:
     pace: Pace
     servers: dict[str, dict[str, object]]
     outcomes: list[Outcome] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
 
     def warnings(self) -> list[str]:
         """Return everything that should make a reader careful."""
@@ -39,7 +44,7 @@ class Report:
         if self.machine["server_core"] == self.machine["generator_core"]:
             told.insert(0, "server and generator shared the only core: latencies hold both")
         load = self.machine["load_per_core_at_start"]
-        if isinstance(load, float) and load > machine_quiet():
+        if isinstance(load, float) and load > QUIET_LOAD:
             told.insert(0, f"the machine was busy at the start (load {load} per core): trust ratios only")
         return told
 
@@ -63,13 +68,9 @@ class Report:
             "servers": self.servers,
             "headline": headline(self.outcomes),
             "rows": [outcome.as_json() for outcome in self.outcomes],
+            "probes": [probe.as_json() for probe in self.probes],
             "warnings": self.warnings(),
         }
-
-
-def machine_quiet() -> float:
-    """Return the load per core up to which a machine counts as quiet."""
-    return 0.3
 
 
 Say = Callable[[str], None]
@@ -81,6 +82,7 @@ class Stage:
     """Running servers and what they serve."""
 
     servers: dict[type[Peer], Server]
+    grounds: dict[type[Peer], Ground]
     files: Path
     folder: Path
     cores: Cores
@@ -101,10 +103,17 @@ def _start(
         server = peer.start(found, ground, cores.server)
     except ServerError as error:
         return {**about, "missing": f"it does not start: {error}", "remedy": "see its message"}, None
-    about["command"] = (
-        " ".join(server.command).replace(str(ground.folder), ".").replace(str(Path.home()), "~")
-    )
+    about["command"] = shown(server.command, ground.folder)
+    about["start_ms"] = round(server.start_s * 1e3)
     return about, server
+
+
+def shown(command: Sequence[str], folder: Path) -> str:
+    """Return a command for a report that others read: without the paths of this machine. Pure."""
+    program, *arguments = command
+    checkout = str(Path(__file__).parent.parent)
+    short = [argument.replace(str(folder), "RUN").replace(checkout, ".") for argument in arguments]
+    return " ".join([Path(program).name, *short])
 
 
 @contextmanager
@@ -124,6 +133,7 @@ def stage(needed: set[type[Peer]], *, install: bool, say: Say) -> Iterator[Stage
         ending.callback(origin.stop)
         origin.start(cores.origin)
         servers: dict[type[Peer], Server] = {}
+        grounds: dict[type[Peer], Ground] = {}
         told: dict[str, dict[str, object]] = {}
         for number, peer in enumerate(PEERS):
             if peer not in needed:
@@ -136,11 +146,14 @@ def stage(needed: set[type[Peer]], *, install: bool, say: Say) -> Iterator[Stage
             if server is not None:
                 ending.callback(server.stop)
                 servers[peer] = server
-        yield Stage(servers=servers, files=files, folder=folder, cores=cores, told=told)
+                grounds[peer] = ground
+        yield Stage(servers=servers, grounds=grounds, files=files, folder=folder, cores=cores, told=told)
 
 
-def run(rows: Sequence[Row], pace: Pace, *, install: bool, say: Say, progress: Progress) -> Report:
-    """Measure the rows and return the report.
+def run(
+    rows: Sequence[Row], probes: Sequence[str], pace: Pace, *, install: bool, say: Say, progress: Progress
+) -> Report:
+    """Measure the rows and the named probes, and return the report.
 
     Raises:
         GeneratorError: the load generator cannot be built.
@@ -149,6 +162,8 @@ def run(rows: Sequence[Row], pace: Pace, *, install: bool, say: Say, progress: P
     started = datetime.now(UTC).isoformat(timespec="seconds")
     about = machine.describe(own_cores())
     needed = {peer for peer in PEERS if any(row.workload in peer.targets for row in rows)}
+    if probes:
+        needed.add(Pop)
     with stage(needed, install=install, say=say) as ready:
         report = Report(
             started=started,
@@ -170,7 +185,20 @@ def run(rows: Sequence[Row], pace: Pace, *, install: bool, say: Say, progress: P
                 peaks[row.name] = _peaks(outcome)
         for peer, server in ready.servers.items():
             ready.told[peer.name]["resident_bytes"] = server.resident_bytes()
+        if probes and Pop in ready.servers:
+            report.probes = run_probes(_target(ready, pace), probes, progress)
     return report
+
+
+def _target(ready: Stage, pace: Pace) -> Target:
+    server = ready.servers[Pop]
+    return Target(
+        program=server.command[0],
+        server=server,
+        folder=ready.grounds[Pop].folder,
+        cores=ready.cores,
+        rounds=pace.rounds,
+    )
 
 
 def _peaks(outcome: Outcome) -> dict[str, float]:

@@ -79,6 +79,20 @@ def row_lines(outcome: Outcome) -> list[str]:
     ]
 
 
+def probe_lines(report: Report) -> list[str]:
+    """Return what was measured once at a time."""
+    lines = [click.style("Once at a time", bold=True)]
+    for probe in report.probes:
+        found = probe.sample
+        if found is None:
+            lines.append(f"  {probe.title}: " + click.style(probe.failure.splitlines()[0], fg="red"))
+            continue
+        value = click.style(duration(found.median * 1e3), bold=True)
+        between = f"{duration(found.low * 1e3)} to {duration(found.high * 1e3)}"
+        lines.append(f"  {probe.title}: {value}, {between} " + click.style(f"[{probe.name}]", dim=True))
+    return [*lines, ""] if report.probes else []
+
+
 def servers_lines(report: Report) -> list[str]:
     """Return who took part, and who could not."""
     lines = [click.style("Servers", bold=True)]
@@ -91,7 +105,10 @@ def servers_lines(report: Report) -> list[str]:
         else:
             resident = about.get("resident_bytes", 0)
             memory = size(float(resident)) if isinstance(resident, int) else ""
-            lines.append(f"  {name:<{NAME_WIDTH}}{about['version']}, {memory} resident after the run")
+            lines.append(
+                f"  {name:<{NAME_WIDTH}}{about['version']}, started in {about['start_ms']} ms, "
+                f"{memory} resident after the run"
+            )
     return lines
 
 
@@ -115,6 +132,7 @@ def lines(report: Report) -> Sequence[str]:
     text: list[str] = [""]
     for outcome in report.outcomes:
         text += row_lines(outcome)
+    text += probe_lines(report)
     text += [*servers_lines(report), "", *machine_lines(report)]
     told = report.warnings()
     if told:

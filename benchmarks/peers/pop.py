@@ -10,6 +10,7 @@ from benchmarks.peers.contract import Found, Ground, Missing, Peer
 from benchmarks.server import Server, free_port
 
 GUESTS = Path(__file__).parent.parent / "guests"
+FIRST_PROBE = "exports.handler = async () => ({ status: '200', body: 'first' });\n"
 SITE = """\
 [site]
 name = "bench"
@@ -32,6 +33,12 @@ source = "{guests}/stamp.js"
 [functions.digest]
 source = "{guests}/digest.js"
 
+[functions.spin]
+source = "{guests}/spin.js"
+
+[functions.probe]
+source = "probe.js"
+
 [[behaviors]]
 path = "/assets/*"
 origin = "assets"
@@ -53,6 +60,14 @@ viewer_request = "hello_js"
 path = "/digest"
 viewer_request = "digest"
 include_body = true
+
+[[behaviors]]
+path = "/spin"
+viewer_request = "spin"
+
+[[behaviors]]
+path = "/probe"
+viewer_request = "probe"
 
 [[behaviors]]
 path = "*"
@@ -95,6 +110,7 @@ class Pop(Peer):
         """Start supervisor and one worker on the same core, with a data folder of their own."""
         path = ground.folder / "edgefaas.toml"
         path.write_text(site(ground))
+        (ground.folder / "probe.js").write_text(FIRST_PROBE)
         command = [found.program, "up", "-c", str(path), "--listen", f"127.0.0.1:{ground.port}"]
         command += [
             "--admin",

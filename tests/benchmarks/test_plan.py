@@ -110,7 +110,7 @@ def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Pa
 @pytest.mark.slow
 def test_stopping_a_server_ends_its_children_too(tmp_path: Path) -> None:
     port = free_port()
-    child = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    child = f"import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={port}, bind='127.0.0.1')"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     server = Server([sys.executable, "-c", parent], port=port, log=tmp_path / "log")
     server.start(max(os.sched_getaffinity(0)))
