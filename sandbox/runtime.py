@@ -1,6 +1,7 @@
 """The sandbox of one worker: loads programs, starts invocations. Bound to the worker's event loop."""
 
 import asyncio
+import resource
 from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -26,6 +27,7 @@ class Sandbox:
     """
 
     def __init__(self, *, artifacts: Path, settings: Settings = Settings()) -> None:  # noqa: B008  # frozen
+        _allow_open_files()
         engine, functions = _engine(settings.engine_config())
         room = Room(instances=settings.instances, idle_max=settings.idle_max)
         self._bench = Bench(
@@ -98,6 +100,12 @@ class Sandbox:
             self._closed = True
             self._scheduler.close()
             await asyncio.sleep(0)
+
+
+def _allow_open_files() -> None:
+    """Raise the soft limit of open files to the hard one: each loaded function keeps its file open."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @cache

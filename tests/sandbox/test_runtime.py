@@ -1,0 +1,214 @@
+"""The sandbox as its callers see it: loading, queueing, fairness, rest, density."""
+
+import asyncio
+import gc
+from pathlib import Path
+
+import pytest
+
+from sandbox.contract import Cancelled, Finished, Kind, Limit, Limits, NoRoom, OverLimit
+from sandbox.errors import ArtifactError, CompileError, SettingsError
+from sandbox.kinds import kind_module
+from sandbox.settings import Settings
+from tests.sandbox.guests import LOOP, Bed, RecordingHost, built, event_module, on_loop, wat
+from tests.sandbox.test_hostcalls import CALLER
+
+PATIENT = Limits(wall_ms=60_000, cpu_ms=60_000)
+
+
+def test_the_same_artefact_is_one_program_while_somebody_holds_it(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        name = built(tmp_path, wat(event_module()))
+        program = bed.sandbox.load(name)
+        assert bed.sandbox.load(name) is program
+        assert bed.sandbox.stats()["programs"] == 1
+        del program
+        gc.collect()
+        assert bed.sandbox.stats()["programs"] == 0
+
+    on_loop(tmp_path, scene)
+
+
+def test_what_is_missing_or_no_function_does_not_load(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        with pytest.raises(ArtifactError):
+            bed.sandbox.load("0" * 64)
+        bed.sandbox._bench.artifacts.put("engine", {"code": b""}, kind="something else")
+        with pytest.raises(ArtifactError, match="something else"):
+            bed.sandbox.load("engine")
+        bed.sandbox._bench.artifacts.put(
+            "event", {"module.cwasm": b"no code"}, kind="event", facts={"handler": "h", "initialize": False}
+        )
+        with pytest.raises(ArtifactError, match="does not load"):
+            bed.sandbox.load("event")
+
+    on_loop(tmp_path, scene)
+
+
+def test_a_kind_that_this_version_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(kind_module.__globals__["_MODULES"], Kind.PYTHON, "sandbox.not_there")
+    with pytest.raises(CompileError, match="python"):
+        kind_module(Kind.PYTHON)
+
+
+def test_who_waits_for_room_gets_it_in_turn(tmp_path: Path) -> None:
+    """One function's crowd and another's single request wait: the single one is second, not last."""
+
+    async def scene(bed: Bed) -> list[str]:
+        order: list[str] = []
+        gates: list[asyncio.Future[bytes]] = []
+
+        def gate(_: bytes) -> asyncio.Future[bytes]:
+            gates.append(asyncio.get_running_loop().create_future())
+            return gates[-1]
+
+        def noting(name: str) -> RecordingHost:
+            def note(payload: bytes) -> bytes:
+                order.append(name)
+                return payload
+
+            return RecordingHost(calls={"op": note})
+
+        holder = bed.sandbox.load(built(tmp_path, wat(CALLER)))
+        crowd = bed.sandbox.load(built(tmp_path, wat(CALLER + b" ;; crowd")))
+        single = bed.sandbox.load(built(tmp_path, wat(CALLER + b" ;; single")))
+        held = bed.sandbox.start(holder, b"", limits=PATIENT, host=RecordingHost(calls={"op": gate}))
+        waiting = [bed.sandbox.start(crowd, b"", limits=PATIENT, host=noting("crowd")) for _ in range(5)]
+        waiting.append(bed.sandbox.start(single, b"", limits=PATIENT, host=noting("single")))
+        assert bed.sandbox.stats()["queued"] == 6
+        gates[0].set_result(b"")
+        for invocation in (held, *waiting):
+            assert isinstance(await invocation.wait(), Finished)
+        return order
+
+    settings = Settings(instances=1, idle_max=0, queue_ms=60_000)
+    assert on_loop(tmp_path, scene, settings) == ["crowd", "single", "crowd", "crowd", "crowd", "crowd"]
+
+
+def test_a_queue_of_exactly_its_length_is_allowed_and_one_more_is_refused(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        running, first, second, refused = (
+            bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost()) for _ in range(4)
+        )
+        assert isinstance(refused.outcome, NoRoom)
+        first.cancel()
+        third = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
+        assert not third.done
+        for invocation in (running, second, third):
+            invocation.cancel()
+            assert isinstance(invocation.outcome, Cancelled)
+        assert bed.sandbox.stats()["queued"] == 0
+
+    on_loop(tmp_path, scene, Settings(instances=1, idle_max=0, queue=2, queue_ms=60_000))
+
+
+def test_who_waits_too_long_for_room_is_refused(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        running = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
+        outcome = await bed.sandbox.run(looping, b"", limits=PATIENT, host=RecordingHost())
+        assert isinstance(outcome, NoRoom)
+        running.cancel()
+
+    on_loop(tmp_path, scene, Settings(instances=1, idle_max=0, queue=2, queue_ms=10))
+
+
+def test_when_the_caller_gives_up_so_does_the_guest(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(
+                bed.sandbox.run(looping, b"", limits=PATIENT, host=RecordingHost()), timeout=0.01
+            )
+        assert bed.sandbox.stats()["running"] == 0
+
+    on_loop(tmp_path, scene)
+
+
+def test_closing_the_sandbox_ends_what_runs(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        invocation = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
+        await bed.sandbox.close()
+        assert isinstance(invocation.outcome, Cancelled)
+
+    on_loop(tmp_path, scene)
+
+
+def test_loops_share_the_loop_with_everybody(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        limits = Limits(cpu_ms=20, wall_ms=60_000)
+        neighbour = bed.sandbox.load(built(tmp_path, wat(event_module())))
+        loops = [bed.sandbox.start(looping, b"", limits=limits, host=RecordingHost()) for _ in range(8)]
+        answered = 0
+        while not all(invocation.done for invocation in loops):
+            outcome = await bed.sandbox.run(neighbour, b"hello", limits=Limits(), host=RecordingHost())
+            assert isinstance(outcome, Finished)
+            answered += 1
+            await asyncio.sleep(0)
+        assert answered >= 8
+        for invocation in loops:
+            assert isinstance(invocation.outcome, OverLimit)
+            assert invocation.outcome.limit is Limit.CPU
+
+    on_loop(tmp_path, scene)
+
+
+@pytest.mark.slow
+def test_the_timer_rests_when_no_guest_runs(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        await bed.run(event_module(), b"x")
+        ticker = bed.sandbox._scheduler._ticker
+        assert [ticker.on] == [True]  # in a list, so that mypy does not take it for constant
+        async with asyncio.timeout(30):
+            while ticker.on:
+                await asyncio.sleep(0.01)
+        assert isinstance(await bed.run(event_module(LOOP), limits=Limits(cpu_ms=5)), OverLimit)
+
+    on_loop(tmp_path, scene)
+
+
+def private_bytes() -> int:
+    """Return the memory that is this process's alone, and its share of the rest."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+@pytest.mark.slow
+def test_a_thousand_functions_are_loaded_and_each_answers_for_itself(tmp_path: Path) -> None:
+    count = 1_000
+    texts = [
+        event_module(
+            f"(i32.store (i32.const 0) (i32.const {number})) (call $pack (i32.const 0) (i32.const 4))"
+        )
+        for number in range(count)
+    ]
+
+    async def scene(bed: Bed) -> None:
+        names = [built(tmp_path, wat(text)) for text in texts]
+        await bed.run(event_module(), b"x")
+        before = private_bytes()
+        programs = [bed.sandbox.load(name) for name in names]
+        idle_bytes = (private_bytes() - before) / count
+        assert idle_bytes < 200_000
+        for number, program in enumerate(programs):
+            outcome = await bed.sandbox.run(program, b"", limits=Limits(), host=RecordingHost())
+            assert isinstance(outcome, Finished)
+            assert outcome.output == number.to_bytes(4, "little")
+        assert (private_bytes() - before) / count < 200_000
+
+    on_loop(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"memory_max_bytes": 0}, {"memory_max_bytes": 65_537}, {"instances": 0}, {"queue": -1}, {"slice_ms": 0}],
+)
+def test_settings_that_make_no_sense_are_refused_with_a_value_that_does(wrong: dict[str, int]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings(**wrong)  # type: ignore[arg-type]
+    assert caught.value.remedy.startswith("Write ")
+    value = float(caught.value.remedy.removeprefix("Write ").removesuffix("."))
+    Settings(**{next(iter(wrong)): value if value % 1 else int(value)})
