@@ -15,23 +15,23 @@ One request, as the journey uses this package (instants are Unix seconds, everyt
     freshen(request, stored, not_modified, policy, Timing(...)) -> Freshened     after a 304
     freshen_from_head(...)                        after a HEAD
     on_origin_failure(stored, request, policy, status=..., now_s=...) -> ServeStale | Fail
-    for uri in invalidated_by(request, response): memory.invalidate(uri)
+    await memory.invalidate_everywhere(invalidated_by(request, response))
 
 A ``Pass`` that ``supersedes`` means that what was stored under the key is outdated: remove the variant.
-``headers`` of a verdict are all request fields to send to the origin, conditions included. The token of a POST
-whose response is stored is taken after what the POST invalidates.
+``headers`` of a verdict are all request fields to send to the origin, conditions included. The token of a
+POST whose response is stored is taken after what the POST invalidates.
 
 Around it, on asyncio:
 
-    store = open_tiers(folder, memory_bytes=…, disk_bytes=…, clock=…)     memory before disk; used like MemoryStore
-    await store.purge_everywhere(purge); store.invalidate(uri); await store.settled(); store.close()
+    store = open_tiers(folder, memory_bytes=…, disk_bytes=…, clock=…)     memory before disk; used like
+    MemoryStore await store.purge_everywhere(purge); await store.invalidate_everywhere(uris); store.close()
     flights = Flights(background.start, directory=…)                    one trip for simultaneous misses
-    flight, led = flights.board(collapse_key(key, variants, request.headers), fetch)
-    await flight.outcome(led=led, patience_s=…) -> Shared | Private | Failed | Alone
-    await store.put_spooled(decided, flight.spool, token)               also for bodies larger than memory
-    stream(file_slice)                                                  a checked body from disk
-    form, wanted = form_for(request.headers, stored, AVAILABLE)         content codings; then
-    if wanted: form_maker.want(stored, wanted)                          made behind, once
+    flight, led = flights.board(collapse_key(key, variants, request.headers), fetch) await
+    flight.outcome(led=led, patience_s=…) -> Shared | Private | Failed | Alone await
+    store.put_spooled(decided, flight.spool, token)               also for bodies larger than memory
+    stream(file_slice)                                                  a checked body from disk form,
+    wanted = form_for(request.headers, stored, AVAILABLE)         content codings; then if wanted:
+    form_maker.want(stored, wanted)                          made behind, once
 """
 
 from edgefaas.cache.bodies import DamagedBodyError, stream

@@ -5,8 +5,9 @@ Simpler than LRU" (NSDI 2024): a FIFO queue, one visited bit, and a hand that mo
 the newest. A hit is one dictionary lookup and one bit, whatever the number of objects.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from edgefaas.cache.key import SEPARATOR
@@ -91,7 +92,7 @@ class MemoryStore:
         """Return what a fetch that begins now hands to ``put`` at its end."""
         return self.log.seq
 
-    def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float = 0.0) -> bool:
+    def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float | None = None) -> bool:
         """Store ``stored`` in the place of the variant with its selectors, and evict what no longer fits.
 
         Returns False, and stores nothing, when it is not what its Content-Range says, when a purge since
@@ -99,6 +100,7 @@ class MemoryStore:
         evictions.
         """
         hit = self.log.since_fetch(stored, self.log.seq if token is None else token)
+        now_s = stored.response_time_s if now_s is None else now_s
         weight = stored.weight_bytes
         if not stored.is_consistent:
             return False
@@ -127,7 +129,7 @@ class MemoryStore:
         return True
 
     def add_form(
-        self, stored: StoredResponse, coding: str, form: StoredResponse, *, now_s: float = 0.0
+        self, stored: StoredResponse, coding: str, form: StoredResponse, *, now_s: float | None = None
     ) -> bool:
         """Keep a coded form with ``stored``; False when that is gone, or would become too large."""
         slot = self._slots.get(stored.key)
@@ -137,7 +139,7 @@ class MemoryStore:
             return False
         stored.forms = {**(stored.forms or {}), coding: form}
         self._set_variants(slot, slot.variants)
-        self._make_room(slot, now_s)
+        self._make_room(slot, stored.response_time_s if now_s is None else now_s)
         return True
 
     def remove(self, stored: StoredResponse) -> None:
@@ -169,6 +171,28 @@ class MemoryStore:
         if purge.kind == "url" and not purge.soft and purge.value.startswith(("http://", "https://")):
             return self._remove_uri(purge.value)
         return sum(self.sweep())
+
+    async def purge_everywhere(self, purge: Purge) -> int:
+        """Put ``purge`` in force in every worker that shares this store; return how many it hit here.
+
+        In force before the first turn of the loop; the memory is freed in slices.
+        """
+        self.log.record(purge)
+        return await self._swept()
+
+    async def invalidate_everywhere(self, uris: Iterable[str]) -> int:
+        """Drop what is stored for these URIs, in every worker that shares this store (RFC 9111, 4.4)."""
+        return sum(self.invalidate(uri) for uri in uris)
+
+    async def _swept(self) -> int:
+        count = 0
+        for hit in self.sweep():
+            count += hit
+            await asyncio.sleep(0)
+        return count
+
+    def close(self) -> None:
+        """Let go of what lies outside of memory: nothing here."""
 
     def sweep(self) -> Iterator[int]:
         """Apply the log to every response, a slice at a time; yields how many each slice hit.

@@ -6,8 +6,9 @@ fails costs a warning and its tier, never an answer.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ class TieredStore(MemoryStore):
         self._catch_up()
         return super().token()
 
-    def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float = 0.0) -> bool:
+    def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float | None = None) -> bool:
         """Store in memory at once and on disk behind; False when a purge since ``token`` forbids it.
 
         What is too large for memory goes to disk only.
@@ -123,17 +124,37 @@ class TieredStore(MemoryStore):
     def invalidate(self, uri: str) -> int:
         """Drop what is stored for a URI: here at once, in other workers with the next commit.
 
-        ``settled`` waits for that.
+        ``invalidate_everywhere`` waits for that.
         """
-        self._pending[uri] = self._pending.get(uri, 0) + 1
-        future = self._submit(lambda: self.disk.purge(Purge(kind="url", value=uri)))
+        count, _ = self._invalidated(uri)
+        return count
+
+    async def invalidate_everywhere(self, uris: Iterable[str]) -> int:
+        """Drop what is stored for these URIs in every worker, and return how many that was in this one.
+
+        A token taken afterwards lets newer responses for them be stored.
+        """
+        done = [self._invalidated(uri) for uri in uris]
+        futures = [asyncio.wrap_future(future) for _, future in done if future is not None]
+        await asyncio.gather(*futures, return_exceptions=True)
+        self._catch_up()
+        return sum(count for count, _ in done)
+
+    def _invalidated(self, uri: str) -> "tuple[int, Future[int] | None]":
+        purge = Purge(kind="url", value=uri)
+        future = self._submit(lambda: self.disk.purge(purge))
         if future is None:
-            self.log.record(Purge(kind="url", value=uri), self.disk.number_without_disk())
-            self._no_longer_pending(uri)
+            self.log.record(purge, self.disk.number_without_disk())
         else:
+            self._pending[uri] = self._pending.get(uri, 0) + 1
             loop = asyncio.get_running_loop()
-            future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._no_longer_pending, uri))
-        return self._remove_uri(uri)
+
+            def done(_: object) -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                    loop.call_soon_threadsafe(self._no_longer_pending, uri)
+
+            future.add_done_callback(done)
+        return self._remove_uri(uri), future
 
     def purge(self, purge: Purge, seq: int | None = None) -> int:
         """Carry out a purge in every worker and wait for that: blocks for a commit.
@@ -158,11 +179,7 @@ class TieredStore(MemoryStore):
         except _DISK_ERRORS:
             self.log.record(purge, self.disk.number_without_disk())
         self._catch_up()
-        count = 0
-        for hit in self.sweep():
-            count += hit
-            await asyncio.sleep(0)
-        return count
+        return await self._swept()
 
     async def settled(self) -> None:
         """Wait until everything that was handed to the disk is there, or has failed."""

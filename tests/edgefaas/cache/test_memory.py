@@ -1,3 +1,4 @@
+import asyncio
 from collections import OrderedDict
 
 import pytest
@@ -72,6 +73,29 @@ def test_sieve_keeps_what_was_visited_and_drops_the_oldest_that_was_not() -> Non
     store.put(entries[4], now_s=NOW_S + 7)
     assert [each.key in store for each in entries] == [True, False, False, True, True]
     assert (store.stats.evicted, store.stats.evicted_age_s) == (2, 7)
+
+
+def test_by_default_an_eviction_is_dated_by_what_it_makes_room_for() -> None:
+    store = holding(1)
+    store.put(stored(FRESH, asked=request(path="/1"), at_s=NOW_S, body=b"x" * 1000))
+    store.put(stored(FRESH, asked=request(path="/2"), at_s=NOW_S + 9, body=b"x" * 1000))
+    assert store.stats.evicted_age_s == 9
+
+
+def test_purges_and_invalidations_can_be_awaited_as_with_a_shared_store() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(10**9)
+        for number in range(2000):
+            store.put(entry(f"/{number}", body=b""))
+        token = store.token()
+        assert await store.invalidate_everywhere(["http://site.example/1", "http://site.example/none"]) == 1
+        assert not store.put(entry("/1"), token)
+        assert store.put(entry("/1"), store.token())
+        assert await store.purge_everywhere(Purge(kind="prefix", value="/")) == 2000
+        assert len(store) == 0
+        store.close()
+
+    asyncio.run(scenario())
 
 
 def test_variants_of_one_key_share_the_bound() -> None:

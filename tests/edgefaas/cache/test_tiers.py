@@ -313,6 +313,23 @@ def test_an_invalidation_holds_here_at_once_and_on_disk(store: TieredStore) -> N
     run(scenario())
 
 
+def test_what_a_post_leaves_can_be_stored_once_its_invalidation_holds(store: TieredStore) -> None:
+    async def scenario() -> None:
+        store.put(entry("/1"))
+        await store.settled()
+        assert await store.invalidate_everywhere(["http://site.example/1"]) == 1
+        assert store.get(entry("/1").key) == ()
+        assert store.put(entry("/1", ("A", "2")), store.token())
+        await store.settled()
+        store.clear()
+        (found,) = store.get(entry("/1").key)
+        assert found.headers.get("a") == "2"
+        assert await store.purge_everywhere(Purge(kind="host", value="site.example")) == 1
+        assert store.get(entry("/1").key) == ()
+
+    run(scenario())
+
+
 WORKER = """
 import json, sys
 from pathlib import Path
