@@ -160,8 +160,16 @@ class Deployer:
             raise DeployError("One deploy names a function twice", remedy="Give each function its own name.")
         for name in names:
             self._check_expected(name, order)
-        ready = [await self.prepare(bundle) for bundle in bundles]
+        ready = await self._prepare_all(bundles)
         return await self._make_live(ready, order)
+
+    async def _prepare_all(self, bundles: Sequence[Bundle]) -> list[tuple[Version, BuildRecord]]:
+        """Build all at once (the builder says how many run); raise the first error when all have ended."""
+        ready = await asyncio.gather(*map(self.prepare, bundles), return_exceptions=True)
+        for item in ready:
+            if isinstance(item, BaseException):
+                raise item
+        return [item for item in ready if not isinstance(item, BaseException)]
 
     async def rollback(self, name: str, wanted: str | None, order: Order) -> Deployed:
         """Make a stored version live again: ``wanted``, or the one that was live before.
