@@ -13,7 +13,7 @@ from edgefaas.control.bundle import Bundle
 from edgefaas.functions import read_build, read_function
 from sandbox import Builder, Built, HostCallError, Limits, Outcome, Sandbox, SandboxError, Settings, Source
 
-SETTINGS = Settings(instances=8, idle_max=4, memory_max_bytes=128 * 1024 * 1024)
+SETTINGS = Settings(instances=48, idle_max=4, memory_max_bytes=128 * 1024 * 1024)
 
 
 @dataclass

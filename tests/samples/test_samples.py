@@ -12,7 +12,9 @@ from tests.samples.running import Ran, bundle_of, run_all, task_of
 
 FOLDER = Path(__file__).parents[2] / "sample_functions"
 NAMES = sorted(
-    path.name for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith((".", "_", "demo"))
+    path.parent.relative_to(FOLDER).as_posix()
+    for path in FOLDER.rglob("function.toml")
+    if not path.relative_to(FOLDER).parts[0].startswith(("demo", "."))
 )
 
 
