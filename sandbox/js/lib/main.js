@@ -635,7 +635,11 @@
   }
 
   function start(event) {
-    if (api === CLOUDFRONT) return handler(event);
+    if (api === CLOUDFRONT) {
+      const returned = handler(event);
+      if (chunks.cloudfront === undefined) return returned;
+      return isThenable(returned) ? returned.then(chunks.cloudfront.decorate) : chunks.cloudfront.decorate(returned);
+    }
     if (api === LAMBDA) {
       running = new Context(event);
       const returned = handler(event, running, callback);

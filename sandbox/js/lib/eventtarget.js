@@ -1,0 +1,84 @@
+// Event, EventTarget, AbortController (DOM standard, without a tree).
+(function (native) {
+  'use strict';
+  class Event {
+    constructor(type, options = {}) {
+      this.type = String(type);
+      this.bubbles = Boolean(options.bubbles);
+      this.cancelable = Boolean(options.cancelable);
+      this.defaultPrevented = false;
+      this.target = this.currentTarget = null;
+      this.timeStamp = performance.now();
+    }
+    preventDefault() { if (this.cancelable) this.defaultPrevented = true; }
+    stopPropagation() {}
+    stopImmediatePropagation() { this.stopped = true; }
+  }
+  class CustomEvent extends Event { constructor(type, options = {}) { super(type, options); this.detail = options.detail ?? null; } }
+  class MessageEvent extends Event { constructor(type, options = {}) { super(type, options); this.data = options.data ?? null; } }
+  class EventTarget {
+    #listeners = new Map();
+    addEventListener(type, listener, options) {
+      if (!listener) return;
+      const list = this.#listeners.get(type) ?? [];
+      if (list.some((entry) => entry.listener === listener)) return;
+      this.#listeners.set(type, [...list, { listener, once: typeof options === 'object' && options !== null && Boolean(options.once) }]);
+      options?.signal?.addEventListener('abort', () => this.removeEventListener(type, listener));
+    }
+    removeEventListener(type, listener) {
+      this.#listeners.set(type, (this.#listeners.get(type) ?? []).filter((entry) => entry.listener !== listener));
+    }
+    dispatchEvent(event) {
+      event.target = event.currentTarget = this;
+      const handler = this['on' + event.type];
+      if (typeof handler === 'function') handler.call(this, event);
+      for (const entry of this.#listeners.get(event.type) ?? []) {
+        if (event.stopped) break;
+        if (entry.once) this.removeEventListener(event.type, entry.listener);
+        if (typeof entry.listener === 'function') entry.listener.call(this, event);
+        else entry.listener.handleEvent(event);
+      }
+      return !event.defaultPrevented;
+    }
+  }
+  const KEY = Symbol('abort');
+  class AbortSignal extends EventTarget {
+    constructor(key) {
+      super();
+      if (key !== KEY) throw new TypeError('Illegal constructor');
+      this.aborted = false;
+      this.reason = undefined;
+      this.onabort = null;
+    }
+    throwIfAborted() { if (this.aborted) throw this.reason; }
+    static abort(reason) { return abort(new AbortSignal(KEY), reason); }
+    static timeout(delay) {
+      const signal = new AbortSignal(KEY);
+      setTimeout(() => abort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError')), delay).unref();
+      return signal;
+    }
+    static any(signals) {
+      const signal = new AbortSignal(KEY);
+      for (const other of signals) {
+        if (other.aborted) return abort(signal, other.reason);
+        other.addEventListener('abort', () => abort(signal, other.reason), { once: true });
+      }
+      return signal;
+    }
+    get [Symbol.toStringTag]() { return 'AbortSignal'; }
+  }
+  function abort(signal, reason) {
+    if (signal.aborted) return signal;
+    signal.aborted = true;
+    signal.reason = reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
+    signal.dispatchEvent(new Event('abort'));
+    return signal;
+  }
+  class AbortController {
+    #signal = new AbortSignal(KEY);
+    get signal() { return this.#signal; }
+    abort(reason) { abort(this.#signal, reason); }
+    get [Symbol.toStringTag]() { return 'AbortController'; }
+  }
+  return { Event, CustomEvent, MessageEvent, EventTarget, AbortController, AbortSignal };
+})
