@@ -6,12 +6,12 @@ X-Edge-Request-Id, and Age for what came from the store (RFC 9111, 5.1).
 
 from dataclasses import dataclass
 
-from edgefaas.cache import Answer, Signature, XCache, forward_status, prepared_hit, respond, x_cache
+from edgefaas.cache import Signature, XCache, forward_status, prepared_hit, respond, x_cache
 from edgefaas.cache.cache_status import Forward
 from edgefaas.cache.stored import StoredResponse
 from edgefaas.events.skipping import generated_word
-from edgefaas.files import stream_slices
-from edgefaas.message import Body, Headers, Prepared, Request, Response
+from edgefaas.keeping import Keeper
+from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.pages import error_page
 
 
@@ -19,6 +19,7 @@ from edgefaas.pages import error_page
 class Answers:
     """Signs responses for one POP; ``pop`` is its name, "" when the site names none."""
 
+    keeper: Keeper
     pop: str = ""
 
     def hit(self, request: Request, stored: StoredResponse, now_s: float) -> Response | Prepared:
@@ -38,7 +39,10 @@ class Answers:
         signature = Signature(pop=self.pop, x_cache=word, cache_status=status, request_id=request.id)
         answer = respond(request, stored, now_s, signature)
         return Response(
-            status=answer.status, reason=answer.reason, headers=answer.headers, body=_body_of(answer)
+            status=answer.status,
+            reason=answer.reason,
+            headers=answer.headers,
+            body=self.keeper.body_of(stored, answer),
         )
 
     def sign(
@@ -81,12 +85,6 @@ class Answers:
         return self.sign(
             request, error_page(504, request), XCache.ERROR, "edgefaas; fwd=request; detail=only-if-cached"
         )
-
-
-def _body_of(answer: Answer) -> Body:
-    if answer.in_memory:
-        return answer.body
-    return stream_slices(answer.segments)
 
 
 def as_response(prepared: Prepared) -> Response:

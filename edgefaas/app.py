@@ -15,14 +15,13 @@ from pathlib import Path
 from edgefaas.admission import Admission
 from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
-from edgefaas.cache import MemoryStore, Purge, problem_with
-from edgefaas.cache.flight import Flights
+from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
 from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
 from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
-from edgefaas.express import Express
+from edgefaas.express import Express, Place
 from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
@@ -33,7 +32,7 @@ from edgefaas.origin import OriginClient
 from edgefaas.origins import Origins
 from edgefaas.pages import error_page, page_for
 from edgefaas.routes import Routes
-from edgefaas.site import DirectoryOrigin, Site
+from edgefaas.site import CacheSizes, DirectoryOrigin, Site
 from edgefaas.telemetry import Meter
 from edgefaas.triggers import Triggers
 from edgefaas.wire import http_date, prepare
@@ -41,7 +40,6 @@ from sandbox import Sandbox
 
 logger = logging.getLogger("edgefaas.app")
 
-MEMORY_CACHE_BYTES = 256 * 1024 * 1024
 SPOOL_MEMORY_BYTES = 8 * 1024 * 1024  # of one body on its way from the origin, before it goes to a file
 
 
@@ -53,16 +51,18 @@ class PopApp:
         self._log = log
         self._sandbox = Sandbox(artifacts=artifacts)
         self._guests = Guests(load=self._sandbox.load, begin=self._begin, sink=log, clock=time_now)
-        self._store = MemoryStore(MEMORY_CACHE_BYTES)
+        self._store = open_store(site.cache_sizes, data / "cache")
         self._client = OriginClient()
         self._background = Background()
         self._meter = Meter()
         self._refreshing: set[str] = set()
-        spool = data / "spool"
+        spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
         spool.mkdir(parents=True, exist_ok=True)
         self._flights: Flights[FromStore | FromOrigin] = Flights(
             self._background.start, memory_bytes=SPOOL_MEMORY_BYTES, directory=spool
         )
+        self._keeper = Keeper(store=self._store)
+        self._forms = FormMaker(self._store, self._background.start)
         self._id_prefix = secrets.token_hex(6)
         self._ids = 0
         self._front_task: asyncio.Task[None] | None = None
@@ -92,18 +92,19 @@ class PopApp:
         self._site = site
         self._any_host = "*" in site.hosts
         self._front = Front(site, fetch=self._client, wall_s=time_now, mono_s=time.monotonic)
-        self._answers = Answers(pop=site.router.pop)
+        self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
             routes=Routes(site.behaviours),
             admission=Admission(public_keys=site.public_keys, locate=self._front.locate),
             triggers=triggers,
-            keeper=Keeper(store=self._store),
+            keeper=self._keeper,
             origins=origins,
             answers=self._answers,
             background=self._background,
             wall_s=time_now,
             flights=self._flights,
+            forms=self._forms,
             refreshing=self._refreshing,
             error_pages=site.error_pages,
             default_root=site.default_root,
@@ -136,12 +137,10 @@ class PopApp:
         request.begun = start_with(result)
         return None
 
-    def express(self, scheme: str, host: str | None, target: bytes) -> Prepared | None:
+    def express(self, place: Place) -> Prepared | None:
         """Answer a plain GET that was answered from the store before; see ``express``."""
         self._ids += 1
-        return self._express.answer(
-            (scheme, host or "", target), time_now(), f"{self._id_prefix}{self._ids:x}"
-        )
+        return self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}")
 
     async def answer(self, request: Request) -> Response:
         """Answer in a task: finish what ``inline`` began, or begin here (requests with a body)."""
@@ -223,7 +222,7 @@ class PopApp:
         """Drop what matches; in force on return. Raises UsageError for a purge that means nothing."""
         if problem := problem_with(purge):
             raise UsageError(problem, remedy="See edgefaas purge --help.")
-        return self._store.purge(purge)
+        return await self._keeper.purge(purge)
 
     async def invoke(self, function: str, event: bytes) -> dict[str, object]:
         """Run a function once; see ``invoking.invoke_once``."""
@@ -243,7 +242,16 @@ class PopApp:
         await self._background.close()
         await self._client.close()
         await self._sandbox.close()
+        if isinstance(self._store, TieredStore):
+            await asyncio.to_thread(self._store.close)
         self._front.close()
+
+
+def open_store(sizes: CacheSizes, folder: Path) -> MemoryStore:
+    """Return the worker's store: memory before the disk that all workers share, or memory alone."""
+    if not sizes.disk_bytes:
+        return MemoryStore(sizes.memory_bytes)
+    return open_tiers(folder, memory_bytes=sizes.memory_bytes, disk_bytes=sizes.disk_bytes, clock=time_now)
 
 
 def time_now() -> float:

@@ -15,6 +15,8 @@ from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
 
 REMEMBERED_MAX = 65_536
+Place = tuple[str, str, bytes, str]
+"""Scheme, host, raw target and Accept-Encoding of a plain GET."""
 _PLAIN = Request(method="GET", path="/")
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
@@ -44,28 +46,28 @@ class Express:
 
     store: MemoryStore
     pop: str
-    known: dict[tuple[str, str, bytes], StoredResponse]
+    known: dict[Place, tuple[StoredResponse, StoredResponse]]
     meter: Meter
 
-    def remember(self, request: Request, stored: StoredResponse) -> None:
-        """Note that a plain GET like ``request`` is answered by ``stored``."""
+    def remember(self, request: Request, stored: StoredResponse, shown: StoredResponse) -> None:
+        """Note that a plain GET like ``request`` is answered by ``stored``, in its form ``shown``."""
         if len(self.known) >= REMEMBERED_MAX:
             self.known.clear()
-        self.known[request.scheme, request.host, request.target.encode("latin-1")] = stored
+        codings = request.headers.get("accept-encoding") or ""
+        target = request.target.encode("latin-1")
+        self.known[request.scheme, request.host, target, codings] = stored, shown
 
-    def answer(self, place: tuple[str, str, bytes], now_s: float, request_id: str) -> Prepared | None:
-        """Return the octets of the hit, or None when the journey has to decide.
-
-        ``place`` is scheme, host and raw target of a plain GET.
-        """
-        stored = self.known.get(place)
-        if stored is None:
+    def answer(self, place: Place, now_s: float, request_id: str) -> Prepared | None:
+        """Return the octets of the hit, or None when the journey has to decide."""
+        found = self.known.get(place)
+        if found is None:
             return None
+        stored, shown = found
         variants = self.store.get(stored.key)
         if len(variants) != 1 or variants[0] is not stored or not stored.is_fresh(now_s):
             del self.known[place]
             return None
-        prepared = prepared_hit(_PLAIN, stored, now_s, self.pop, request_id)
+        prepared = prepared_hit(_PLAIN, shown, now_s, self.pop, request_id)
         if prepared is not None:
             self.meter.express_hits += 1
             self.meter.body_bytes += len(prepared.body)

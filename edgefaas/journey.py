@@ -17,26 +17,34 @@ from edgefaas.admission import Admission, Refusal
 from edgefaas.answers import Answers
 from edgefaas.background import Background
 from edgefaas.cache import (
+    AVAILABLE,
     Bypass,
+    Failed,
     Fetch,
+    Flight,
+    Flights,
+    FormMaker,
     Forward,
     GatewayTimeout,
     Pass,
+    Private,
     Revalidate,
     Serve,
     ServeAndRevalidate,
     ServeStale,
+    Shared,
     Store,
     StoredResponse,
     Timing,
     XCache,
     cache_key,
+    collapse_key,
     collapsible,
+    form_for,
     judge,
     on_origin_failure,
+    selects,
 )
-from edgefaas.cache.flight import Failed, Flight, Flights, Private, Shared
-from edgefaas.cache.vary import collapse_key, selects
 from edgefaas.eager import in_task
 from edgefaas.errors import OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
@@ -117,6 +125,7 @@ class Journey:
     background: Background
     wall_s: Callable[[], float]
     flights: Flights[FromStore | FromOrigin]
+    forms: FormMaker
     refreshing: set[str]
     error_pages: Mapping[int, ErrorPage]
     default_root: str
@@ -187,15 +196,15 @@ class Journey:
             if page is not None:
                 return page
         runs = Trigger.VIEWER_RESPONSE in errand.behaviour.triggers and not errand.for_error_page
+        shown, wanted = form_for(errand.request.headers, stored, AVAILABLE)
+        if wanted is not None:  # a content coding that is made behind, for those who come after
+            self.forms.want(stored, wanted)
         if not runs and word is XCache.HIT:
-            if (
-                self.express is not None
-                and memorable(errand.behaviour, stored)
-                and errand.turned.request is errand.request
-            ):
-                self.express.remember(errand.request, stored)
-            return self.answers.hit(errand.request, stored, now_s)
-        response = self.answers.stored(errand.request, stored, now_s, word)
+            unchanged = errand.turned.request is errand.request and wanted is None
+            if self.express is not None and unchanged and memorable(errand.behaviour, stored):
+                self.express.remember(errand.request, stored, shown)
+            return self.answers.hit(errand.request, shown, now_s)
+        response = self.answers.stored(errand.request, shown, now_s, word)
         if runs and runs_viewer_response(origin_status=stored.status, generated_by=None):
             response = await self.triggers.viewer_response(errand.request, response, errand.behaviour)
         return response
@@ -258,10 +267,10 @@ class Journey:
             else:
                 async for chunk in body:
                     await flight.write(chunk)
-            self.keeper.keep_spooled(
+            flight.land()
+            await self.keeper.keep_spooled(
                 self._ask(question.errand, got.response.status), got.decided, flight.spool
             )
-            flight.land()
         elif not flight.keep_private(got):
             await release(got.response)
 
@@ -290,7 +299,7 @@ class Journey:
                 if isinstance(stand_in, ServeStale):
                     await release(response)
                     return FromStore(stand_in.stored, XCache.HIT)
-        decided = self.keeper.decide(self._ask(errand, response.status), response, timing)
+        decided = await self.keeper.decide(self._ask(errand, response.status), response, timing)
         return FromOrigin(
             response=response, reason=question.reason, generated_by=generated_by, decided=decided
         )

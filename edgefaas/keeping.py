@@ -3,23 +3,29 @@
 Sources: RFC 9111, 3 (storing), 4.3.4 (304), 4.3.5 (HEAD), 4.4 (invalidation).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from edgefaas.cache import (
+    Answer,
+    DamagedBodyError,
     MemoryStore,
     Pass,
+    Purge,
     Store,
     StoredResponse,
+    TieredStore,
     Timing,
     freshen,
     freshen_from_head,
     invalidated_by,
     storability,
+    stream,
 )
+from edgefaas.cache.respond import Segment
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.vary import select_variant
-from edgefaas.message import Request, Response
+from edgefaas.message import Body, Request, Response
 from edgefaas.recorder import read_all, record, rejoined
 from edgefaas.site import CachePolicy
 
@@ -36,7 +42,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
-    """Keeps responses in the store of this worker."""
+    """Keeps responses in the store of this worker, and on the disk that all workers share."""
 
     store: MemoryStore
 
@@ -49,10 +55,16 @@ class Keeper:
             self.store.remove(held)
         return result.stored
 
-    def decide(self, ask: Ask, response: Response, timing: Timing) -> Store | Pass:
-        """Return whether a response is to be stored, and drop from the store what its head has outdated."""
-        for uri in invalidated_by(ask.request, response):
+    async def decide(self, ask: Ask, response: Response, timing: Timing) -> Store | Pass:
+        """Return whether a response is to be stored, and drop from the store what its head has outdated.
+
+        What an unsafe request invalidates is gone from every worker when this returns.
+        """
+        outdated_uris = invalidated_by(ask.request, response)
+        for uri in outdated_uris:
             self.store.invalidate(uri)
+        if outdated_uris and isinstance(self.store, TieredStore):
+            await self.store.settled()
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
         if isinstance(decided, Store):
             return decided
@@ -70,11 +82,35 @@ class Keeper:
         self.store.put(stored, ask.token)
         return stored
 
-    def keep_spooled(self, ask: Ask, decided: Store, spool: Spool) -> None:
-        """Store a body that several viewers are reading from a spool."""
-        if spool.whole_in_memory and spool.length_bytes <= self.store.object_bytes_max:
-            stored = decided.with_body(spool.body(), digest=spool.digest)
-            self.store.put(stored, ask.token)
+    async def keep_spooled(self, ask: Ask, decided: Store, spool: Spool) -> None:
+        """Store a body that several viewers are reading from a spool; a large one by taking over its file."""
+        if isinstance(self.store, TieredStore):
+            await self.store.put_spooled(decided, spool, ask.token)
+        elif spool.whole_in_memory:
+            self.store.put(decided.with_body(spool.body(), digest=spool.digest), ask.token)
+
+    async def purge(self, purge: Purge) -> int:
+        """Put a purge in force in every worker; return how many stored responses of this one it hit."""
+        if isinstance(self.store, TieredStore):
+            return await self.store.purge_everywhere(purge)
+        return self.store.purge(purge)
+
+    def body_of(self, stored: StoredResponse, answer: Answer) -> Body:
+        """Return the body of an answer from the store; what lies on disk is streamed, checked piece by piece."""
+        return answer.body if answer.in_memory else self._streamed(stored, answer.segments)
+
+    async def _streamed(self, stored: StoredResponse, segments: Sequence[Segment]) -> AsyncIterator[bytes]:
+        try:
+            for segment in segments:
+                if isinstance(segment, bytes):
+                    yield segment
+                else:
+                    async for piece in stream(segment):
+                        yield piece
+        except DamagedBodyError:
+            if isinstance(self.store, TieredStore):
+                self.store.damaged(stored)
+            raise
 
     async def keep_whole(self, ask: Ask, decided: Store, response: Response) -> StoredResponse | None:
         """Read the whole body and store it, for a viewer who wants a part of it or has a condition.

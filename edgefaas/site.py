@@ -197,6 +197,14 @@ class RouterPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSizes:
+    """How much is kept: memory of each worker, and disk for the whole POP (0: none)."""
+
+    memory_bytes: int = 128 * 1024 * 1024
+    disk_bytes: int = 4 * 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything one ``edgefaas.toml`` says."""
 
@@ -211,4 +219,5 @@ class Site:
     error_pages: Mapping[int, ErrorPage] = field(default_factory=dict)
     public_keys: Mapping[str, bytes] = field(default_factory=dict)  # key pair id → PEM
     compatibility: str = "edgefaas"  # or "aws": AWS's own limits hold too
+    cache_sizes: CacheSizes = CacheSizes()
     default_root: str = ""  # the object served for "/", without its slash

@@ -209,7 +209,9 @@ def parse_toml(name: str, text: str) -> Table:
 def _show(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return {dict: "a table", list: "a list"}.get(type(value)) or repr(value)
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return repr(value)
 
 
 def _join(names: tuple[str, ...]) -> str:

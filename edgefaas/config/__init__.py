@@ -12,7 +12,7 @@ from edgefaas.config.names import named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import read_pop, read_router
-from edgefaas.site import Behaviour, Site
+from edgefaas.site import Behaviour, CacheSizes, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
 __all__ = ["limits", "load_site", "parse_site"]
@@ -48,6 +48,7 @@ def _site(root: Table, folder: Path) -> Site:
     pages = [read_error_page(table) for table in root.tables("error_pages")]
     pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
     router = read_router(root.table("router"), pops, folder)
+    sizes = _cache_sizes(root.table("cache"))
     root.done()
     return Site(
         name=site_name,
@@ -62,4 +63,15 @@ def _site(root: Table, folder: Path) -> Site:
         public_keys=keys,
         compatibility=compatibility,
         default_root=default_root,
+        cache_sizes=sizes,
     )
+
+
+def _cache_sizes(table: Table) -> CacheSizes:
+    known = CacheSizes()
+    sizes = CacheSizes(
+        memory_bytes=table.integer("memory_mb", known.memory_bytes >> 20, low=1, high=1 << 20) << 20,
+        disk_bytes=table.integer("disk_mb", known.disk_bytes >> 20, low=0, high=1 << 30) << 20,
+    )
+    table.done()
+    return sizes

@@ -45,7 +45,7 @@ class Facts:
     """What a field section says about its message. ``length`` is -1 when none is declared.
 
     ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
-    request may be answered by ``ViewerSide.express``.
+    request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding.
     """
 
     block: FieldBlock
@@ -57,6 +57,7 @@ class Facts:
     expects_continue: bool = False
     websocket: bool = False
     plain: bool = False
+    codings: str = ""
 
     @property
     def bodiless(self) -> bool:
@@ -107,6 +108,8 @@ def read_facts(raw: bytes) -> Facts:
     if len(found) > (hosts is not None):
         _read_framing(facts, found)
     facts.plain = facts.host is not None and not facts.close and _NOT_PLAIN.search(lowered) is None
+    if facts.plain:
+        facts.codings = ", ".join(facts.block.index().get("accept-encoding", ()))
     return facts
 
 

@@ -37,8 +37,8 @@ PIPELINE_LIMIT_BYTES = 64 * 1024
 INLINE_BURST = 64  # answers per connection before other connections get a turn
 MERGE_LIMIT_BYTES = 64 * 1024  # below, copying head and body together is cheaper than two buffers
 
-Express = Callable[[str, str | None, bytes], Prepared | None]
-"""Answers a plain GET by scheme, host and raw target when its answer is known; see ``edgefaas.express``."""
+Express = Callable[[tuple[str, str, bytes, str]], Prepared | None]
+"""Answers a plain GET by scheme, host, raw target and Accept-Encoding, when known; see ``edgefaas.express``."""
 
 
 class WireProtocol(ViewerConnection):
@@ -187,7 +187,7 @@ class WireProtocol(ViewerConnection):
             facts = self._facts = heads.read_facts(raw_fields)
         is_1_1 = minor == b"1"
         if facts.plain and is_1_1 and method == b"GET" and not self._draining:
-            hit = type(self).express(self._scheme, facts.host, target)
+            hit = type(self).express((self._scheme, facts.host or "", target, facts.codings))
             if hit is not None:
                 self._keep_alive = True
                 self._write_inline(hit.head, hit.body, is_1_1=True)
@@ -407,7 +407,7 @@ def _answer_to_asterisk() -> Prepared:
     return Prepared(head.encode("ascii"), b"")
 
 
-def _never(_scheme: str, _host: str | None, _target: bytes) -> None:
+def _never(_place: tuple[str, str, bytes, str]) -> None:
     """The express of a viewer side that has none."""
 
 

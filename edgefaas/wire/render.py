@@ -98,31 +98,34 @@ def _hop_by_hop(headers: Headers) -> frozenset[str]:
     return _FRAMING_FIELDS | {name.strip(" \t") for name in named.lower().split(",")}
 
 
-def render_head(response: Response, framing: Framing, *, date: str) -> bytes:
-    """Return status line and fields, each ended by CRLF, without the empty line.
-
-    Hop-by-hop fields of the response are left out; ``date`` is added unless the response has one.
-
-    Raises:
-        InvalidResponseError: a name or value that is not HTTP, e.g. one with a line break in it.
-    """
+def field_lines(response: Response, framing: Framing, *, date: str) -> list[tuple[str, str]]:
+    """Return the fields of the answer in order: end-to-end ones, ``Date`` exactly once, and the framing."""
     dropped = _hop_by_hop(response.headers)
-    lines: list[str] = []
+    lines: list[tuple[str, str]] = []
     dated = False
     for name, value in response.headers:
         lower = name.lower()
         if lower in dropped or (lower == "date" and dated):
             continue
         dated = dated or lower == "date"
-        lines.append(f"{name}: {value}\r\n")
+        lines.append((name, value))
     if not dated and response.status >= 200:  # noqa: PLR2004 # 1xx
-        lines.append(f"Date: {date}\r\n")
+        lines.append(("Date", date))
     if framing.length is not None and response.status != 204:  # noqa: PLR2004 # RFC 9110, 8.6
-        lines.append(f"Content-Length: {framing.length}\r\n")
+        lines.append(("Content-Length", str(framing.length)))
     elif framing.chunked:
-        lines.append("Transfer-Encoding: chunked\r\n")
+        lines.append(("Transfer-Encoding", "chunked"))
+    return lines
+
+
+def encode_fields(lines: list[tuple[str, str]]) -> bytes:
+    """Return the lines as octets, each ended by CRLF.
+
+    Raises:
+        InvalidResponseError: a name or value that is not HTTP, e.g. one with a line break in it.
+    """
     try:
-        fields = "".join(lines).encode("latin-1")
+        fields = "".join([f"{name}: {value}\r\n" for name, value in lines]).encode("latin-1")
     except UnicodeEncodeError as error:
         raise InvalidResponseError(
             "a header value has characters outside latin-1", remedy="Percent-encode them."
@@ -131,6 +134,18 @@ def render_head(response: Response, framing: Framing, *, date: str) -> bytes:
         raise InvalidResponseError(
             "a header name or value has octets that HTTP forbids", remedy="Remove line breaks and controls."
         )
+    return fields
+
+
+def render_head(response: Response, framing: Framing, *, date: str) -> bytes:
+    """Return status line and fields, each ended by CRLF, without the empty line.
+
+    Hop-by-hop fields of the response are left out; ``date`` is added unless the response has one.
+
+    Raises:
+        InvalidResponseError: a status, name or value that is not HTTP.
+    """
+    fields = encode_fields(field_lines(response, framing, date=date))
     return status_line(response.status, response.reason).encode("latin-1") + b"\r\n" + fields
 
 

@@ -10,6 +10,7 @@ from edgefaas.answers import Answers
 from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, Timing, cache_key, judge, storability
 from edgefaas.cache.verdict import Serve
 from edgefaas.express import REMEMBERED_MAX, Express, memorable
+from edgefaas.keeping import Keeper
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Behaviour, CachePolicy, Selection, Trigger, ViewerProtocol
 from edgefaas.telemetry import Meter
@@ -52,28 +53,29 @@ def test_express_and_journey_answer_the_same_octets(
     request = Request(method="GET", path="/a", host="a.example", id="7")
     verdict = judge(request, store.get(entry.key), now_s)
     assert verdict == Serve(entry)
-    slow = Answers(pop=pop_name).hit(request, entry, now_s)
+    slow = Answers(keeper=Keeper(store=store), pop=pop_name).hit(request, entry, now_s)
     express = Express(store, pop_name, {}, Meter())
-    express.remember(request, entry)
-    fast = express.answer(("http", "a.example", b"/a"), now_s, "7")
+    express.remember(request, entry, entry)
+    fast = express.answer(("http", "a.example", b"/a", ""), now_s, "7")
     assert isinstance(slow, Prepared)
     assert fast == slow
 
 
 def test_express_knows_nothing_that_was_not_remembered() -> None:
     assert (
-        Express(MemoryStore(1 << 20), "", {}, Meter()).answer(("http", "a.example", b"/a"), 0.0, "1") is None
+        Express(MemoryStore(1 << 20), "", {}, Meter()).answer(("http", "a.example", b"/a", ""), 0.0, "1")
+        is None
     )
 
 
 def test_express_forgets_what_is_stale_replaced_or_purged() -> None:
-    place = ("http", "a.example", b"/a")
+    place = ("http", "a.example", b"/a", "")
     request = Request(method="GET", path="/a", host="a.example")
     for change in ("stale", "replaced", "purged", "variant"):
         entry, store = stored([]), MemoryStore(1 << 20)
         store.put(entry)
         express = Express(store, "", {}, Meter())
-        express.remember(request, entry)
+        express.remember(request, entry, entry)
         assert express.answer(place, 1_000_599.9, "1") is not None
         now_s = 1_000_001.0
         if change == "stale":
@@ -127,7 +129,7 @@ def test_what_is_remembered_is_bounded() -> None:
     express = Express(MemoryStore(1 << 20), "", {}, Meter())
     entry = stored([])
     for number in range(REMEMBERED_MAX + 2):
-        express.remember(Request(method="GET", path=f"/{number}", host="a"), entry)
+        express.remember(Request(method="GET", path=f"/{number}", host="a"), entry, entry)
     assert len(express.known) == 2
 
 

@@ -1,7 +1,9 @@
 """A request's way through cache and origin, over real sockets."""
 
 import asyncio
+import gzip
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -392,5 +394,65 @@ def test_a_behaviour_with_trusted_keys_needs_a_signed_url(tmp_path: Path) -> Non
                 answer = await served.ask(path)
                 assert (answer.status, answer.body) == (200, b"/film?part=1")
                 assert (await served.ask(path.replace("/film", "/other"))).status == 403
+
+    asyncio.run(main())
+
+
+def test_text_is_stored_once_and_served_in_the_coding_that_the_viewer_takes(tmp_path: Path) -> None:
+    text = "the quick brown fox " * 200
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a", headers={"Accept-Encoding": "gzip"})
+        async with asyncio.timeout(20):
+            while (
+                "content-encoding"
+                not in (coded := await served.ask("/a", headers={"Accept-Encoding": "gzip"})).headers
+            ):
+                pass  # the coded form is made behind
+        plain = await served.ask("/a")
+        again = await served.ask("/a", headers={"Accept-Encoding": "gzip"})
+        assert gzip.decompress(coded.body).decode() == plain.body.decode() == text
+        assert again == replace(coded, headers=again.headers)
+        assert coded.headers["etag"].startswith("W/")
+        assert "accept-encoding" in coded.headers["vary"].lower()
+        assert "accept-encoding" in plain.headers["vary"].lower()
+        assert len(fake.seen) == 1
+
+    play(
+        tmp_path,
+        lambda _: reply(text, Content_Type="text/plain", Cache_Control="max-age=60", ETag='"v1"'),
+        scenario,
+    )
+
+
+def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with origin(lambda _: reply("kept", Cache_Control="max-age=600")) as fake:
+            site = SITE.format(port=fake.port, more="")
+            async with pop(site, tmp_path) as first:
+                await first.ask("/a")
+            async with pop(site, tmp_path) as second:
+                assert (await second.ask("/a")).headers["x-cache"] == "Hit from edgefaas"
+                await second.app.purge(Purge(kind="everything"))
+            async with pop(site, tmp_path) as third:
+                assert (await third.ask("/a")).headers["x-cache"] == "Miss from edgefaas"
+
+    asyncio.run(main())
+
+
+def test_a_body_larger_than_memory_is_stored_on_disk_and_streamed_from_it(tmp_path: Path) -> None:
+    large = bytes(range(256)) * 4096 * 20
+
+    async def main() -> None:
+        async with origin(lambda _: reply(large, Cache_Control="max-age=600")) as fake:
+            site = SITE.format(port=fake.port, more="") + "[cache]\nmemory_mb = 1\n"
+            async with pop(site, tmp_path) as served:
+                assert (await served.ask("/a")).body == large
+                async with asyncio.timeout(30):
+                    while (answer := await served.ask("/a")).headers["x-cache"] != "Hit from edgefaas":
+                        pass
+                assert answer.body == large
+                part = await served.ask("/a", headers={"Range": "bytes=1000000-1000009"})
+                assert (part.status, part.body) == (206, large[1000000:1000010])
 
     asyncio.run(main())
