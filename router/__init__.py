@@ -1,6 +1,7 @@
 """router: where a viewer should be served. Location, latency, health and choice; no WebAssembly here."""
 
-from router.choice import ChoiceSettings, Chooser, Decision, Reason
+from router.choice import Chooser
+from router.decision import ChoiceSettings, Decision, Reason
 from router.distance import distance_km, fibre_bound_ms
 from router.errors import (
     AddressError,
@@ -12,7 +13,9 @@ from router.errors import (
     ProxyProtocolError,
     RouterError,
 )
+from router.explain import Explanation, PopView
 from router.geo import ATTRIBUTION, GeoDatabase, install
+from router.hashing import NodeRing
 from router.health import Health, HealthPolicy, HealthState
 from router.hop import HEADER as HOP_HEADER
 from router.hop import Hop, sign_hop, verify_hop
@@ -33,6 +36,7 @@ from router.steering import (
     Way,
     retry_elsewhere,
 )
+from router.tcp_info import read_rtt_ms
 from router.viewer import TrustPolicy, ViewerAddress, untrusted_header, viewer_address
 
 __all__ = [
@@ -46,6 +50,7 @@ __all__ = [
     "Chooser",
     "Decision",
     "DnsSettingsError",
+    "Explanation",
     "GeoDatabase",
     "GeoDatabaseError",
     "GossipError",
@@ -57,9 +62,11 @@ __all__ = [
     "Location",
     "Mesh",
     "MeshError",
+    "NodeRing",
     "NowhereToGo",
     "Pop",
     "PopLoad",
+    "PopView",
     "ProbePolicy",
     "ProbeResult",
     "Prober",
@@ -80,6 +87,7 @@ __all__ = [
     "install",
     "probe",
     "read_proxy_header",
+    "read_rtt_ms",
     "retry_elsewhere",
     "sign_hop",
     "untrusted_header",

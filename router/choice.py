@@ -7,76 +7,35 @@ many requests are to come is guessed as how many there were (Lindy's law).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from math import inf
 from random import Random
 
 from router.address import is_local, packed, prefix_key
+from router.decision import ChoiceSettings, Decision, Reason
+from router.explain import Explanation, explained, group_name
 from router.field import Field, Prior, arc_km, unit_vector
+from router.gossip import PATHS_MAX, ToldPath, decode_paths, encode_paths
 from router.groups import Group, GroupTable, network_of
 from router.load import Loads, PopLoad
 from router.location import Location
 from router.mesh import Mesh
 from router.path_model import PathModel, fit_paths, log_extra_of
-from router.posterior import ANYWHERE_DEVIATION, ANYWHERE_LOG_MS, PopKernel, posterior, with_peers
+from router.posterior import (
+    ANYWHERE_DEVIATION,
+    ANYWHERE_LOG_MS,
+    PopKernel,
+    contradicted,
+    posterior,
+    with_peers,
+)
 from router.samples import RTT_MS_MAX, Samples
 
 _ALTERNATIVES_MAX = 3
 _GOLDEN = 0x9E3779B97F4A7C15
 _LOCAL_KEY = -1
-_PHYSICS_SLACK_MS = 1.0
-_SURPRISE = 3.0  # deviations
-
-
-class Reason(StrEnum):
-    """Why a POP was chosen."""
-
-    NEAREST = "nearest by expected round trip"
-    MEASURED = "least measured round trip"
-    KEPT = "kept: no other is better by more than the hysteresis"
-    EXPLORED = "explored: it may be better, and one request will tell"
-    SPILLED = "spilled over: the better ones are busy"
-    NOT_PLACED = "not placed: answered where it arrived"
-    NONE_IN_SERVICE = "none in service"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """``pop`` serves the viewer (None: none is in service); ``alternatives`` are the next best, best first.
-
-    ``expected_ms`` is the round trip expected there, ``gain_ms`` how much shorter than to this POP. ``probe``
-    names a POP to which the viewer should be asked to open a connection, whose round trip is then observed.
-    """
-
-    pop: str | None
-    reason: Reason
-    expected_ms: float
-    alternatives: tuple[str, ...] = ()
-    gain_ms: float | None = None
-    probe: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceSettings:
-    """How keen to look elsewhere. Costs are in milliseconds times requests.
-
-    A side probe is asked for when ``gain * (requests + head_start) >= probe_cost``; a request is served from
-    elsewhere when ``gain * (requests + head_start) >= explore_cost + explore_patience * loss``.
-    ``probes_per_request`` bounds side probes in the long run.
-    """
-
-    side_probes: bool = True
-    probe_cost: float = 4.0
-    head_start: float = 30.0
-    explore_cost: float = 4.0
-    explore_patience: float = 1.0
-    probes_per_request: float = 0.11
-    probes_burst: float = 500.0
-    probe_pause_s: float = 1.0
-    audit_share: float = 0.005
-    hysteresis_ms: float = 0.75
-    unanswered_max: int = 3
+_NEWS_MAX = 8_192
+_AGE_S_MAX = 86_400.0
 
 
 class Chooser:
@@ -100,6 +59,7 @@ class Chooser:
         self._tokens = self.settings.probes_burst
         self._token_rate = self.settings.probes_per_request
         self._next_audit = self._audit_gap()
+        self._news: dict[tuple[int, int], float] = {}  # paths measured here and not yet told: when
 
     def set_health(self, pop: str, share: float) -> None:
         """Say how much of its viewers a POP should get now: 0 to 1, as ``Health.share`` tells."""
@@ -182,11 +142,73 @@ class Chooser:
             changed = found.add(rtt_ms, now_s)
         if changed:
             self._credit(group, index)
+            if len(self._news) < _NEWS_MAX:
+                self._news[key, index] = now_s
         if index != group.chosen:
             group.unanswered = 0
             group.epoch = -1  # every look elsewhere lowers what the next one promises
         elif changed:
             group.epoch = -1
+
+    def news(self, now_s: float) -> dict[str, object]:
+        """Return what was measured here since the last call, for the other POPs: plain values, bounded."""
+        told = []
+        for key, index in list(self._news)[:PATHS_MAX]:
+            del self._news[key, index]
+            group = self._groups.get(key)
+            found = None if group is None else group.samples.get(index)
+            if found is not None:
+                age_s = min(_AGE_S_MAX, max(0.0, now_s - found.last_s))
+                told.append(ToldPath(key, self._names[index], found.floor_ms, min(found.count, 255), age_s))
+        return encode_paths(told)
+
+    def take_news(self, message: object, now_s: float) -> int:
+        """Take another POP's ``news``; return how many paths it told of that concern this mesh.
+
+        Raises:
+            GossipError: it is not in the agreed form; nothing of it was taken.
+        """
+        taken = 0
+        for path in decode_paths(message):
+            if path.pop not in self.mesh:
+                continue
+            index = self.mesh.index(path.pop)
+            group = self._groups.get(path.prefix)
+            samples = self._groups.kept(path.prefix) if group is None else group.samples
+            found = samples.get(index)
+            if found is None:
+                found = samples[index] = Samples(path.rtt_ms, now_s - path.age_s)
+            else:
+                found.add(path.rtt_ms, max(found.last_s, now_s - path.age_s))
+            found.count = max(found.count, path.count)
+            if group is None:
+                self._groups.keep(path.prefix, samples)
+            else:
+                self._credit(group, index)
+                group.epoch = -1
+            taken += 1
+        return taken
+
+    def explain(self, address: str, location: Location, now_s: float) -> Explanation:
+        """Return what a decision for this viewer rests on; changes nothing that later decisions use."""
+        octets = packed(address)
+        key = _LOCAL_KEY if octets is None else prefix_key(octets)
+        group = self._groups.get(key) or self._group(key, octets, location)
+        if group.epoch != self._epoch:
+            self._think(group, now_s)
+        decision = group.decision
+        assert isinstance(decision, Decision)
+        if self._busy:
+            decision = self._spill(group, decision)
+        return Explanation(
+            prefix=group_name(group),
+            network=group.network,
+            pop=decision.pop,
+            reason=decision.reason.value,
+            requests=group.requests,
+            misplaced=group.misplaced,
+            pops=explained(group, self._names, self._shares, self._loads, now_s),
+        )
 
     def _group(self, key: int, octets: bytes | None, location: Location) -> Group:
         samples, requests = self._groups.unpack(key)
@@ -224,29 +246,13 @@ class Chooser:
         if group.prior is None or group.prior_change != field.change:
             group.prior = self._prior(group)
             group.prior_change = field.change
-            if not group.misplaced and group.point is not None and self._surprised(group):
+            if not group.misplaced and group.point is not None and contradicted(group.prior, group.samples):
                 group.misplaced = True
                 group.prior = self._prior(group)
         group.picture = posterior(group.prior, group.samples, self._kernel, group.chosen)
         group.epoch = self._epoch
         self._decide(group)
         self._plan(group)
-
-    def _surprised(self, group: Group) -> bool:
-        """Say whether what was measured cannot be if the viewer is where its address is said to be."""
-        prior = group.prior
-        assert prior is not None
-        least = inf
-        for at, pop in enumerate(prior.candidates):
-            found = group.samples.get(pop)
-            if found is None:
-                continue
-            if found.floor_ms < prior.bounds[at] - _PHYSICS_SLACK_MS:
-                return True
-            miss = log_extra_of(found.floor_ms, prior.bounds[at]) - prior.means[at]
-            if found.count >= 2:  # noqa: PLR2004  one sample may be noise
-                least = min(least, miss / max(prior.deviations[at], 0.4))
-        return _SURPRISE < least < inf
 
     def _decide(self, group: Group) -> None:
         """Choose by the picture among the POPs in service."""

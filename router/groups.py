@@ -87,6 +87,16 @@ class GroupTable:
         packed = self._packed.pop(key, None) or self._packed_old.pop(key, None)
         return ({}, 0) if packed is None else unpack_samples(packed)
 
+    def kept(self, key: int) -> dict[int, Samples]:
+        """Return the samples of a packed group without taking it into use; none for an unknown one."""
+        packed = self._packed.get(key) or self._packed_old.get(key)
+        return {} if packed is None else unpack_samples(packed)[0]
+
+    def keep(self, key: int, samples: dict[int, Samples]) -> None:
+        """Keep samples of a group that is not in use, packed."""
+        self._make_room()
+        self._packed[key] = pack_samples(samples, 0)
+
     def in_use(self) -> Iterator[Group]:
         """Yield the groups in use."""
         yield from self._hot.values()
@@ -95,9 +105,12 @@ class GroupTable:
     def _pack(self, group: Group) -> None:
         if not group.samples:
             return
+        self._make_room()
+        self._packed[group.key] = pack_samples(group.samples, group.requests)
+
+    def _make_room(self) -> None:
         if len(self._packed) >= self._packed_max:
             self._packed_old, self._packed = self._packed, {}
-        self._packed[group.key] = pack_samples(group.samples, group.requests)
 
 
 def pack_samples(samples: dict[int, Samples], requests: int) -> bytes:

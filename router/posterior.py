@@ -29,6 +29,8 @@ ANYWHERE_DEVIATION = 1.1
 WIDE = 0.8  # deviation of those
 PEER_DEVIATION = 0.1  # of a path's log extra within one network
 LEFT_MIN = 0.05  # of a variance: never quite certain
+PHYSICS_SLACK_MS = 1.0
+CONTRADICTION = 3.0  # deviations by which even the best path misses
 NOISE_MS = 1.5  # of a floor from one sample
 
 
@@ -159,6 +161,24 @@ def posterior(prior: Prior, samples: Mapping[int, Samples], kernel: PopKernel, c
         if gain > most and pop != chosen:
             explore, most = at, gain
     return Posterior(expected, gains, order, explore)
+
+
+def contradicted(prior: Prior, samples: Mapping[int, Samples]) -> bool:
+    """Say whether what was measured cannot be if the viewer is where its address is said to be.
+
+    Either a round trip is shorter than light in fibre allows, or all are far longer than expected.
+    """
+    least = float("inf")
+    for at, pop in enumerate(prior.candidates):
+        found = samples.get(pop)
+        if found is None:
+            continue
+        if found.floor_ms < prior.bounds[at] - PHYSICS_SLACK_MS:
+            return True
+        miss = log_extra_of(found.floor_ms, prior.bounds[at]) - prior.means[at]
+        if found.count >= 2:  # noqa: PLR2004  one sample may be noise
+            least = min(least, miss / max(prior.deviations[at], 0.4))
+    return CONTRADICTION < least < float("inf")
 
 
 def _unmeasured(prior: Prior) -> Posterior:

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.choice import Chooser, Reason
+from router.choice import Chooser
+from router.decision import Reason
 from router.distance import distance_km
 from router.location import UNKNOWN, Location
 from router.mesh import Mesh, Pop
