@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,9 +207,10 @@ def test_a_thousand_functions_are_loaded_and_each_answers_for_itself(tmp_path: P
     "wrong",
     [{"memory_max_bytes": 0}, {"memory_max_bytes": 65_537}, {"instances": 0}, {"queue": -1}, {"slice_ms": 0}],
 )
-def test_settings_that_make_no_sense_are_refused_with_a_value_that_does(wrong: dict[str, int]) -> None:
+def test_settings_that_make_no_sense_are_refused_with_a_value_that_does(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        Settings(**wrong)  # type: ignore[arg-type]
+        Settings(**wrong)
     assert caught.value.remedy.startswith("Write ")
     value = float(caught.value.remedy.removeprefix("Write ").removesuffix("."))
-    Settings(**{next(iter(wrong)): value if value % 1 else int(value)})
+    better: dict[str, Any] = {next(iter(wrong)): value if value % 1 else int(value)}
+    Settings(**better)
