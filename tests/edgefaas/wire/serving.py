@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from uvicorn.server import ServerState
@@ -124,12 +125,14 @@ class Serving:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answer = echo, settings: WireSettings | None = None) -> AsyncIterator[Serving]:
+async def serving(
+    answer: Answer = echo, settings: WireSettings | None = None, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Serving]:
     side = FakeViewerSide(answer)
     protocol: type[WireProtocol] = bind(side, settings or BRISK)
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(None, state), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: protocol(None, state), "127.0.0.1", 0, ssl=tls)
     served = Serving(server.sockets[0].getsockname()[1], state, side)
     try:
         async with asyncio.timeout(DEADLINE_S):
