@@ -19,6 +19,7 @@ from edgefaas.events.event import (
     SentEvent,
     ShownBody,
 )
+from edgefaas.events.origin_views import describe_origin
 from edgefaas.events.origins import (
     CustomOrigin,
     OriginChange,
@@ -50,6 +51,7 @@ __all__ = [
     "SentEvent",
     "ShownBody",
     "decode_result",
+    "describe_origin",
     "describe_url",
     "encode_event",
 ]
