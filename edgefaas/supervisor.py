@@ -29,7 +29,7 @@ from edgefaas.control.deploy import Builder, Deployer, Shelf
 from edgefaas.control.endpoints import Api
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.hub import LogHub
-from edgefaas.control.purging import Purger
+from edgefaas.control.purging import Purger, boot_id
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
@@ -186,7 +186,7 @@ class Supervisor:
         for warning in await self._seed(self._site):
             log.warning("%s", warning)
         self._refuse_missing()
-        await self._purger.repeat()
+        await self._purger.repeat(boot=boot_id())
         self._background.start(self._builder.prepare(), name="spare builder")
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")

@@ -1,11 +1,13 @@
-"""Purge: noted on disk, done by every worker, acknowledged. And done again after a restart.
+"""Purge: noted on disk, done by every worker, acknowledged. And done again after a power cut.
 
-The caches that survive a restart may, after a power cut, come back older than the purge that was
-acknowledged; so a starting POP repeats the purges of the last day before it serves.
+A cache that survives restarts may come back, after a power cut, older than a purge that was acknowledged. So a
+POP that starts on a machine that was booted since repeats the purges of the last day before it serves; one
+that was only stopped or killed repeats those that nobody had confirmed.
 """
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from edgefaas.cache.purge import KINDS, Purge, problem_with
@@ -14,6 +16,7 @@ from edgefaas.control.thread import DiskThread
 from edgefaas.errors import EdgeError
 
 VALUE_MAX = 8_192
+_BOOT = "boot"
 REPEAT_WITHIN_S = 86_400.0
 REPEAT_MAX = 200  # more than these, and everything is purged instead
 
@@ -66,13 +69,32 @@ class Purger:
             await self._disk.run(self._store.end_purge, purge_id, removed=removed)
             return removed
 
-    async def repeat(self) -> int:
-        """Do the purges of the last day again; return how many. For a POP that does not serve yet."""
+    async def repeat(self, *, boot: str) -> int:
+        """Do again what may be undone; return how many purges. For a POP that does not serve yet.
+
+        ``boot`` names this run of the machine.
+        """
         since_s = self._clock() - REPEAT_WITHIN_S
         records = await self._disk.run(self._store.purges, since_s=since_s, limit=REPEAT_MAX + 1)
-        purges = {record.purge for record in records}
-        if len(records) > REPEAT_MAX or Purge(kind="everything") in purges:
-            purges = {Purge(kind="everything")}
-        for purge in purges:
-            await self._workers.purge(purge)
-        return len(purges)
+        booted = await self._disk.run(self._store.fact, _BOOT) not in (boot, None)
+        due = [record for record in reversed(records) if booted or record.removed is None]
+        everything = Purge(kind="everything")
+        too_many = len(due) > REPEAT_MAX
+        if too_many or any(record.purge == everything for record in due):
+            await self._workers.purge(everything)
+        else:
+            for purge in dict.fromkeys(record.purge for record in due):
+                await self._workers.purge(purge)
+        for record in due:
+            if record.removed is None:
+                await self._disk.run(self._store.end_purge, record.id, removed=0)
+        await self._disk.run(self._store.note_fact, _BOOT, boot)
+        return len(due)
+
+
+def boot_id() -> str:
+    """Return what names this run of the machine; "" where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""

@@ -62,6 +62,10 @@ _SCRIPTS = (
         soft        INTEGER NOT NULL,
         removed     INTEGER          -- NULL until every worker has confirmed it
     ) STRICT;
+    CREATE TABLE facts (             -- about the store itself
+        name        TEXT PRIMARY KEY,
+        value       TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE tokens (
         name        TEXT PRIMARY KEY,
         digest      TEXT NOT NULL UNIQUE,

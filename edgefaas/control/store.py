@@ -240,6 +240,18 @@ class Store:
         """Return the names of the artefacts that any version refers to."""
         return {row[0] for row in self._db.execute("SELECT artifact FROM builds")}
 
+    # Facts about the store itself
+
+    def fact(self, name: str) -> str | None:
+        """Return a fact, None when it was never noted."""
+        rows = self.query("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def note_fact(self, name: str, value: str) -> None:
+        """Note a fact in the place of the one before."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
     # Purges
 
     def begin_purge(self, purge: Purge, *, actor: str, at_s: float) -> int:

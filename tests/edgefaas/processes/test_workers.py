@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgefaas.cache.purge import Purge
 from edgefaas.control.store import Store
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import Up, begin_up, end, running_up, until, write_site
@@ -129,12 +130,24 @@ def test_a_purge_that_answered_holds_in_every_worker(tmp_path: Path) -> None:
         assert [(item["cached"], item["purges"]) for item in workers] == [(0, [""])] * 2
 
 
-def test_a_start_repeats_the_purges_of_the_last_day(tmp_path: Path) -> None:
+def test_a_start_repeats_purges_that_nobody_confirmed_and_after_a_reboot_all_of_the_last_day(
+    tmp_path: Path,
+) -> None:
     with running_up(write_site(tmp_path), workers=1) as up:
         assert up.admin("POST", "/v1/purge", {"kind": "tag", "value": "news"}).status == 200
         up.process.kill()
+    store = Store(tmp_path / "data" / "control.sqlite3")
+    now_s = store.purges()[0].at_s
+    store.begin_purge(Purge(kind="tag", value="open"), actor="me", at_s=now_s)
+    store.close()
     with running_up(tmp_path, workers=1) as up:
-        assert up.admin("GET", "/v1/stats").json["workers"][0]["purges"] == ["news"]
+        assert up.admin("GET", "/v1/stats").json["workers"][0]["purges"] == ["open"]
+        up.process.kill()
+    store = Store(tmp_path / "data" / "control.sqlite3")
+    store.note_fact("boot", "another run of the machine")
+    store.close()
+    with running_up(tmp_path, workers=1) as up:
+        assert up.admin("GET", "/v1/stats").json["workers"][0]["purges"] == ["news", "open"]
 
 
 def test_deploys_survive_kills_of_the_supervisor_at_any_instant(tmp_path: Path) -> None:
