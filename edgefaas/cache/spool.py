@@ -1,25 +1,29 @@
 """A body while it arrives: written once, read by many at their own pace, in bounded memory.
 
-The first ``memory_bytes`` are kept in memory. Beyond that the body goes on to a file, when a directory for
-it is given, so that slow readers cost disk and not memory; else the writer waits for the slowest reader,
-and what all have read is forgotten: then nobody new can start to read, and nothing is left to be stored. A
-reader who makes everybody wait for longer than ``patience_s`` is cut off.
+The last ``memory_bytes`` are kept in memory, so who keeps up reads no file. What came before goes to a
+file, when a directory for it is given: slow readers cost disk and not memory. Without one, or when its disk
+fails, the writer waits for the slowest reader, and what all have read is forgotten: then nobody new can
+start to read, and nothing is left to be stored. A reader who makes everybody wait for longer than
+``patience_s`` is cut off.
 
 Asyncio, one event loop; file reads and writes run in threads. Nothing here knows HTTP.
 """
 
 import asyncio
+import logging
 import os
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
 
 from edgefaas.cache.stored import BodyDigest
 
+log = logging.getLogger("edgefaas.cache")
+
 PATIENCE_S = 10.0
-READ_BYTES = 262_144  # per turn of a reader that is behind; a thread hop costs about 60 µs
+READ_BYTES = 262_144  # for a reader who is behind, at a time
+WRITE_BYTES = 262_144  # to the file at a time: a thread hop costs about 60 µs
 
 
 class SpoolError(Exception):
@@ -38,15 +42,12 @@ class Spool:
         self.length_bytes = 0
         self.finished = False
         self.broken: Exception | None = None
-        self.path: Path | None = None
-        self._patience_s = patience_s
-        self._closed = False
         self._memory_bytes = memory_bytes
-        self._directory = directory
+        self._patience_s = patience_s
         self._chunks: deque[bytes] = deque()
-        self._kept_from = 0  # offset of the first octet of the first chunk
-        self._kept_bytes = 0
-        self._file: BinaryIO | None = None
+        self._kept_from = 0  # offset of the first octet in memory
+        self._directory = directory
+        self._file: _SpoolFile | None = None
         self._digest = BodyDigest()
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
@@ -55,12 +56,19 @@ class Spool:
     @property
     def whole_in_memory(self) -> bool:
         """Return whether every octet written so far is still in memory."""
-        return self._kept_from == 0 and self._file is None
+        return self._kept_from == 0
+
+    @property
+    def whole_in_file(self) -> bool:
+        """Return whether every octet written so far is in a file of this spool."""
+        return self._file is not None and self._file.path is not None and self._filed == self.length_bytes
 
     @property
     def readable(self) -> bool:
         """Return whether a new reader can still begin at the beginning."""
-        return self._kept_from == 0 and not self._closed
+        if self._kept_from == 0:
+            return True
+        return self._file is not None and not self._file.closed and self._filed >= self._kept_from
 
     @property
     def digest(self) -> bytes:
@@ -72,6 +80,11 @@ class Spool:
         """Return the digests of the pieces of what has been written so far (see ``BodyFile``)."""
         return self._digest.pieces
 
+    @property
+    def _filed(self) -> int:
+        """How many octets are in the file, from the beginning on."""
+        return 0 if self._file is None else self._file.length_bytes
+
     async def write(self, chunk: bytes) -> None:
         """Append ``chunk``. Waits when memory is full, there is no directory, and a reader is behind.
 
@@ -82,21 +95,23 @@ class Spool:
         assert not self.finished
         assert self.broken is None
         self._digest.update(chunk)
-        if self._file is not None:
-            await asyncio.to_thread(self._file.write, chunk)
-        else:
-            self._chunks.append(chunk)
-            self._kept_bytes += len(chunk)
+        self._chunks.append(chunk)
         self.length_bytes += len(chunk)
         self._progress.set()
-        if self._kept_bytes > self._memory_bytes:
-            if self._directory is not None:
-                await self._spill(self._directory)
-            else:
-                await self._wait_for_readers()
+        if self.length_bytes - self._kept_from <= self._memory_bytes:
+            return
+        if self._directory is not None and await self._filed_up(self._directory):
+            self._forget_until(self._filed)
+        else:
+            await self._wait_for_readers()
 
     def finish(self) -> None:
-        """Mark the body as complete."""
+        """Mark the body as complete. Writes the rest to the file, where there is one."""
+        if self._file is not None and self._directory is not None:
+            try:
+                self._file.write(self._between(self._filed, self.length_bytes))
+            except OSError as error:
+                self._give_up_file(error)
         self.finished = True
         self._progress.set()
         self._close_if_idle()
@@ -117,15 +132,17 @@ class Spool:
     def detach_file(self) -> Path:
         """Return the file with the whole body, which now belongs to the caller (asserted)."""
         assert self.finished
-        assert self.path is not None
-        path, self.path = self.path, None
+        assert self.whole_in_file
+        assert self._file is not None
+        path, self._file.path = self._file.path, None
+        assert path is not None
         return path
 
     def discard(self) -> None:
         """Remove the file, if it is still ours. Readers that have it open go on."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
-            self.path = None
+        if self._file is not None and self._file.path is not None:
+            self._file.path.unlink(missing_ok=True)
+            self._file.path = None
 
     def read(self) -> AsyncIterator[bytes]:
         """Return the body from its beginning, waiting for what has not arrived.
@@ -133,9 +150,9 @@ class Spool:
         The reader counts from now on, also before its first chunk is asked for. The iterator raises
         SpoolError when the body breaks off.
         """
-        token = object()
         if not self.readable:
             raise SpoolError("the beginning of this body is no longer kept")
+        token = object()
         self._readers[token] = 0
         return _Reader(self, token)
 
@@ -145,60 +162,68 @@ class Spool:
         self._room.set()
         self._close_if_idle()
 
-    def _close_if_idle(self) -> None:
-        """Close the file once the body has ended and nobody reads it: nobody can begin to any more."""
-        ended = self.finished or self.broken is not None
-        if ended and not self._readers and self._file is not None:
-            self._file.close()
-            self._closed = True
-
-    async def next_chunk(self, token: object, handle: "_Handle") -> bytes:
+    async def next_chunk(self, token: object) -> bytes:
         """Return the next octets for a reader, ``b""`` at the end."""
-        if token not in self._readers:
-            raise SpoolError("this reader was too slow")
-        at = self._readers[token]
-        while at >= self.length_bytes:
+        while (at := self._place(token)) >= self.length_bytes:
             if self.broken is not None:
                 raise SpoolError("the body broke off") from self.broken
             if self.finished:
                 return b""
             self._progress.clear()
             await self._progress.wait()
-        # A spill may have begun since: look again, without an await in between.
-        chunk = self._from_memory(at) if self._file is None else None
-        if chunk is None:
+        if at >= self._kept_from:
+            chunk = self._between(at, min(self.length_bytes, at + READ_BYTES))
+        else:
             assert self._file is not None
-            wanted = min(READ_BYTES, self.length_bytes - at)
-            chunk = await asyncio.to_thread(handle.read, self._file, at, wanted)
+            chunk = await asyncio.to_thread(self._file.read, at, min(READ_BYTES, self._filed - at))
             if not chunk:
                 raise SpoolError("the file of this body is shorter than what was written")
-        if token not in self._readers:
-            raise SpoolError("this reader was too slow")
+            self._place(token)
         self._readers[token] = at + len(chunk)
         self._room.set()
         return chunk
 
-    def _from_memory(self, at: int) -> bytes | None:
-        start = self._kept_from
-        for chunk in self._chunks:
-            if at < start + len(chunk):
-                return chunk[at - start :] if at > start else chunk
-            start += len(chunk)
-        return None
+    def _place(self, token: object) -> int:
+        if token not in self._readers:
+            raise SpoolError("this reader was too slow")
+        return self._readers[token]
 
-    async def _spill(self, directory: Path) -> None:
-        held = b"".join(self._chunks)
-        file, path = await asyncio.to_thread(_create, directory, held)
-        self._file, self.path = file, path
-        self._chunks.clear()
-        self._kept_bytes = 0
+    def _between(self, first: int, end: int) -> bytes:
+        """Return octets that are in memory; found from the newest on, where most readers are."""
+        found: list[bytes] = []
+        start = self.length_bytes
+        for chunk in reversed(self._chunks):
+            start -= len(chunk)
+            if start < end:
+                found.append(chunk[max(0, first - start) : end - start])
+            if start <= first:
+                break
+        return found[0] if len(found) == 1 else b"".join(reversed(found))
+
+    async def _filed_up(self, directory: Path) -> bool:
+        """Bring the file up to date, in large pieces; False when the disk failed."""
+        try:
+            if self._file is None:
+                self._file = await asyncio.to_thread(_SpoolFile, directory)
+            if self.length_bytes - self._filed >= WRITE_BYTES:
+                octets = self._between(self._filed, self.length_bytes)
+                await asyncio.to_thread(self._file.write, octets)
+        except OSError as error:
+            self._give_up_file(error)
+            return False
+        return True
+
+    def _give_up_file(self, error: OSError) -> None:
+        log.warning("a body of more than %d bytes cannot be kept on disk: %s", self.length_bytes, error)
+        self._directory = None
+        self.discard()
 
     async def _wait_for_readers(self) -> None:
         while True:
             if not self._readers:
                 raise SpoolError("nobody reads this body, and it is too large to be kept")
-            self._forget_what_all_have_read()
-            if self._kept_bytes <= self._memory_bytes or self.broken is not None:
+            self._forget_until(min(self._readers.values()))
+            if self.length_bytes - self._kept_from <= self._memory_bytes or self.broken is not None:
                 return
             self._room.clear()
             try:
@@ -208,31 +233,53 @@ class Spool:
                 slowest = min(self._readers, key=self._readers.__getitem__)
                 self.leave(slowest)
 
-    def _forget_what_all_have_read(self) -> None:
-        slowest = min(self._readers.values(), default=self.length_bytes)
-        while self._chunks and self._kept_from + len(self._chunks[0]) <= slowest:
-            gone = len(self._chunks.popleft())
-            self._kept_from += gone
-            self._kept_bytes -= gone
+    def _forget_until(self, offset: int) -> None:
+        """Let go of chunks before ``offset``, as far as memory is full."""
+        while (
+            self._chunks
+            and self._kept_from + len(self._chunks[0]) <= offset
+            and self.length_bytes - self._kept_from > self._memory_bytes
+        ):
+            self._kept_from += len(self._chunks.popleft())
+
+    def _close_if_idle(self) -> None:
+        """Close the file once the body has ended and nobody reads it: nobody can begin to any more."""
+        ended = self.finished or self.broken is not None
+        if ended and not self._readers and self._file is not None:
+            self._file.close()
 
 
-class _Handle:
-    """A reader's own file descriptor, opened on first use."""
+class _SpoolFile:
+    """The file behind a spool. Its methods may run in threads; one writer, any number of readers."""
 
-    def __init__(self) -> None:
-        self._descriptor: int | None = None
+    closed = True
 
-    def read(self, file: BinaryIO, at: int, length: int) -> bytes:
-        """Return octets at an offset; runs in a thread."""
-        if self._descriptor is None:
-            self._descriptor = os.dup(file.fileno())
+    def __init__(self, directory: Path) -> None:
+        self._descriptor, name = tempfile.mkstemp(prefix="arriving-", dir=directory)
+        self.path: Path | None = Path(name)
+        self.length_bytes = 0
+        self.closed = False
+
+    def write(self, octets: bytes) -> None:
+        """Append octets; all of them, or OSError."""
+        view = memoryview(octets)
+        while view:
+            written = os.pwrite(self._descriptor, view, self.length_bytes)
+            self.length_bytes += written
+            view = view[written:]
+
+    def read(self, at: int, length: int) -> bytes:
+        """Return octets at an offset."""
         return os.pread(self._descriptor, length, at)
 
     def close(self) -> None:
-        """Close the descriptor."""
-        if self._descriptor is not None:
+        """Close the descriptor; what is left in memory can still be read."""
+        if not self.closed:
+            self.closed = True
             os.close(self._descriptor)
-            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Reader:
@@ -241,7 +288,6 @@ class _Reader:
     def __init__(self, spool: Spool, token: object) -> None:
         self._spool = spool
         self._token = token
-        self._handle = _Handle()
         self._done = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -251,30 +297,23 @@ class _Reader:
         if self._done:
             raise StopAsyncIteration
         try:
-            chunk = await self._spool.next_chunk(self._token, self._handle)
+            chunk = await self._spool.next_chunk(self._token)
         except BaseException:
-            await self.aclose()
+            self._leave()
             raise
         if not chunk:
-            await self.aclose()
+            self._leave()
             raise StopAsyncIteration
         return chunk
 
     async def aclose(self) -> None:
         """Stop reading."""
+        self._leave()
+
+    def _leave(self) -> None:
         if not self._done:
             self._done = True
             self._spool.leave(self._token)
-            self._handle.close()
 
     def __del__(self) -> None:
-        if not self._done:
-            self._spool.leave(self._token)
-            self._handle.close()
-
-
-def _create(directory: Path, first: bytes) -> tuple[BinaryIO, Path]:
-    descriptor, name = tempfile.mkstemp(prefix="arriving-", dir=directory)
-    file = os.fdopen(descriptor, "wb", buffering=0)
-    file.write(first)
-    return file, Path(name)
+        self._leave()

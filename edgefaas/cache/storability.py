@@ -18,7 +18,7 @@ from edgefaas.cache.freshness import (
     date_value,
     freshness_lifetime,
 )
-from edgefaas.cache.key import canonical_host, request_uri, same_origin_uri
+from edgefaas.cache.key import SEPARATOR, canonical_host, request_uri, same_origin_uri
 from edgefaas.cache.ranges import parse_content_range
 from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse, body_digest
 from edgefaas.cache.vary import STAR, Selectors, selectors_of, vary_names
@@ -153,7 +153,7 @@ def storability(
     age = corrected_initial_age_s(response.headers, timing.request_time_s, timing.response_time_s)
     return Store(
         key=key,
-        uri=request_uri(request),
+        uri=key.partition(SEPARATOR)[0],
         host=canonical_host(request.host, request.scheme),
         status=response.status,
         reason=response.reason,

@@ -55,7 +55,7 @@ class StoredResponse:
     ``birth_s`` is when the origin made it by our clock (the response's arrival minus its corrected initial
     age): the current age is ``now - birth_s``. ``stale_while_revalidate_s`` is 0 when nothing allows it.
     ``stale_if_error_s`` is None when the origin said nothing. ``stale_prohibited`` is RFC 9111's
-    must-revalidate, proxy-revalidate, s-maxage or no-cache. ``digest`` is BLAKE2b of the body.
+    must-revalidate, proxy-revalidate, s-maxage or no-cache. ``digest`` guards the body (``BodyDigest``).
     ``purge_token`` tells which purges came later (see ``purge``); ``forms`` are the same response in content
     codings, by coding; ``composed_…`` belong to ``respond``.
     """
@@ -138,19 +138,17 @@ class StoredResponse:
 
 
 class BodyDigest:
-    """The digest of a body, and those of its pieces, while it arrives."""
+    """The digest of a body while it arrives: a digest over those of its pieces."""
 
-    __slots__ = ("_in_piece", "_piece", "_pieces", "_whole")
+    __slots__ = ("_in_piece", "_piece", "_pieces")
 
     def __init__(self) -> None:
-        self._whole = blake2b(digest_size=DIGEST_BYTES)
         self._piece = blake2b(digest_size=DIGEST_BYTES)
         self._in_piece = 0
         self._pieces: list[bytes] = []
 
     def update(self, chunk: bytes) -> None:
         """Add the next octets."""
-        self._whole.update(chunk)
         view = memoryview(chunk)
         while view:
             taken = view[: PIECE_BYTES - self._in_piece]
@@ -165,7 +163,7 @@ class BodyDigest:
     @property
     def whole(self) -> bytes:
         """Return the digest of all octets so far."""
-        return self._whole.digest()
+        return blake2b(b"".join(self.pieces), digest_size=DIGEST_BYTES).digest()
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
@@ -176,7 +174,9 @@ class BodyDigest:
 
 def body_digest(body: bytes) -> bytes:
     """Return the digest that guards a stored body."""
-    return blake2b(body, digest_size=DIGEST_BYTES).digest()
+    digest = BodyDigest()
+    digest.update(body)
+    return digest.whole
 
 
 def reason_phrase(status: int, reason: str) -> str:

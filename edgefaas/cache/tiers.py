@@ -98,12 +98,15 @@ class TieredStore(MemoryStore):
     async def put_spooled(self, decided: Store, spool: Spool, token: int) -> StoredResponse | None:
         """Store a body that has arrived wholly, from memory or by taking over its file.
 
-        None when the disk failed. The spool's directory has to be ``disk.bodies.path``.
+        None when it is not kept wholly, or the disk failed. The spool's directory has to be
+        ``disk.bodies.path``.
         """
         if spool.whole_in_memory:
             stored = decided.with_body(spool.body(), digest=spool.digest)
             self.put(stored, token)
             return stored
+        if not spool.whole_in_file:
+            return None
         length_bytes, digest, pieces = spool.length_bytes, spool.digest, spool.piece_digests
         arrived = spool.detach_file()
         shell = decided.with_body(BodyFile(arrived, length_bytes, pieces), digest=digest)

@@ -1,14 +1,18 @@
 """Request collapsing, with real tasks on a real loop; nothing sleeps, everything waits for events."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgefaas.cache import Alone, Failed, Flight, Flights, Private, Shared
 from edgefaas.cache.spool import Spool, SpoolError
+from edgefaas.cache.stored import body_digest
 
 DEADLINE_S = 30
 
@@ -244,11 +248,11 @@ def test_a_body_that_breaks_off_breaks_off_for_all() -> None:
 
 async def write_all(spool: Spool, count: int, size: int) -> None:
     for number in range(count):
-        await spool.write(bytes([number % 256]) * size)
+        await spool.write(bytes([number % 300 % 256]) * size)
     spool.finish()
 
 
-EXPECTED = b"".join(bytes([number % 256]) * 1000 for number in range(300))
+EXPECTED = b"".join(bytes([number % 300 % 256]) * 1000 for number in range(300))
 
 
 def test_a_large_body_spills_to_a_file_and_reads_the_same(tmp_path: Path) -> None:
@@ -257,6 +261,7 @@ def test_a_large_body_spills_to_a_file_and_reads_the_same(tmp_path: Path) -> Non
         early = spool.read()
         await write_all(spool, 300, 1000)
         assert not spool.whole_in_memory
+        assert spool.whole_in_file
         late = spool.read()
         assert await read(early) == EXPECTED
         assert await read(late) == EXPECTED
@@ -267,6 +272,61 @@ def test_a_large_body_spills_to_a_file_and_reads_the_same(tmp_path: Path) -> Non
         assert path.exists()
 
     run(scenario)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 200_000), max_size=12),
+    memory_bytes=st.sampled_from([1, 1000, 300_000, 10_000_000]),
+    starts=st.lists(st.integers(0, 12), min_size=1, max_size=3),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_reader_gets_the_very_body_whenever_it_starts(
+    tmp_path: Path, sizes: list[int], memory_bytes: int, starts: list[int]
+) -> None:
+    async def scenario() -> None:
+        spool = Spool(memory_bytes, tmp_path)
+        chunks = [bytes([number]) * size for number, size in enumerate(sizes)]
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for number in range(len(chunks) + 1):
+                tasks += [group.create_task(read(spool.read())) for start in starts if start == number]
+                if number < len(chunks):
+                    await spool.write(chunks[number])
+            keep = spool.read()
+            spool.finish()
+        whole = b"".join(chunks)
+        assert all(task.result() == whole for task in tasks)
+        assert await read(keep) == whole
+        assert spool.digest == body_digest(whole)
+        if spool.whole_in_file:
+            path = spool.detach_file()
+            assert path.read_bytes() == whole
+            path.unlink()
+        else:
+            assert spool.body() == whole
+
+    run(scenario)
+
+
+def test_a_disk_that_fails_makes_the_writer_wait_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    async def scenario() -> None:
+        spool = Spool(10_000, tmp_path)
+        reader = spool.read()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write_all(spool, 600, 1000))
+            got = await read(reader)
+        assert got == EXPECTED + EXPECTED
+        assert not spool.whole_in_file
+
+    monkeypatch.setattr(os, "pwrite", full)
+    run(scenario)
+    assert "cannot be kept on disk" in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_directory_the_writer_waits_and_memory_stays_bounded() -> None:
@@ -314,7 +374,7 @@ def test_an_aborted_spool_leaves_no_file(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         spool = Spool(1000, tmp_path)
-        await spool.write(b"x" * 2000)
+        await spool.write(b"x" * 300_000)
         assert files() == 1
         spool.abort(ConnectionError("reset"))
         assert files() == 0

@@ -1,7 +1,8 @@
 import pytest
 
-from edgefaas.cache import freshen, freshen_from_head, invalidated_by
+from edgefaas.cache import Purge, freshen, freshen_from_head, invalidated_by, matches
 from edgefaas.message import Response
+from edgefaas.site import CachePolicy, Selection
 from tests.edgefaas.cache.builders import NOW_S, RFC, request, response, stored, timing
 
 FRESH = ("Cache-Control", "max-age=60")
@@ -94,3 +95,12 @@ def test_a_failed_or_safe_request_invalidates_nothing(method: str, status: int) 
 def test_nobody_invalidates_what_belongs_to_another_origin() -> None:
     got = invalidated_by(request(method="POST"), response(("Location", "http://other.example/x"), status=303))
     assert got == ("http://site.example/a",)
+
+
+def test_what_is_not_keyed_does_not_hide_from_an_invalidation() -> None:
+    policy = CachePolicy(query=Selection(mode="only", names=frozenset({"id"})))
+    post = request(method="POST", query="utm=1&id=2")
+    (uri,) = invalidated_by(post, response(), policy)
+    held = stored(FRESH, asked=request(query="id=2&utm=7"), policy=policy)
+    assert held.uri == uri == "http://site.example/a?id=2"
+    assert matches(Purge(kind="url", value="/a?id=2"), held)
