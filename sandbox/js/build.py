@@ -213,7 +213,7 @@ class _Job:
     def compile_file(self, compiler: Instance, path: str, text: str) -> bytes:
         """Return a file's bytecode; ES modules that export no handler, but have one, export it aside."""
         if self.kinds[path] == COMMON:
-            return compiler.compile(path, self.wrapped(path, text), module=False, first_line=0)[1]
+            return compiler.compile(path, self.wrapped(path, text), module=False, first_line=1)[1]
         head, code = compiler.compile(path, text, module=True, first_line=1)
         if path != self.entry:
             return code
@@ -234,7 +234,7 @@ class _Job:
         found = ""
         if path == self.entry and _LOCAL_NAME.match(self.handler):
             found = f';return typeof {self.handler} === "undefined" ? undefined : {self.handler}'
-        return f"(function (exports, require, module, __filename, __dirname) {{\n{text}\n{found}}})"
+        return f"(function (exports, require, module, __filename, __dirname) {{ {text}\n{found}}})"
 
     def refuse_unknown_imports(self, own: list[str]) -> None:
         """Name the first import of the author's own files that can never be loaded. Raises ForbiddenImportError."""

@@ -209,7 +209,9 @@ class JsProgram:
 
 
 def _thrown(output: bytes) -> GuestThrewError:
+    """Return the guest's error, its stack in terms of the author's files."""
     told = json.loads(output)
+    lines = str(told.get("stack") or "").replace("/var/task/", "").splitlines()
     return GuestThrewError(
-        str(told.get("message", "")), str(told.get("stack") or "").replace("/var/task/", "")
+        str(told.get("message", "")), "\n".join(line for line in lines if "(edgefaas:" not in line)
     )
