@@ -4,7 +4,7 @@ import sqlite3
 
 from edgefaas.errors import StateError
 
-VERSION = 1
+VERSION = 2
 
 # One script per version, run in order; a released script is never edited. ``live`` may only name a version
 # that exists, and a version that is live cannot be deleted: the foreign keys hold it.
@@ -62,10 +62,6 @@ _SCRIPTS = (
         soft        INTEGER NOT NULL,
         removed     INTEGER          -- NULL until every worker has confirmed it
     ) STRICT;
-    CREATE TABLE facts (             -- about the store itself
-        name        TEXT PRIMARY KEY,
-        value       TEXT NOT NULL
-    ) STRICT;
     CREATE TABLE tokens (
         name        TEXT PRIMARY KEY,
         digest      TEXT NOT NULL UNIQUE,
@@ -82,6 +78,12 @@ _SCRIPTS = (
         target      TEXT NOT NULL,
         status      INTEGER NOT NULL,
         detail      TEXT NOT NULL
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE facts (             -- about the store itself
+        name        TEXT PRIMARY KEY,
+        value       TEXT NOT NULL
     ) STRICT;
     """,
 )

@@ -84,8 +84,11 @@ class Store:
         self._db.close()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a read."""
-        return self._db.execute(sql, parameters).fetchall()
+        """Return the rows of a read. Raises StateError: the file is damaged or gone."""
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self._path, error) from None
 
     # Versions
 
@@ -131,17 +134,18 @@ class Store:
 
     def build(self, function: str, version: str) -> BuildRecord | None:
         """Return the build of a version, None when this machine has none."""
-        row = self._db.execute(
+        rows = self.query(
             "SELECT artifact, facts, warnings FROM builds WHERE function = ? AND version = ?",
             (function, version),
-        ).fetchone()
-        if row is None:
+        )
+        if not rows:
             return None
+        (row,) = rows
         return BuildRecord(artifact=row[0], facts=orjson.loads(row[1]), warnings=tuple(orjson.loads(row[2])))
 
     def versions(self, function: str) -> list[Version]:
         """Return all versions of a function, the newest first."""
-        rows = self._db.execute(
+        rows = self.query(
             f"SELECT {_COLUMNS} FROM versions WHERE function = ? ORDER BY number DESC",  # noqa: S608  # constant
             (function,),
         )
@@ -171,14 +175,14 @@ class Store:
 
     def live(self) -> dict[str, Version]:
         """Return the live version of every function, by name."""
-        rows = self._db.execute(
+        rows = self.query(
             f"SELECT {_COLUMNS} FROM versions NATURAL JOIN live ORDER BY function"  # noqa: S608  # constant
         )
         return {version.function: version for version in map(_version, rows)}
 
     def live_since(self) -> dict[str, float]:
         """Return when each function's live version became live (Unix seconds)."""
-        return dict(self._db.execute("SELECT function, since_s FROM live"))
+        return dict(self.query("SELECT function, since_s FROM live"))
 
     def set_live(self, versions: Mapping[str, str], *, action: str, actor: str, at_s: float) -> None:
         """Point every named function to its version, all in one transaction, and note it in the history.
@@ -217,7 +221,7 @@ class Store:
 
     def history(self, function: str | None = None, *, limit: int = 100) -> list[Change]:
         """Return the last changes, the newest first."""
-        rows = self._db.execute(
+        rows = self.query(
             "SELECT at_s, actor, action, function, version, previous FROM history"
             " WHERE ?1 IS NULL OR function = ?1 ORDER BY id DESC LIMIT ?2",
             (function, limit),
@@ -229,16 +233,16 @@ class Store:
 
     def seeded(self) -> dict[str, str]:
         """Return, by function, the version last seeded from the site's file."""
-        return dict(self._db.execute("SELECT function, version FROM seeds"))
+        return dict(self.query("SELECT function, version FROM seeds"))
 
     def blobs(self) -> set[str]:
         """Return the digests that any version refers to."""
-        rows = self._db.execute("SELECT files FROM versions")
+        rows = self.query("SELECT files FROM versions")
         return {name for row in rows for name in orjson.loads(row[0]).values()}
 
     def artifacts(self) -> set[str]:
         """Return the names of the artefacts that any version refers to."""
-        return {row[0] for row in self._db.execute("SELECT artifact FROM builds")}
+        return {row[0] for row in self.query("SELECT artifact FROM builds")}
 
     # Facts about the store itself
 
@@ -271,7 +275,7 @@ class Store:
 
     def purges(self, *, since_s: float = 0.0, limit: int = 100) -> list[PurgeRecord]:
         """Return the last purges, the newest first."""
-        rows = self._db.execute(
+        rows = self.query(
             "SELECT id, at_s, actor, kind, value, soft, removed FROM purges"
             " WHERE at_s >= ? ORDER BY id DESC LIMIT ?",
             (since_s, limit),

@@ -167,3 +167,19 @@ def test_a_full_disk_is_refused_and_changes_nothing(store: Store) -> None:
     known = len(store.versions("hello"))
     store.add_version(version(text="at last"), build())
     assert len(store.versions("hello")) == known + 1
+
+
+def test_a_store_of_the_first_schema_becomes_one_of_today_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "control.sqlite3"
+    with monkeypatch.context() as older:
+        older.setattr(schema, "_SCRIPTS", schema._SCRIPTS[:1])
+        first = Store(path)
+        first.add_version(version(text="one"), build())
+        first.close()
+    store = Store(path)
+    assert [item.version for item in store.versions("hello")] == [version(text="one").version]
+    store.note_fact("name", "value")
+    assert store.fact("name") == "value"
+    store.close()
