@@ -256,10 +256,7 @@ class _Exchange:
 def _rendered(request: Request, response: Response) -> tuple[Response, Framing, list[tuple[bytes, bytes]]]:
     """Return the response that can be sent, its framing and its fields as ASGI wants them."""
     try:
-        if not 200 <= response.status <= 599:  # noqa: PLR2004 # servers take no other
-            raise InvalidResponseError(
-                f"ASGI cannot carry status {response.status}", remedy="Use 200 to 599."
-            )
+        _check_status(response.status)
         framing = plan_framing(request.method, "1.1", response)
         lines = [
             line

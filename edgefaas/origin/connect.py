@@ -1,7 +1,7 @@
 """Open a connection to an origin: happy eyeballs over its addresses (RFC 8305), then TLS when asked. Not pure."""
 
 import asyncio
-import contextlib
+import math
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,41 +99,41 @@ async def _race(
 
     if len(addresses) == 1:
         return await attempt(addresses[0])
-    running: set[asyncio.Task[P]] = set()
-    waiting = list(addresses)
-    last_error: OSError = OSError("no address")
-    winner: P | None = None
+    tasks: list[asyncio.Task[P]] = []
+    winner: asyncio.Task[P] | None = None
     try:
-        while winner is None and (waiting or running):
-            if waiting:
-                running.add(loop.create_task(attempt(waiting.pop(0))))
-            done, running = await asyncio.wait(
-                running,
-                timeout=ATTEMPT_DELAY_S if waiting else None,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in done:
-                error = task.exception()
-                if error is None and winner is None:
-                    winner = task.result()
-                elif error is None:
-                    _drop(task.result())
-                elif isinstance(error, OSError):
-                    last_error = error
-                else:
-                    raise error
+        for address in addresses:
+            tasks.append(loop.create_task(attempt(address)))
+            winner = await _first_success(tasks, timeout_s=ATTEMPT_DELAY_S)
+            if winner is not None:
+                break
+        winner = winner or await _first_success(tasks, timeout_s=None)
+        return (winner or tasks[-1]).result()
     finally:
-        for task in running:
-            task.cancel()
-        for task in running:
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                _drop(await task)
-    if winner is None:
-        raise last_error
-    return winner
+        for task in tasks:
+            if task is not winner:
+                task.cancel()
+                task.add_done_callback(_drop)
 
 
-def _drop(protocol: asyncio.Protocol) -> None:
-    transport = getattr(protocol, "transport", None)
+async def _first_success(tasks: list[asyncio.Task[P]], *, timeout_s: float | None) -> asyncio.Task[P] | None:
+    """Return a task that has succeeded; None when all have failed, or after the time."""
+    deadline_s = math.inf if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+    while True:
+        running = [task for task in tasks if not task.done()]
+        succeeded = [task for task in tasks if task.done() and task.exception() is None]
+        left_s = deadline_s - asyncio.get_running_loop().time()
+        if succeeded or not running or left_s <= 0:
+            return succeeded[0] if succeeded else None
+        await asyncio.wait(
+            running, timeout=None if timeout_s is None else left_s, return_when=asyncio.FIRST_COMPLETED
+        )
+
+
+def _drop(task: "asyncio.Task[P]") -> None:
+    """Close what a loser of the race has connected."""
+    if task.cancelled() or task.exception() is not None:
+        return
+    transport = getattr(task.result(), "transport", None)
     if transport is not None:
         transport.abort()

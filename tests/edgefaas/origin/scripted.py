@@ -56,10 +56,10 @@ class Origin:
         return await self.client.fetch(origin, request or Request(method="GET", path="/"))
 
     async def get(self, **changes: object) -> bytes:
-        return await body_of(await self.fetch(**changes))
+        return await body_of(await self.fetch(None, **changes))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
+        while not condition():  # the condition is the client's, which has no event
             await asyncio.sleep(0.005)
 
 

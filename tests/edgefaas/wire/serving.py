@@ -112,6 +112,12 @@ class Serving:
         self.viewers.append(viewer)
         return viewer
 
+    def connection(self) -> WireProtocol:
+        """Return the server's end of the only connection."""
+        (connection,) = self.state.connections
+        assert isinstance(connection, WireProtocol)
+        return connection
+
     async def exchange(self, octets: bytes) -> bytes:
         """Send octets on a connection of their own and read until the server closes."""
         viewer = await self.viewer()

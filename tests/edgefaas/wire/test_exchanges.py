@@ -365,10 +365,11 @@ def test_an_upload_is_held_back_while_nobody_reads_it() -> None:
             size = 64 << 20
             await viewer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
             upload = asyncio.ensure_future(viewer.send(bytes(size)))
-            (connection,) = served.state.connections
+            connection = served.connection()
             await served.until(
                 lambda: connection._receiver is not None and connection._receiver.incoming.paused
             )
+            assert connection._receiver is not None
             assert connection._receiver.incoming.length_bytes < 4 << 20
             go.set()
             await upload
@@ -393,7 +394,7 @@ def test_a_download_is_held_back_while_the_viewer_does_not_read() -> None:
         async with serving(endless) as served:
             viewer = await served.viewer()
             await viewer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            (connection,) = served.state.connections
+            connection = served.connection()
             await served.until(lambda: connection._writable is not None)
             assert produced < 24 << 20
             assert len((await viewer.response())[2]) == 512 * 65536

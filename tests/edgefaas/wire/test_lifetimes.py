@@ -82,6 +82,7 @@ def test_a_body_that_stops_or_drips_is_a_408() -> None:
     uvloop.run(main())
 
 
+@pytest.mark.slow
 def test_a_body_that_is_held_back_by_its_reader_does_not_time_out() -> None:
     async def slow(request: Request) -> Response:
         await asyncio.sleep(0.4)
@@ -124,6 +125,7 @@ def test_a_viewer_who_takes_nothing_is_cut_off_and_the_answer_cancelled() -> Non
     uvloop.run(main())
 
 
+@pytest.mark.slow
 def test_pipelining_without_reading_is_held_back() -> None:
     async def main() -> None:
         async with serving(settings=settings(write_stall_timeout_s=0.2)) as served:
@@ -214,6 +216,8 @@ def test_uvicorn_runs_it_and_drains_it(caplog: pytest.LogCaptureFixture) -> None
 
 
 class Item:
+    """Something with a deadline."""
+
     def __init__(self) -> None:
         self.deadline_s, self.wheel_slot = math.inf, NOT_QUEUED
 
@@ -227,6 +231,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(steps, st.sampled_from([0.25, 1.0]))
 def test_the_wheel_is_never_early_and_late_by_less_than_two_ticks(
     steps: list[tuple[int, float]], tick_s: float

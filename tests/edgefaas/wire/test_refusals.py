@@ -1,7 +1,7 @@
 """What is refused, with which status, and that nothing after it on the connection is believed."""
 
-import uvloop
 import pytest
+import uvloop
 
 from edgefaas.wire import WireSettings
 from tests.edgefaas.wire.serving import serving

@@ -130,6 +130,7 @@ def test_unusable_files_are_config_errors(tmp_path: Path) -> None:
 labels = st.from_regex(r"\A[a-z]{1,3}(\.[a-z]{1,3}){0,3}\Z")
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(labels, labels.map("*.{}".format))), labels)
 def test_a_wildcard_stands_for_one_label_and_an_exact_name_wins(names: list[str], wanted: str) -> None:
     chosen = choose(names, wanted.upper() + ".")

@@ -9,8 +9,8 @@ import uvloop
 from edgefaas.message import Headers, Request, Response
 from edgefaas.origin import OriginClient
 from edgefaas.site import UrlOrigin
-from tests.edgefaas.origin.scripted import OriginSide, scripted
-from tests.edgefaas.wire.serving import serving
+from tests.edgefaas.origin.scripted import Origin, OriginSide, Script, scripted
+from tests.edgefaas.wire.serving import Serving, serving
 
 HANDSHAKE = (
     b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
@@ -36,8 +36,8 @@ async def refusing(side: OriginSide) -> None:
 
 
 @contextlib.asynccontextmanager
-async def chain(script: object) -> AsyncIterator[tuple[object, object]]:
-    async with scripted(script) as origin:  # type: ignore[arg-type]
+async def chain(script: Script) -> AsyncIterator[tuple[Serving, Origin]]:
+    async with scripted(script) as origin:
 
         async def through(request: Request) -> Response:
             return await origin.fetch(request)
