@@ -26,6 +26,7 @@ from edgefaas.events.field_changes import (
     merged_fields,
     replaced_lines,
     returned_fields,
+    with_length,
 )
 from edgefaas.events.header_rules import field_value, shown_name, title_case
 from edgefaas.events.lambda_edge import changed_request
@@ -177,7 +178,7 @@ def _generated(trigger: Trigger, returned: dict[str, Any], rules: Rules) -> Resp
     return Response(
         status=status,
         reason=read_reason(trigger, returned.get("statusDescription"), status),
-        headers=headers,
+        headers=with_length(headers, status, body),
         body=body,
     )
 
@@ -265,8 +266,7 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
     if replaced:
         body = _body(trigger, returned["body"], returned.get("bodyEncoding"), rules)
         check_no_content(trigger, status, body)
-        headers = headers.copy() if headers is response.headers else headers
-        headers.remove("content-length")
+        headers = with_length(headers, status, body)
     if headers is response.headers and status == response.status and reason == response.reason:
         return ModifiedResponse(response)
     return ModifiedResponse(Response(status=status, headers=headers, body=body, reason=reason), replaced)

@@ -112,8 +112,8 @@ class GeneratedResponse:
 class ModifiedResponse:
     """Go on with ``response``: the very object that was sent when the function changed nothing.
 
-    With ``body_replaced`` its body is complete bytes of the function's and Content-Length is dropped for the
-    sender to compute; else it is the body (stream) of the response that was sent.
+    With ``body_replaced`` its body is complete bytes of the function's and Content-Length is theirs; else it is
+    the body (stream) of the response that was sent.
     """
 
     response: Response

@@ -5,6 +5,7 @@ Pure. Only names whose lines differ from what was shown are read and checked; li
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from edgefaas.events.header_rules import READ_ONLY, check_change, check_generated
@@ -33,7 +34,7 @@ def returned_fields(
 
 
 def generated_fields(trigger: Trigger, returned: Any, read: LineReader) -> Headers:
-    """Return the fields of a response that a function made. Content-Length is left to the sender."""
+    """Return the fields of a response that a function made, without Content-Length (see with_length)."""
     lines: Lines = []
     if returned is not None:
         for name, value in expect_object(trigger, returned, "headers").items():
@@ -62,6 +63,18 @@ def merged_fields(
         else:
             check_change(trigger, name)
     return replaced_lines(sent, changed) if changed else sent
+
+
+def with_length(headers: Headers, status: int, body: bytes) -> Headers:
+    """Return the fields of a response whose complete body is the function's, with its length in place.
+
+    A 204 and a 304 have none (RFC 9110, 8.6).
+    """
+    result = headers.copy()
+    result.remove("content-length")
+    if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        result.add("Content-Length", str(len(body)))
+    return result
 
 
 def changed_host(

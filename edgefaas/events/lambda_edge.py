@@ -24,6 +24,7 @@ from edgefaas.events.field_changes import (
     generated_fields,
     merged_fields,
     returned_fields,
+    with_length,
 )
 from edgefaas.events.header_rules import field_value, shown_name, title_case
 from edgefaas.events.origins import OriginChange, OriginReader, encode_origin
@@ -157,7 +158,9 @@ def _generated(trigger: Trigger, returned: dict[str, Any], rules: Rules) -> Resp
     return Response(
         status=status,
         reason=read_reason(trigger, returned.get("statusDescription"), status),
-        headers=generated_fields(trigger, returned.get("headers"), _line_reader(trigger, rules)),
+        headers=with_length(
+            generated_fields(trigger, returned.get("headers"), _line_reader(trigger, rules)), status, body
+        ),
         body=body,
     )
 
@@ -264,8 +267,7 @@ def _modified(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Modifi
             refuse(trigger, "body was set", "Replace the body in an origin-response function.")
         body = read_body(trigger, returned["body"], returned.get("bodyEncoding"), rules)
         check_no_content(trigger, status, body)
-        headers = headers.copy() if headers is response.headers else headers
-        headers.remove("content-length")
+        headers = with_length(headers, status, body)
     if headers is response.headers and status == response.status and reason == response.reason:
         return ModifiedResponse(response)
     return ModifiedResponse(Response(status=status, headers=headers, body=body, reason=reason), replaced)

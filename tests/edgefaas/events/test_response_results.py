@@ -67,7 +67,9 @@ def status_name(api: Api) -> str:
 @BOTH_APIS
 @pytest.mark.parametrize("trigger", REQUEST_TRIGGERS)
 def test_a_status_alone_is_a_whole_answer(api: Api, trigger: Trigger) -> None:
-    assert generated(api, trigger) == Response(status=200, headers=Headers(), body=b"", reason="OK")
+    assert generated(api, trigger) == Response(
+        status=200, headers=Headers([("Content-Length", "0")]), body=b"", reason="OK"
+    )
 
 
 @BOTH_APIS
@@ -83,6 +85,7 @@ def test_status_description_headers_and_body_are_taken(api: Api) -> None:
         ("location", "/x"),
         ("x-a", "1"),
         ("x-a", "2"),
+        ("content-length", "9"),
     ]
     assert made.body == "<p>ü</p>".encode()
 
@@ -170,8 +173,12 @@ def test_a_generated_response_has_no_forbidden_field(api: Api, name: str) -> Non
 
 
 @BOTH_APIS
-def test_the_length_of_a_generated_response_is_left_to_the_sender(api: Api) -> None:
-    assert "content-length" not in generated(api, headers=line(api, "content-length", "7"), body="x").headers
+def test_the_length_of_a_generated_response_is_its_bodys_whatever_the_function_says(api: Api) -> None:
+    made = generated(api, headers=line(api, "content-length", "7"), body="ü")
+    assert made.headers.values("content-length") == ["2"]
+    for status in (204, 304):
+        bodiless: dict[str, Any] = {status_name(api): status}
+        assert "content-length" not in generated(api, **bodiless).headers
 
 
 def test_cookies_of_a_generated_response_become_set_cookie_lines() -> None:
@@ -286,7 +293,8 @@ def test_a_body_replaces_an_empty_one_removes_and_an_absent_one_keeps(api: Api) 
     for body, octets in (("new", b"new"), ("", b"")):
         result = modified(event, functools.partial(set_body, body))
         assert (result.response.body, result.body_replaced) == (octets, True)
-        assert list(result.response.headers) == [("Content-Type", "a/b")]
+        length = ("Content-Length", str(len(octets)))
+        assert list(result.response.headers) == [("Content-Type", "a/b"), length]
     assert event.response is not None
     assert event.response.headers.get("content-length") == "5"
 
@@ -307,7 +315,7 @@ def test_a_new_response_object_without_headers_loses_the_origins_but_not_read_on
     event = sent(LAMBDA, ORIGIN, None, response(("Via", "1.1 a"), ("Content-Encoding", "gzip")))
     result = answers(event, {"status": "200", "body": "plain"})
     assert isinstance(result, ModifiedResponse)
-    assert list(result.response.headers) == [("Via", "1.1 a")]
+    assert list(result.response.headers) == [("Via", "1.1 a"), ("Content-Length", "5")]
 
 
 def test_set_cookie_lines_change_through_the_cookies_object() -> None:
