@@ -40,6 +40,7 @@ from sandbox import Sandbox
 
 logger = logging.getLogger("edgefaas.app")
 
+HIT = "Hit from edgefaas"
 SPOOL_MEMORY_BYTES = 8 * 1024 * 1024  # of one body on its way from the origin, before it goes to a file
 
 
@@ -108,7 +109,17 @@ class PopApp:
             refreshing=self._refreshing,
             error_pages=site.error_pages,
             default_root=site.default_root,
-            express=None if site.error_pages or self._front.steers or not self._any_host else self._express,
+            express=self._express if self._may_express(site) else None,
+        )
+
+    def _may_express(self, site: Site) -> bool:
+        """Return whether a hit may be answered by its target alone: nothing of the site asks for more."""
+        return (
+            self._any_host
+            and not self._front.steers
+            and not site.error_pages
+            and site.access_log != "all"
+            and site.server_timing != "always"
         )
 
     async def start(self) -> None:
@@ -121,20 +132,17 @@ class PopApp:
         """Answer at once, or keep what was begun for ``answer``."""
         self._ids += 1
         request.id = f"{self._id_prefix}{self._ids:x}"
-        journey = self._serve(request)
         try:
-            result: Response | Prepared | Suspended[Response | Prepared] = start(journey)
+            result: Response | Prepared | Suspended[Response | Prepared] = start(self._serve(request))
+            if isinstance(result, Response) and isinstance(result.body, bytes):
+                request.begun = result.headers.get("x-cache")
+                return prepare(result, method=request.method, date=http_date())
         except Exception as error:  # the outermost layer
-            result = self._failed(error, request)
-        if isinstance(result, Suspended):
-            request.begun = result
-            return None
+            return prepare(self._failed(error, request), method=request.method, date=http_date())
         if isinstance(result, Prepared):
-            self._meter.counts["inline hits"] += 1
+            request.begun = HIT
             return result
-        if isinstance(result.body, bytes):
-            return prepare(result, method=request.method, date=http_date())
-        request.begun = start_with(result)
+        request.begun = result if isinstance(result, Suspended) else start_with(result)
         return None
 
     def express(self, place: Place) -> Prepared | None:
@@ -154,12 +162,31 @@ class PopApp:
                 result = await self._serve(request)
         except Exception as error:  # the outermost layer
             result = self._failed(error, request)
-        return as_response(result) if isinstance(result, Prepared) else result
+        response = as_response(result) if isinstance(result, Prepared) else result
+        request.begun = response.headers.get("x-cache")
+        return response
 
     async def _serve(self, request: Request) -> Response | Prepared:
         site = self._site
         if request.path == site.router.health_path:
             return self._health(request)
+        if site.server_timing != "never" and (
+            site.server_timing == "always" or "x-edge-server-timing" in request.headers
+        ):
+            return await self._timed(request)
+        return await self._received(request)
+
+    async def _timed(self, request: Request) -> Response:
+        """Answer, and say what took how long (W3C Server-Timing)."""
+        began_s = time.perf_counter()
+        request.timings = []
+        response = self._answers.unprepared(await self._received(request))
+        parts = [*request.timings, ("total", (time.perf_counter() - began_s) * 1000)]
+        response.headers.add("Server-Timing", ", ".join(f"{name};dur={ms:.3f}" for name, ms in parts))
+        return response
+
+    async def _received(self, request: Request) -> Response | Prepared:
+        site = self._site
         received = self._front.receive(request)
         if not self._any_host and request.host not in site.hosts:
             return self._answers.sign(request, error_page(421, request), "Error")
@@ -200,8 +227,12 @@ class PopApp:
         return response
 
     def finished(self, exchange: Exchange) -> None:
-        """Count a finished exchange."""
+        """Count a finished exchange, and write its line into the log."""
         self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s)
+        request, kept = exchange.request, self._site.access_log
+        word = request.begun if isinstance(request.begun, str) else ""
+        if kept == "all" or (kept == "requests" and word != HIT):
+            self._log(access_line(exchange, word, time_now()))
 
     # -- PopSide -------------------------------------------------------------------------------------------
 
@@ -245,6 +276,30 @@ class PopApp:
         if isinstance(self._store, TieredStore):
             await asyncio.to_thread(self._store.close)
         self._front.close()
+
+
+def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
+    """Return the access log's line of one exchange."""
+    request = exchange.request
+    took_ms = round(exchange.took_s * 1000, 3)
+    level = "error" if exchange.status >= 500 else "info"  # noqa: PLR2004 - server errors
+    return LogLine(
+        at_s=at_s,
+        request_id=request.id,
+        level=level,
+        text=f"{request.method} {request.target} {exchange.status} {took_ms} ms{f' {word}' if word else ''}",
+        fields={
+            "method": request.method,
+            "host": request.host,
+            "target": request.target,
+            "status": exchange.status,
+            "bytes": exchange.body_bytes,
+            "took_ms": took_ms,
+            "viewer": request.viewer_ip,
+            "x_cache": word,
+            "aborted": exchange.aborted,
+        },
+    )
 
 
 def open_store(sizes: CacheSizes, folder: Path) -> MemoryStore:

@@ -86,7 +86,8 @@ class Request:
     there is none. ``viewer_ip`` is the address that location and logs go by: the peer's, or the one a
     trusted proxy forwarded. ``id`` is what the viewer sees as ``X-Edge-Request-Id``. ``interim`` passes a 1xx
     response of the origin on to the viewer (RFC 9110, 15.2); None where the viewer cannot take one. ``begun``
-    is for the viewer side: what it has started for this request and not finished.
+    is for the viewer side: what it has started for this request and not finished. ``timings`` collects names and
+    milliseconds for ``Server-Timing``, where that was asked for.
     ``upgrade`` is set when the viewer asks to switch to WebSocket, and is then what it sends after the switch.
     Such a request goes past the cache; a response with status 101 whose body is the other side's octets switches.
     """
@@ -105,6 +106,7 @@ class Request:
     interim: "Callable[[int, Headers], None] | None" = None
     upgrade: AsyncIterator[bytes] | None = None
     begun: object = None
+    timings: "list[tuple[str, float]] | None" = None
 
     @property
     def target(self) -> str:

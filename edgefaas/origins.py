@@ -5,6 +5,7 @@ A thin shell that picks; the clients do the work. ``resolve`` is pure.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Protocol, assert_never
 
 from edgefaas.errors import OriginError, RequestError
@@ -68,6 +69,13 @@ class Origins:
         Raises OriginError, OriginTimeoutError; FunctionError where a function is the origin; RequestError 404
         where the behaviour has no origin and no function answered.
         """
+        began_s = perf_counter() if turned.request.timings is not None else 0.0
+        response = await self._choose(turned, behaviour)
+        if turned.request.timings is not None:
+            turned.request.timings.append(("origin", (perf_counter() - began_s) * 1000))
+        return response
+
+    async def _choose(self, turned: Continue, behaviour: Behaviour) -> Response:
         choice = turned.origin
         group = self.groups.get(behaviour.origin or "")
         if choice is None and group is not None:

@@ -220,4 +220,6 @@ class Site:
     public_keys: Mapping[str, bytes] = field(default_factory=dict)  # key pair id → PEM
     compatibility: str = "edgefaas"  # or "aws": AWS's own limits hold too
     cache_sizes: CacheSizes = CacheSizes()
+    access_log: str = "requests"  # all but hits; or "all", "off"
+    server_timing: str = "asked"  # by the viewer's X-Edge-Server-Timing field; or "always", "never"
     default_root: str = ""  # the object served for "/", without its slash

@@ -5,6 +5,7 @@ function for a trigger costs one dictionary look-up.
 """
 
 from dataclasses import dataclass
+from time import perf_counter
 
 from edgefaas.eager import in_task
 from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
@@ -114,7 +115,10 @@ class Triggers:
         except UnknownFunctionError as error:  # named by the site, not deployed yet
             raise FunctionExecutionError(str(error), remedy=error.remedy) from error
         sent = encode_event(api, trigger, request, response, context)
+        began_s = perf_counter() if request.timings is not None else 0.0
         output = await self.guests.output(name, sent.payload, request.id)
+        if request.timings is not None:
+            request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
         try:
             return decode_result(sent, output, self.rules)
         except FunctionValidationError as error:

@@ -33,6 +33,8 @@ def _site(root: Table, folder: Path) -> Site:
     site_name = about.text("name", "site")
     hosts = tuple(host.lower() for host in about.strings("hosts", ("*",)))
     compatibility = about.choice("compatibility", ("edgefaas", "aws"), "edgefaas")
+    access_log = about.choice("access_log", ("requests", "all", "off"), "requests")
+    server_timing = about.choice("server_timing", ("asked", "always", "never"), "asked")
     default_root = about.text("default_root").lstrip("/")
     about.done()
     functions = {name: read_function_spec(name, t, folder) for name, t in named(root, "functions").items()}
@@ -62,6 +64,8 @@ def _site(root: Table, folder: Path) -> Site:
         error_pages={page.status: page for page in pages},
         public_keys=keys,
         compatibility=compatibility,
+        access_log=access_log,
+        server_timing=server_timing,
         default_root=default_root,
         cache_sizes=sizes,
     )

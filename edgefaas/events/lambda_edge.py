@@ -211,6 +211,7 @@ def changed_request(request: Request, path: str, query: str, headers: Headers, b
         viewer_port=request.viewer_port,
         id=request.id,
         interim=request.interim,
+        timings=request.timings,
     )
 
 

@@ -456,3 +456,34 @@ def test_a_body_larger_than_memory_is_stored_on_disk_and_streamed_from_it(tmp_pa
                 assert (part.status, part.body) == (206, large[1000000:1000010])
 
     asyncio.run(main())
+
+
+def test_server_timing_is_told_to_those_who_ask(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        asking = {"X-Edge-Server-Timing": "1"}
+        miss = await served.ask("/a", headers=asking)
+        hit = await served.ask("/a", headers=asking)
+        assert [part.split(";")[0] for part in miss.headers["server-timing"].split(", ")] == [
+            "origin",
+            "total",
+        ]
+        assert hit.headers["server-timing"].startswith("total;dur=")
+        assert hit.headers["x-cache"] == "Hit from edgefaas"
+        assert "server-timing" not in (await served.ask("/a")).headers
+        assert "x-edge-server-timing" not in fake.seen[0].headers
+
+    play(tmp_path, lambda _: reply("x", Cache_Control="max-age=60"), scenario)
+
+
+def test_the_access_log_has_a_line_for_each_request_but_hits(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        miss = await served.ask("/a?b=c")
+        for _ in range(3):
+            await served.ask("/a?b=c")
+        (line,) = served.log
+        assert line.request_id == miss.headers["x-edge-request-id"]
+        assert line.text.startswith("GET /a?b=c 200 ")
+        assert line.fields["x_cache"] == "Miss from edgefaas"
+        assert line.fields["viewer"] == "127.0.0.1"
+
+    play(tmp_path, lambda _: reply("x", Cache_Control="max-age=60"), scenario)
