@@ -32,7 +32,12 @@ def logs(remote: Remote, follow: bool, lines: int, **filters: Any) -> None:  # n
     edgefaas logs --status 5xx --json
     """  # noqa: D301  # \b is click's mark
     for line in remote.lines("/v1/logs", follow=follow, limit=lines, **filters):
-        click.echo(json.dumps(line, ensure_ascii=False) if remote.as_json else _sentence(line))
+        print_line(line, as_json=remote.as_json)
+
+
+def print_line(line: dict[str, Any], *, as_json: bool) -> None:
+    """Print one line of the log."""
+    click.echo(json.dumps(line, ensure_ascii=False) if as_json else _sentence(line))
 
 
 def _sentence(line: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import click
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Begin": {
         "up": ("cli.up", "Run a point of presence in the foreground."),
+        "dev": ("cli.dev", "Run the site here; what is saved is live."),
         "demo": ("cli.demo", "Run three points of presence and real traffic, here."),
         "init": ("cli.init", "Make a new function from a template."),
         "doctor": ("cli.doctor", "Check this machine, and say what to do."),

@@ -29,6 +29,12 @@ class EdgeError(Exception):
         super().__init__(message)
         self.remedy = remedy
 
+    @property
+    def advice(self) -> str:
+        """Return what is wrong and what to do as whole sentences, for a log or a terminal."""
+        message = str(self)
+        return f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {self.remedy}"
+
 
 class ConfigError(EdgeError):
     """A wrong key or value in ``edgefaas.toml`` or ``function.toml``."""

@@ -129,7 +129,7 @@ class Fleet:
                 await worker.activate({**accepted, name: function})
                 accepted[name] = function
             except DeployError as error:
-                refused[name] = f"{error} {error.remedy}"
+                refused[name] = error.advice
         return refused
 
     async def _keep(self, worker: WorkerProcess) -> None:
@@ -160,7 +160,7 @@ class Fleet:
                 await self._join(worker)
             except EdgeError as error:
                 failures += 1
-                log.error("worker %d cannot start: %s %s", index, error, error.remedy)  # noqa: TRY400
+                log.error("worker %d cannot start: %s", index, error.advice)  # noqa: TRY400
             else:
                 return worker, failures
         return None

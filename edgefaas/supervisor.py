@@ -122,9 +122,6 @@ class Supervisor:
             warnings = await self._seed(site)
             await self._fleet.reconfigure(site)
             self._site = site
-        for warning in warnings:
-            log.warning("%s", warning)
-        log.warning("the site %s was read again", site.name)
         return warnings
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
@@ -267,9 +264,11 @@ class Supervisor:
 
     async def _reload_quietly(self) -> None:
         try:
-            await self.reload()
+            for warning in await self.reload():
+                log.warning("%s", warning)
+            log.warning("the site %s was read again", self._site.name)
         except EdgeError as error:
-            log.error("the site is not changed: %s %s", error, error.remedy)  # noqa: TRY400
+            log.error("the site is not changed: %s", error.advice)  # noqa: TRY400
 
 
 def up(options: UpOptions) -> int:

@@ -120,7 +120,7 @@ class Deployer:
             try:
                 self._live[name] = _live_function(version, await self._built(version))
             except EdgeError as error:
-                warnings.append(f'Function "{name}" is stored but cannot be run: {error} {error.remedy}')
+                warnings.append(f'Function "{name}" is stored but cannot be run: {error.advice}')
         return warnings
 
     def leave_out(self, name: str) -> None:

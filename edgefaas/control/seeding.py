@@ -56,4 +56,4 @@ def _kept(name: str, deployer: Deployer, error: EdgeError) -> str:
         if isinstance(error, DeployError):
             raise error
         raise DeployError(f'Function "{name}" cannot be made live: {error}', remedy=error.remedy) from None
-    return f'Function "{name}" stays at {live.version[:HASH_SHORT]}: {error} {error.remedy}'
+    return f'Function "{name}" stays at {live.version[:HASH_SHORT]}: {error.advice}'
