@@ -193,6 +193,8 @@ class Bench:
             extra = _validators(server.port, target) if workload is Workload.NOT_MODIFIED else []
             path.write_bytes(request_text(workload, target, right, extra))
             first = generator.run(_check(server.port, path))
+            if right.big:
+                path.write_bytes(request_text(workload, target, right, extra, to_the_octet=False))
         except (GeneratorError, OSError, http.client.HTTPException) as error:
             return f"no answer: {error}"
         return f"wrong answer: {wrongs}" if (wrongs := first.wrongs()) else ""

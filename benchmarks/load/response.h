@@ -225,6 +225,15 @@ static size_t response_take(struct response *r, const char *data, size_t n)
     return used;
 }
 
+/* `n` octets of a counted body have gone by unseen. */
+static void response_skip(struct response *r, size_t n)
+{
+    r->body_bytes += n;
+    r->left -= n;
+    if (r->left == 0)
+        r->phase = DONE;
+}
+
 /* The peer closed: that ends a body without a length, and breaks everything else. */
 static void response_end(struct response *r)
 {

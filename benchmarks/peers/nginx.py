@@ -1,5 +1,6 @@
 """nginx, as a careful operator would set it up for this job; nothing is left slow on purpose.
 
+``tcp_nopush`` stays off: with it, every 100 kB answer of ``proxy_cache`` waited 44 ms for a delayed ACK.
 Two columns: static files from the page cache (``sendfile``, open files cached), and ``proxy_cache``
 before the same origin that the POP has. Access logs are off.
 """
@@ -32,7 +33,6 @@ def configuration(ground: Ground) -> str:
           access_log off;
           default_type application/octet-stream;
           sendfile on;
-          tcp_nopush on;
           keepalive_requests 1000000000;
           keepalive_timeout 600s;
           client_body_buffer_size 64k;
