@@ -16,7 +16,8 @@ def invalidated_by(
 ) -> tuple[str, ...]:
     """Return the canonical URIs to invalidate: the target, and same-origin Location and Content-Location.
 
-    With a ``policy``, each as it is keyed under that, so without the parts of the query that are not keyed on.
+    With a ``policy``, each as it is keyed under that, so without the parts of the query that are not keyed
+    on.
     """
     if request.method in SAFE_METHODS or response.status not in _NON_ERROR:
         return ()

@@ -374,6 +374,10 @@ class Rows:
         self._txn.put(b"purge-floor", _NUMBER.pack(floor), db=self._db[b"meta"])
         return seq
 
+    def latest_purge(self) -> int:
+        """Return the number of the latest purge."""
+        return self._number(b"purge")
+
     def values(self) -> Iterable[bytes]:
         """Return every value, in the order of row keys."""
         for _, value in self._txn.cursor(db=self._db[b"rows"]):

@@ -88,6 +88,10 @@ class MemoryStore:
         self.stats.hits += 1
         return slot.variants
 
+    async def find(self, key: str) -> tuple[StoredResponse, ...]:
+        """Return the variants of ``key``, also from where looking takes time (see ``RemoteStore``)."""
+        return self.get(key)
+
     def token(self) -> int:
         """Return what a fetch that begins now hands to ``put`` at its end."""
         return self.log.seq
@@ -165,9 +169,9 @@ class MemoryStore:
         self.log.record(Purge(kind="url", value=uri))
         return self._remove_uri(uri)
 
-    def purge(self, purge: Purge, seq: int | None = None) -> int:
+    def purge(self, purge: Purge) -> int:
         """Put ``purge`` in force, carry it out wholly, and return how many responses it hit."""
-        self.log.record(purge, seq)
+        self.log.record(purge)
         if purge.kind == "url" and not purge.soft and purge.value.startswith(("http://", "https://")):
             return self._remove_uri(purge.value)
         return sum(self.sweep())

@@ -15,6 +15,7 @@ from typing import Protocol
 from edgefaas.cache.key import canonical_host
 
 URLS_REMEMBERED = 65_536
+LOCAL_BITS = 20  # of a number: purges that are known in this process only come between two shared ones
 PATTERNS_REMEMBERED = 1_024
 KINDS = ("url", "prefix", "wildcard", "host", "tag", "everything")
 
@@ -163,6 +164,8 @@ class _Seqs:
 class PurgeLog:
     """The purges so far, arranged so that one response is checked against all of them in a few lookups.
 
+    ``seq`` is the latest number; its upper bits are those that a shared tier gave (``shared_seq``).
+
     Bounded: when too many URLs are remembered, the oldest are forgotten and what began before them is
     refused on arrival (``since_fetch``); when too many patterns are, the oldest counts as a purge of
     everything.
@@ -177,9 +180,18 @@ class PurgeLog:
         self._tags: dict[str, _Seqs] = {}
         self._patterns: OrderedDict[Purge, int] = OrderedDict()
 
-    def record(self, purge: Purge, seq: int | None = None) -> int:
-        """Put ``purge`` in force and return its number; ``seq`` is given when another process numbered it."""
-        number = self.seq + 1 if seq is None else seq
+    @property
+    def shared_seq(self) -> int:
+        """Return the latest number that a shared tier gave."""
+        return self.seq >> LOCAL_BITS
+
+    def record(self, purge: Purge, shared_seq: int | None = None) -> int:
+        """Put ``purge`` in force and return its number.
+
+        ``shared_seq`` is the number that a shared tier gave; without one, the purge holds in this process
+        only.
+        """
+        number = self.seq + 1 if shared_seq is None else shared_seq << LOCAL_BITS
         self.seq = max(self.seq, number)
         match purge.kind:
             case "everything":

@@ -76,9 +76,9 @@ class RemoteTier:
 
     async def _catch_up(self, latest: int) -> None:
         """Put the purges up to ``latest`` into the log; one that cannot be read counts as everything."""
-        if latest <= self.log.seq:
+        if latest <= self.log.shared_seq:
             return
-        numbers = list(range(self.log.seq + 1, latest + 1))
+        numbers = list(range(self.log.shared_seq + 1, latest + 1))
         records = await self._cache.multi_get([_purge(number) for number in numbers])
         for number, record in zip(numbers, records, strict=True):
             if record is None:

@@ -72,6 +72,7 @@ class DiskTier:
         self._cache = _opened(folder / "rows", bytes_max, clock, self._drop_files)
         self._counter = SharedCounter(folder / "purges.seq")
         self._clock = clock
+        self._number_on()
         self._load_purges()
 
     @property
@@ -85,7 +86,7 @@ class DiskTier:
 
     def catch_up(self) -> None:
         """Learn of purges that other workers recorded. A comparison of two numbers when there are none."""
-        if self._counter.value > self.log.seq:
+        if self._counter.value > self.log.shared_seq:
             self._load_purges()
 
     def get(self, key: str) -> list[StoredResponse]:
@@ -173,12 +174,6 @@ class DiskTier:
 
         return self._cache.write(work)
 
-    def number_without_disk(self) -> int:
-        """Return a number for a purge that cannot be recorded: it holds in this process only."""
-        number = max(self._counter.value, self.log.seq) + 1
-        self._counter.value = number
-        return number
-
     def vacuum(self, *, older_than_s: float) -> int:
         """Remove body files that no row refers to; blocks, so call it in a thread. Returns how many."""
         keep: set[str] = set()
@@ -195,11 +190,28 @@ class DiskTier:
         self._cache.shut()
         self._counter.close()
 
+    def _number_on(self) -> None:
+        """Go on after the number that workers have seen, where the file with the records was lost.
+
+        What those purges were is not known then, so they count as everything.
+        """
+
+        def work(rows: Rows) -> None:
+            if self._counter.value > rows.latest_purge():
+                record = msgpack.packb(["everything", "", False])
+                self._counter.value = rows.record_purge(record, PURGES_REMEMBERED, after=self._counter.value)
+
+        latest, _ = self._cache.purge_numbers()
+        if self._counter.value > latest:
+            self._cache.write(work).result()
+
     def _load_purges(self) -> None:
         latest, floor = self._cache.purge_numbers()
-        if self.log.seq < floor:  # records this worker never saw are gone: whatever they were, they hold
+        if (
+            self.log.shared_seq < floor
+        ):  # records this worker never saw are gone: whatever they were, they hold
             self.log.record(Purge(kind="everything"), floor)
-        for seq, record in self._cache.purges_after(self.log.seq):
+        for seq, record in self._cache.purges_after(self.log.shared_seq):
             kind, value, soft = msgpack.unpackb(record)
             self.log.record(Purge(kind=kind, value=value, soft=soft), seq)
         self._counter.value = max(self._counter.value, latest)

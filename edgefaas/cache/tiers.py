@@ -147,7 +147,7 @@ class TieredStore(MemoryStore):
         purge = Purge(kind="url", value=uri)
         future = self._submit(lambda: self.disk.purge(purge))
         if future is None:
-            self.log.record(purge, self.disk.number_without_disk())
+            self.log.record(purge)
         else:
             self._pending[uri] = self._pending.get(uri, 0) + 1
             loop = asyncio.get_running_loop()
@@ -159,16 +159,15 @@ class TieredStore(MemoryStore):
             future.add_done_callback(done)
         return self._remove_uri(uri), future
 
-    def purge(self, purge: Purge, seq: int | None = None) -> int:
+    def purge(self, purge: Purge) -> int:
         """Carry out a purge in every worker and wait for that: blocks for a commit.
 
         On the event loop, ``purge_everywhere`` does the same without blocking. Where the disk fails, the
         purge holds in this worker only, with a warning.
         """
-        if seq is None:
-            future = self._submit(lambda: self.disk.purge(purge))
-            if future is None or future.exception() is not None:
-                return super().purge(purge, self.disk.number_without_disk())
+        future = self._submit(lambda: self.disk.purge(purge))
+        if future is None or future.exception() is not None:
+            return super().purge(purge)
         self._catch_up()
         return sum(self.sweep())
 
@@ -180,7 +179,7 @@ class TieredStore(MemoryStore):
                 raise BufferError("the disk rests")
             await asyncio.wrap_future(future)
         except _DISK_ERRORS:
-            self.log.record(purge, self.disk.number_without_disk())
+            self.log.record(purge)
         self._catch_up()
         return await self._swept()
 

@@ -4,23 +4,23 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterator
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiocache.backends.memory import SimpleMemoryCache
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edgefaas.cache import MemoryStore, Purge, PurgeLog, Store, StoredResponse, respond
+from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, respond
 from edgefaas.cache.bodies import DamagedBodyError, stream
 from edgefaas.cache.entry import decode_row, encode_row
-from edgefaas.cache.lmdb_cache import OctetSerializer
-from edgefaas.cache.remote import RemoteTier
 from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.shared import INLINE_MAX_BYTES
 from edgefaas.cache.spool import Spool
@@ -446,6 +446,102 @@ def test_a_file_that_is_no_database_is_put_aside(tmp_path: Path) -> None:
     store.close()
 
 
+def test_numbers_go_on_where_the_records_were_lost(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for number in range(3):
+        store.purge(Purge(kind="tag", value=str(number)))
+    store.close()
+    shutil.rmtree(tmp_path / "rows")
+    again = opened(tmp_path)
+    assert again.log.shared_seq == 4
+    again.purge(Purge(kind="tag", value="x"))
+    assert again.log.shared_seq == 5
+    again.close()
+
+
+class TwoTiers(RuleBasedStateMachine):
+    """A store of two tiers against a dictionary, through purges, restarts and lost memory."""
+
+    paths = st.sampled_from(["/a", "/a/b", "/b"])
+    tags = st.sampled_from(["red", "blue"])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="edgefaas-tiers-"))
+        self.store = opened(self.folder)
+        self.model: dict[str, tuple[bytes, str]] = {}
+        self.fetching: list[tuple[int, str, bool]] = []
+        self.count = 0
+
+    def _response(self, path: str, tag: str) -> StoredResponse:
+        self.count += 1
+        return entry(path, ("Cache-Tag", tag), body=str(self.count).encode() * 40_000)
+
+    @rule(path=paths, tag=tags)
+    def put(self, path: str, tag: str) -> None:
+        response = self._response(path, tag)
+        assert self.store.put(response, self.store.token())
+        self.model[path] = (response.body, tag)  # type: ignore[assignment]
+
+    @rule(path=paths)
+    def begin_fetch(self, path: str) -> None:
+        self.fetching.append((self.store.token(), path, False))
+
+    @precondition(lambda self: self.fetching)
+    @rule()
+    def end_fetch(self) -> None:
+        token, path, hit = self.fetching.pop(0)
+        response = self._response(path, "red")
+        stored_now = self.store.put(response, token)
+        assert stored_now is not hit
+        if stored_now:
+            self.model[path] = (response.body, "red")  # type: ignore[assignment]
+
+    def _forget(self, wanted: Callable[[str, str], bool]) -> None:
+        self.model = {path: held for path, held in self.model.items() if not wanted(path, held[1])}
+        self.fetching = [(token, path, hit or wanted(path, "red")) for token, path, hit in self.fetching]
+
+    @rule(prefix=paths)
+    def purge_prefix(self, prefix: str) -> None:
+        self.store.purge(Purge(kind="prefix", value=prefix))
+        self._forget(lambda path, _: path.startswith(prefix))
+
+    @rule(tag=tags)
+    def purge_tag(self, tag: str) -> None:
+        self.store.purge(Purge(kind="tag", value=tag))
+        self._forget(lambda _, tagged: tagged == tag)
+
+    @rule(path=paths)
+    def purge_url(self, path: str) -> None:
+        self.store.purge(Purge(kind="url", value=path))
+        self._forget(lambda held, _: held == path)
+
+    @rule()
+    def lose_memory(self) -> None:
+        settle(self.store)
+        self.store.clear()
+
+    @rule()
+    def restart(self) -> None:
+        self.store.close()
+        self.store = opened(self.folder)
+        self.fetching.clear()
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        for path in ("/a", "/a/b", "/b"):
+            found = self.store.get(entry(path).key)
+            held = self.model.get(path)
+            assert [response.body for response in found] == ([] if held is None else [held[0]])
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+TwoTiers.TestCase.settings = settings(max_examples=12, stateful_step_count=15, deadline=None)
+test_two_tiers_are_one_store = pytest.mark.slow(TwoTiers.TestCase)
+
 bodies = st.binary(max_size=200)
 
 
@@ -467,31 +563,3 @@ def test_a_row_with_a_wrong_octet_is_nothing(at: int, flip: int) -> None:
     row[at % len(row)] ^= flip
     assert decode_row(bytes(row), None) == []
     assert decode_row(bytes(row[: at % len(row)]), None) == []
-
-
-def test_the_remote_tier_shares_rows_and_purges_between_machines() -> None:
-    async def scenario() -> None:
-        backend = SimpleMemoryCache(serializer=OctetSerializer())
-        here, there = RemoteTier(backend, PurgeLog()), RemoteTier(backend, PurgeLog())
-        one = entry("/1")
-        assert await here.put(one, here.log.seq)
-        (found,) = await there.get(one.key)
-        assert same(found, one)
-        token = there.log.seq
-        await here.purge(Purge(kind="prefix", value="/"))
-        assert await there.get(one.key) == []
-        assert there.log.seq == 1
-        assert await there.put(one, token)  # fetched before the purge: it stays hit
-        assert await here.get(one.key) == []
-        assert await there.put(one, there.log.seq)
-        assert len(await here.get(one.key)) == 1
-        await here.remove(one)
-        assert await there.get(one.key) == []
-        backend._cache.clear()
-        await backend.set("purge:latest", b"5")
-        await here.catch_up()  # records that are gone count as everything
-        assert here.log.hit(one, 4).value == 2
-        large = entry("/2", body=bytes(9_000_000))
-        assert not await here.put(large, 5)
-
-    run(scenario())
