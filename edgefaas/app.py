@@ -30,6 +30,7 @@ from edgefaas.keeping import Keeper
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.origin import OriginClient
 from edgefaas.origins import Origins
+from edgefaas.outbound import Outbound
 from edgefaas.pages import error_page, page_for
 from edgefaas.routes import Routes
 from edgefaas.site import CacheSizes, DirectoryOrigin, Site
@@ -54,6 +55,8 @@ class PopApp:
         self._guests = Guests(load=self._sandbox.load, begin=self._begin, sink=log, clock=time_now)
         self._store = open_store(site.cache_sizes, data / "cache")
         self._client = OriginClient()
+        self._outbound = Outbound()
+        self._guests.offer("fetch", self._outbound.fetch)
         self._background = Background()
         self._meter = Meter()
         self._refreshing: set[str] = set()
@@ -272,6 +275,7 @@ class PopApp:
         """Finish background work and let go of everything."""
         await self._background.close()
         await self._client.close()
+        await self._outbound.close()
         await self._sandbox.close()
         if isinstance(self._store, TieredStore):
             await asyncio.to_thread(self._store.close)

@@ -61,10 +61,16 @@ def request_head(request: Request, headers: Headers, *, prefix: str, name: str) 
 class OriginClient:
     """Fetches from origins; one per worker."""
 
-    def __init__(self, *, limits: PoolLimits | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        limits: PoolLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
         self._limits = limits or PoolLimits()
         self._tls = tls
-        self._resolver = Resolver()
+        self._resolver = resolver or Resolver()
         self._endpoints: dict[str, Endpoint] = {}
         self._pools: dict[tuple[str, str, int], ConnectionPool] = {}
 

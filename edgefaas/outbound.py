@@ -1,0 +1,171 @@
+"""``fetch`` for functions: only to hosts that function.toml allows, within limits of time, size and number.
+
+A shell around the origin client; which hosts and addresses are allowed is decided by ``sandbox.outbound``.
+Names are resolved here and connected to by the very addresses that were checked, so that a name cannot point
+somewhere else between check and connect (DNS rebinding).
+
+The guest's request and the answer are JSON: ``{"method", "url", "headers": [[name, value], …], "body": base64,
+"redirect": "follow" | "manual" | "error"}`` and ``{"status", "statusText", "url", "headers", "body": base64}``.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from edgefaas.contract import LiveFunction
+from edgefaas.errors import EdgeError, OriginError
+from edgefaas.message import Headers, Request, Response
+from edgefaas.origin import OriginClient
+from edgefaas.origin.dns import Resolver
+from edgefaas.origins import release
+from edgefaas.recorder import read_all
+from edgefaas.site import UrlOrigin
+from sandbox.contract import HostCallError
+from sandbox.outbound import OutboundRuleError, Refused, Rule, may_ask, may_connect, parse_rules
+
+TIMEOUT_S = 30.0
+RESPONSE_BYTES_MAX = 6 * 1024 * 1024
+REDIRECTS_MAX = 5
+CONCURRENT_MAX = 64  # of one function in one worker
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SEE_OTHER = 303
+_KEEPS_METHOD = frozenset({307, 308})
+_NOT_FORWARDED = ("host", "content-length", "connection", "transfer-encoding", "upgrade", "te", "trailer")
+_SECRETS = ("authorization", "cookie", "proxy-authorization")  # not for another origin (Fetch standard, 4.4)
+
+
+class GuardedResolver(Resolver):
+    """Resolves names for functions: addresses that lead inside are dropped unless they were named."""
+
+    async def resolve(self, host: str) -> tuple[str, ...]:
+        """Return the addresses that a function may connect to. Raises OriginError when there is none."""
+        found = await super().resolve(host)
+        rule = Rule("https", host.lower(), 443)
+        allowed = tuple(a for a in found if not isinstance(may_connect(a, rule), Refused))
+        if not allowed:
+            raise OriginError(
+                f"{host} leads to an address inside this network", remedy="Name the address itself in allow."
+            )
+        return allowed
+
+
+class Outbound:
+    """The ``fetch`` operation of one worker."""
+
+    def __init__(self) -> None:
+        self._client = OriginClient(resolver=GuardedResolver())
+        self._running: Counter[str] = Counter()
+        self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+
+    def fetch(self, function: LiveFunction, payload: bytes) -> Awaitable[bytes]:
+        """Do one request for ``function``. Raises HostCallError, with a reason for the function's author."""
+        rules = self._rules.get(function.allow)
+        if rules is None:
+            try:
+                rules = self._rules[function.allow] = parse_rules(map(with_scheme, function.allow))
+            except OutboundRuleError as error:
+                raise HostCallError(f"allow of this function: {error}") from None
+        return self._fetch(function.name, rules, payload)
+
+    async def _fetch(self, name: str, rules: tuple[Rule, ...], payload: bytes) -> bytes:
+        request, url, redirect = read_request(payload)
+        if self._running[name] >= CONCURRENT_MAX:
+            raise HostCallError(
+                f"{CONCURRENT_MAX} requests of this function are under way; the limit is reached"
+            )
+        self._running[name] += 1
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await self._follow(request, url, redirect, rules)
+        except TimeoutError:
+            raise HostCallError(f"{url} gave no whole answer within {TIMEOUT_S:g} s") from None
+        except EdgeError as error:
+            raise HostCallError(str(error)) from error
+        finally:
+            self._running[name] -= 1
+
+    async def _follow(self, request: Request, url: str, redirect: str, rules: tuple[Rule, ...]) -> bytes:
+        for _ in range(REDIRECTS_MAX + 1):
+            response = await self._once(request, url, rules)
+            location = response.headers.get("location")
+            if response.status not in REDIRECTS or location is None or redirect == "manual":
+                return await written(response, url)
+            await release(response)
+            if redirect == "error":
+                raise HostCallError(f"{url} redirects to {location}")
+            url = redirected(request, url, location, response.status)
+        raise HostCallError(f"more than {REDIRECTS_MAX} redirects; the last was {url}")
+
+    async def _once(self, request: Request, url: str, rules: tuple[Rule, ...]) -> Response:
+        verdict = may_ask(url, rules)
+        if isinstance(verdict, Refused):
+            raise HostCallError(verdict.why)
+        parts = urlsplit(url)
+        request.path, request.query, request.host = parts.path or "/", parts.query, parts.netloc
+        origin = UrlOrigin(name=f"{parts.scheme}://{parts.netloc}", url=f"{parts.scheme}://{parts.netloc}")
+        return await self._client.fetch(origin, request)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+
+def with_scheme(entry: str) -> str:
+    """Return an entry of an allow list with its scheme; https where it says none."""
+    return entry if "://" in entry else f"https://{entry}"
+
+
+def read_request(payload: bytes) -> tuple[Request, str, str]:
+    """Return a guest's request, its URL, and what to do about redirects. Raises HostCallError."""
+    try:
+        asked: dict[str, Any] = orjson.loads(payload)
+        url, method = str(asked["url"]), str(asked.get("method") or "GET").upper()
+        given = asked.get("headers") or []
+        lines = list(given.items()) if isinstance(given, dict) else [(name, value) for name, value in given]
+        body = base64.b64decode(asked.get("body") or "")
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        raise HostCallError(f"the request cannot be read: {error}") from None
+    headers = Headers(
+        (str(name), str(value)) for name, value in lines if str(name).lower() not in _NOT_FORWARDED
+    )
+    if body or method in ("POST", "PUT", "PATCH"):
+        headers.set("Content-Length", str(len(body)))
+    redirect = str(asked.get("redirect") or "follow")
+    return Request(method=method, path="/", headers=headers, body=body), url, redirect
+
+
+def redirected(request: Request, url: str, location: str, status: int) -> str:
+    """Return where a redirect leads, and make ``request`` the one to send there (Fetch standard, 4.4)."""
+    target = urljoin(url, location)
+    if status == SEE_OTHER or (status not in _KEEPS_METHOD and request.method == "POST"):
+        if request.method != "HEAD":
+            request.method = "GET"
+        request.body = b""
+        request.headers.remove("content-length", "content-type")
+    here, there = urlsplit(url), urlsplit(target)
+    if (here.scheme, here.netloc) != (there.scheme, there.netloc):
+        request.headers.remove(*_SECRETS)
+    return target
+
+
+async def written(response: Response, url: str) -> bytes:
+    """Return an answer as the guest reads it. Raises HostCallError for one that is too long."""
+    body = await read_all(response.body, limit_bytes=RESPONSE_BYTES_MAX)
+    if not isinstance(body, bytes):
+        await release(response)
+        raise HostCallError(f"{url} answers with more than {RESPONSE_BYTES_MAX} bytes")
+    return orjson.dumps(
+        {
+            "status": response.status,
+            "statusText": response.reason,
+            "url": url,
+            "headers": [[name, value] for name, value in response.headers],
+            "body": base64.b64encode(body).decode("ascii"),
+        }
+    )

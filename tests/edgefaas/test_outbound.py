@@ -1,0 +1,133 @@
+"""``fetch`` of functions: where it may go, and what it brings back."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgefaas.contract import LiveFunction
+from edgefaas.message import Headers, Request
+from edgefaas.outbound import Outbound, read_request, redirected
+from sandbox import Kind
+from sandbox.contract import HostCallError
+from tests.edgefaas.live import FakeOrigin, Seen, origin, reply
+
+
+def function(*allow: str) -> LiveFunction:
+    return LiveFunction(name="f", version="v", kind=Kind.JS, artifact="a", allow=allow)
+
+
+def fetch(
+    replying: Callable[[Seen], bytes], allow: tuple[str, ...], **asked: Any
+) -> tuple[dict[str, Any], FakeOrigin]:
+    """Fetch through a server on loopback; ``{port}`` in rules and URL is its port."""
+
+    async def main() -> tuple[dict[str, Any], FakeOrigin]:
+        outbound = Outbound()
+        async with origin(replying) as fake:
+            rules = tuple(rule.format(port=fake.port) for rule in allow)
+            asked["url"] = asked["url"].format(port=fake.port)
+            try:
+                answer = await outbound.fetch(function(*rules), orjson.dumps(asked))
+            finally:
+                await outbound.close()
+            return orjson.loads(answer), fake
+
+    return asyncio.run(main())
+
+
+def test_a_host_that_is_allowed_answers() -> None:
+    answer, fake = fetch(
+        lambda _: reply("pong", X_Kind="test"),
+        ("http://127.0.0.1:{port}",),
+        url="http://127.0.0.1:{port}/ping?a=b",
+        method="POST",
+        headers=[["X-Mine", "1"], ["Host", "forged"]],
+        body=base64.b64encode(b"ball").decode(),
+    )
+    assert (answer["status"], base64.b64decode(answer["body"])) == (200, b"pong")
+    assert ["X-Kind", "test"] in answer["headers"]
+    assert (fake.seen[0].method, fake.seen[0].target, fake.seen[0].body) == ("POST", "/ping?a=b", b"ball")
+    assert fake.seen[0].headers["x-mine"] == "1"
+    assert fake.seen[0].headers["host"] == f"127.0.0.1:{fake.port}"
+
+
+@pytest.mark.parametrize("allow", [(), ("https://api.example.com",), ("http://127.0.0.1:1",)])
+def test_a_host_that_is_not_allowed_is_never_asked(allow: tuple[str, ...]) -> None:
+    with pytest.raises(HostCallError, match="not among the hosts"):
+        fetch(lambda _: reply("no"), allow, url="http://127.0.0.1:{port}/")
+
+
+def test_a_name_that_leads_inside_is_refused_though_the_name_is_allowed() -> None:
+    """``localhost.localdomain``-like names resolve to loopback; only the address itself opens it."""
+
+    async def main() -> None:
+        outbound = Outbound()
+        try:
+            resolver = outbound._client._resolver
+            resolver._known["inside.example"] = (
+                asyncio.get_running_loop().time() + 1e6,
+                ("127.0.0.1", "10.1.2.3"),
+            )
+            asked = orjson.dumps({"url": "https://inside.example/"})
+            with pytest.raises(HostCallError, match="inside this network"):
+                await outbound.fetch(function("https://inside.example"), asked)
+        finally:
+            await outbound.close()
+
+    asyncio.run(main())
+
+
+def test_a_redirect_is_asked_for_anew() -> None:
+    with pytest.raises(HostCallError, match="not among the hosts"):
+        fetch(
+            lambda _: reply(status="302 Found", Location="http://169.254.169.254/latest"),
+            ("http://127.0.0.1:{port}",),
+            url="http://127.0.0.1:{port}/",
+        )
+
+
+def test_redirects_are_followed_up_to_a_limit() -> None:
+    def twice(seen: Seen) -> bytes:
+        if seen.target == "/2":
+            return reply("there")
+        return reply(status="302 Found", Location=f"/{int(seen.target[1:]) + 1}")
+
+    allow = ("http://127.0.0.1:{port}",)
+    assert base64.b64decode(fetch(twice, allow, url="http://127.0.0.1:{port}/0")[0]["body"]) == b"there"
+    with pytest.raises(HostCallError, match="more than 5 redirects"):
+        fetch(lambda _: reply(status="302 Found", Location="/"), allow, url="http://127.0.0.1:{port}/")
+    manual, _ = fetch(twice, allow, url="http://127.0.0.1:{port}/0", redirect="manual")
+    assert manual["status"] == 302
+
+
+def test_an_answer_that_is_too_long_is_refused() -> None:
+    with pytest.raises(HostCallError, match="more than"):
+        fetch(
+            lambda _: reply(b"x" * (6 * 1024 * 1024 + 1)),
+            ("http://127.0.0.1:{port}",),
+            url="http://127.0.0.1:{port}/",
+        )
+
+
+def test_secrets_stay_with_the_origin_they_were_meant_for() -> None:
+    request = Request(method="GET", path="/", headers=Headers([("Authorization", "s"), ("Accept", "a")]))
+    redirected(request, "https://a.example/x", "https://a.example/y", 302)
+    assert "authorization" in request.headers
+    redirected(request, "https://a.example/x", "https://b.example/y", 302)
+    assert list(request.headers) == [("Accept", "a")]
+
+
+@given(st.binary(max_size=200))
+def test_garbage_from_a_guest_is_an_error_for_the_guest(payload: bytes) -> None:
+    try:
+        request, url, _ = read_request(payload)
+    except HostCallError:
+        return
+    assert isinstance(url, str)
+    assert isinstance(request.body, bytes)
