@@ -189,17 +189,13 @@ class Chooser:
             taken += 1
         return taken
 
+    def consult(self, address: str, location: Location, now_s: float) -> Decision:
+        """Return what would be chosen, without counting a request or looking elsewhere: for DNS answers."""
+        return self._thought(address, location, now_s)[1]
+
     def explain(self, address: str, location: Location, now_s: float) -> Explanation:
         """Return what a decision for this viewer rests on; changes nothing that later decisions use."""
-        octets = packed(address)
-        key = _LOCAL_KEY if octets is None else prefix_key(octets)
-        group = self._groups.get(key) or self._group(key, octets, location)
-        if group.epoch != self._epoch:
-            self._think(group, now_s)
-        decision = group.decision
-        assert isinstance(decision, Decision)
-        if self._busy:
-            decision = self._spill(group, decision)
+        group, decision = self._thought(address, location, now_s)
         return Explanation(
             prefix=group_name(group),
             network=group.network,
@@ -210,17 +206,38 @@ class Chooser:
             pops=explained(group, self._names, self._shares, self._loads, now_s),
         )
 
+    def _thought(self, address: str, location: Location, now_s: float) -> tuple[Group, Decision]:
+        """Return the group of an address with a decision; one that is not in use is not taken into use."""
+        octets = packed(address)
+        key = _LOCAL_KEY if octets is None else prefix_key(octets)
+        group = self._groups.get(key) or self._new_group(key, octets, location, self._groups.kept(key))
+        if group.epoch != self._epoch:
+            self._think(group, now_s)
+        decision = group.decision
+        assert isinstance(decision, Decision)
+        return group, self._spill(group, decision) if self._busy else decision
+
     def _group(self, key: int, octets: bytes | None, location: Location) -> Group:
         samples, requests = self._groups.unpack(key)
+        group = self._new_group(key, octets, location, samples, requests)
+        self._groups.put(group)
+        return group
+
+    def _new_group(
+        self,
+        key: int,
+        octets: bytes | None,
+        location: Location,
+        samples: dict[int, Samples],
+        requests: int = 0,
+    ) -> Group:
         local = octets is None or is_local(octets)
         point = zone = None
         if location.latitude is not None and location.longitude is not None and not local:
             point = unit_vector(location.latitude, location.longitude)
             zone = self._field.zone(location.latitude, location.longitude)
         ticket = (key * _GOLDEN >> 32 & 0xFFFF) / 0x10000
-        group = Group(key, ticket, point, zone, network_of(location), samples, requests, local=local)
-        self._groups.put(group)
-        return group
+        return Group(key, ticket, point, zone, network_of(location), samples, requests, local=local)
 
     def _prior(self, group: Group) -> Prior:
         """Return what to believe before measuring.
@@ -286,7 +303,12 @@ class Chooser:
             here = [at for at, pop in enumerate(prior.candidates) if pop == self._here]
             gain = expected[here[0]] - expected[best] if here else None
         others = tuple(names[prior.candidates[at]] for at in usable[: _ALTERNATIVES_MAX + 1] if at != best)
-        group.decision = Decision(names[chosen], reason, expected[best], others[:_ALTERNATIVES_MAX], gain)
+        settled = all(
+            shares[prior.candidates[at]] >= 1 for at in picture.order[: picture.order.index(best) + 1]
+        )
+        group.decision = Decision(
+            names[chosen], reason, expected[best], others[:_ALTERNATIVES_MAX], gain, settled=settled
+        )
 
     def _unplaced(self, group: Group, usable: list[int]) -> int:
         """Return where a viewer of unknown place goes: here, or to one POP by hash so that it stays there."""
@@ -301,10 +323,10 @@ class Chooser:
         for index, share in enumerate(self._shares):
             if share > 0:
                 group.chosen = index
-                return Decision(self._names[index], Reason.NEAREST, 0.0)
+                return Decision(self._names[index], Reason.NEAREST, 0.0, settled=False)
         group.chosen = self._here
         name = self._names[self._here] if self._here >= 0 else None
-        return Decision(name, Reason.NONE_IN_SERVICE, 0.0)
+        return Decision(name, Reason.NONE_IN_SERVICE, 0.0, settled=False)
 
     def _plan(self, group: Group) -> None:
         """Say at which request a look elsewhere will have become worth its cost."""

@@ -22,6 +22,8 @@ class Decision:
 
     ``expected_ms`` is the round trip expected there, ``gain_ms`` how much shorter than to this POP. ``probe``
     names a POP to which the viewer should be asked to open a connection, whose round trip is then observed.
+    ``settled`` is False while a POP that would serve the viewer better, or this one, is not wholly in
+    service.
     """
 
     pop: str | None
@@ -30,6 +32,7 @@ class Decision:
     alternatives: tuple[str, ...] = ()
     gain_ms: float | None = None
     probe: str | None = None
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ class Field:
                 min(90.0, (key[0] + 0.5) * ZONE_DEGREES), (key[1] + 0.5) * _width_degrees(key[0])
             )
             zone = self._zones[key] = Zone(center)
-        if zone.seen_change < 0 or self.change - zone.seen_change > 8 + self.change // 256:
+        if zone.seen_change < 0 or self.change - zone.seen_change > self.change // 64:
             self._refresh(key, zone)
         return zone
 

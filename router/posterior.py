@@ -42,6 +42,8 @@ class PopKernel:
     def __init__(self, vectors: Sequence[Vector]) -> None:
         self.bounds = [[fibre_bound_ms(arc_km(a, b)) for b in vectors] for a in vectors]
         self.rows = [[COMMON + CLOSE * exp(-arc_km(a, b) / SCALE_KM) for b in vectors] for a in vectors]
+        for index, row in enumerate(self.rows):
+            row[index] = 1.0  # two POPs in one place differ by what is their own
 
 
 @dataclass(slots=True)
