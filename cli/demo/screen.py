@@ -121,9 +121,9 @@ def curl_lines(stage: Stage, viewers: Sequence[Viewer]) -> list[str]:
         ("never stored: from the origin", f"{stage.url}/api/stock", forwarded.format(germany)),
         ("a POP asked directly", f"http://127.0.0.1:{stage.ports.pops['fra']}/assets/site.css", ""),
     ]
-    lines = [click.style("Try it", bold=True), ""]
+    lines = [click.style("Try it", bold=True)]
     for what, url, field in tries:
-        lines += [f"  curl -i {url} {field}".rstrip() + click.style(f"   # {what}", dim=True)]
+        lines += ["", click.style(f"  # {what}", dim=True), f"  curl -i {url} {field}".rstrip()]
     return lines
 
 

@@ -1,12 +1,13 @@
 """Set the demo up: a folder, an origin, three POPs and a router in front; every one a process of its own."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,6 +99,18 @@ def router_site(site: str) -> str:
     return site[site.index("[site]") : site.index("[origins.")]
 
 
+@contextlib.asynccontextmanager
+async def _first_failure() -> AsyncIterator[None]:
+    """Raise the first StartError of a group by itself: one reason is enough."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failed = group.subgroup(StartError)
+        if failed is None:
+            raise
+        raise failed.exceptions[0] from None
+
+
 @dataclass(slots=True, kw_only=True)
 class Stage:
     """The running demo. ``folder`` holds site, configurations, logs, and the data of each process."""
@@ -112,14 +125,16 @@ class Stage:
         return f"http://127.0.0.1:{self.ports.router}"
 
     async def start(self, tell: Callable[[str], None]) -> None:
-        """Start everybody, the origin first and the router last. Raises StartError."""
+        """Start everybody: the origin first, the POPs at once, the router last. Raises StartError."""
         site = self._write_site()
         secret = secrets.token_hex(32)
         origin = [*PYTHON, "-m", "cli.demo.origin", str(self.ports.origin)]
         await self._start("the origin", "origin", origin, tell)
-        for name, place in PLACES.items():
-            text = configuration(site, here=name, ports=self.ports, secret=secret)
-            await self._start_up(f"POP {name} ({place.city})", name, text, self.ports.pops[name], tell)
+        async with _first_failure(), asyncio.TaskGroup() as group:
+            for name, place in PLACES.items():
+                text = configuration(site, here=name, ports=self.ports, secret=secret)
+                title = f"POP {name} ({place.city})"
+                group.create_task(self._start_up(title, name, text, self.ports.pops[name], tell))
         text = configuration(router_site(site), here="", ports=self.ports, secret=secret)
         await self._start_up("the router in front", "router", text, self.ports.router, tell)
 

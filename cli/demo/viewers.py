@@ -20,7 +20,6 @@ COUNTRIES: Mapping[str, str] = {
     "CL": "Chile",
     "CO": "Colombia",
     "GB": "United Kingdom",
-    "IE": "Ireland",
     "FR": "France",
     "DE": "Germany",
     "NL": "Netherlands",
