@@ -1,5 +1,6 @@
 """Origins: how functions see, change and choose them."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -238,3 +239,35 @@ def test_create_request_origin_group_names_two_origins_and_the_statuses() -> Non
 def test_a_broken_record_of_a_helper_is_refused(value: object) -> None:
     with refused("edgefaas:origin|updateRequestOrigin"):
         helped(value)
+
+
+def test_a_port_may_be_text_and_defaults_to_the_protocols_own() -> None:
+    assert chosen(custom(port="8443")) == CustomOrigin(
+        domain_name="one.example", port=8443, custom_headers={"X-Key": "k"}
+    )
+    for protocol, port in (("http", 80), ("https", 443)):
+        origin = {"custom": {"domainName": "two.example", "protocol": protocol}}
+        found = chosen(functools.partial(set_origin, origin))
+        assert isinstance(found, CustomOrigin)
+        assert (found.protocol, found.port) == (protocol, port)
+
+
+def set_origin(origin: dict[str, Any], message: dict[str, Any]) -> None:
+    message["origin"] = origin
+
+
+@pytest.mark.parametrize("lines", [7, [7], [{"key": "X-A"}], {"value": 1}, None])
+def test_a_custom_header_that_is_no_list_of_lines_is_refused(lines: object) -> None:
+    with refused("x-a"):
+        chosen(custom(customHeaders={"x-a": lines}))
+
+
+def test_the_statuses_of_failover_are_cloudfronts() -> None:
+    assert sorted(FAILOVER_STATUSES) == [400, 403, 404, 416, 429, 500, 502, 503, 504]
+
+
+def test_a_refused_helper_is_named() -> None:
+    with refused(r"updateRequestOrigin\.port is 0"):
+        helped({"update": {"port": 0}})
+    with refused(r"selectRequestOriginById\.port is 0"):
+        helped({"select": {"originId": "a", "port": 0}})

@@ -374,3 +374,45 @@ def test_lenient_spellings_of_lambda_headers_are_taken_unless_aws_rules_hold() -
         assert going_on(event, edit).request.headers.values("x-a") == ["1"]
         with refused("header"):
             returns(event, edit, AWS_RULES)
+
+
+@BOTH_RULES
+@pytest.mark.parametrize("query", ["a=1\r\nX: y", "\0", "a\x7f"])
+def test_control_characters_in_a_querystring_are_refused(rules: Rules, query: str) -> None:
+    with refused("querystring has a control character"):
+        returns(sent(LAMBDA, VIEWER), lambda message: message.update(querystring=query), rules)
+
+
+@pytest.mark.parametrize(("query", "encoded"), [("a=b c", "a=b%20c"), ("a=#", "a=%23"), ("a=ü", "a=%C3%BC")])
+def test_what_a_querystring_cannot_hold_is_percent_encoded(query: str, encoded: str) -> None:
+    event = sent(LAMBDA, VIEWER)
+    assert going_on(event, lambda message: message.update(querystring=query)).request.query == encoded
+
+
+@BOTH_APIS
+@pytest.mark.parametrize("char", [" ", "#"])
+def test_aws_rules_refuse_a_space_and_a_hash_in_both_parts_of_the_target(api: Api, char: str) -> None:
+    query: Any = f"a={char}" if api is LAMBDA else {"a": {"value": char}}
+    with refused("querystring has a space or a #"):
+        returns(sent(api, VIEWER), lambda message: message.update(querystring=query), AWS_RULES)
+    with refused("uri has a space or a #"):
+        returns(sent(api, VIEWER), lambda message: message.update(uri=f"/{char}"), AWS_RULES)
+
+
+def test_a_querystring_of_cloudfront_functions_may_be_text_or_nothing() -> None:
+    event = sent(FUNCTIONS, VIEWER, request(query="a=1"))
+    assert going_on(event, lambda message: message.update(querystring="b=2")).request.query == "b=2"
+    assert going_on(event, lambda message: message.pop("querystring")).request.query == ""
+
+
+@pytest.mark.parametrize(
+    "entry", [None, True, ["x"], {"value": None}, {"value": {"a": 1}}, {"multiValue": 7}]
+)
+def test_a_member_without_a_value_is_refused_by_name(entry: object) -> None:
+    for where in ("querystring", "cookies"):
+        with refused('"odd"'):
+            returns(sent(FUNCTIONS, VIEWER), functools.partial(add_member, where, entry))
+
+
+def add_member(where: str, entry: object, message: dict[str, Any]) -> None:
+    message[where]["odd"] = entry

@@ -415,3 +415,21 @@ def assert_can_be_sent(result: Result) -> None:
     for name, value in headers:
         assert "\n" not in name + value
         assert (name + value).encode("latin-1")
+
+
+def test_cookies_that_are_not_touched_keep_their_spelling() -> None:
+    lines = [("Set-Cookie", "a=1;Secure;  Path=/"), ("Set-Cookie", "b=2"), ("Set-Cookie", "c=3;HttpOnly")]
+    event = sent(FUNCTIONS, VIEWER, None, response(*lines))
+    after = modified(event, lambda message: message["cookies"].pop("b")).response.headers
+    assert after.values("set-cookie") == ["a=1;Secure;  Path=/", "c=3;HttpOnly"]
+
+
+def test_attributes_of_a_cookie_are_text() -> None:
+    with refused('cookie "a" has attributes that are no string'):
+        generated(FUNCTIONS, cookies={"a": {"value": "1", "attributes": {"Secure": True}}})
+
+
+def test_a_response_trigger_may_leave_the_status_out_but_not_return_the_request() -> None:
+    event = sent(FUNCTIONS, VIEWER)
+    assert modified(event, lambda message: message.pop("statusCode")).response is event.response
+    assert modified(event, lambda message: message.update(uri="/x")).response is event.response
