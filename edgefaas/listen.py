@@ -9,6 +9,7 @@ import errno
 import re
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from edgefaas.errors import StateError, UsageError
 
@@ -66,6 +67,14 @@ def bind(address: Address, *, count: int, option: str) -> list[socket.socket]:
             sock.close()
         raise _refusal(address, error, option) from None
     return sockets
+
+
+def is_loopback(address: Address) -> bool:
+    """Say whether only this machine can reach the address."""
+    try:
+        return ip_address(address.host).is_loopback
+    except ValueError:
+        return address.host == "localhost"
 
 
 def bound_address(address: Address, sock: socket.socket) -> Address:

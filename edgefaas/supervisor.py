@@ -35,7 +35,7 @@ from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import EdgeError, UnknownFunctionError
 from edgefaas.fleet import Fleet
-from edgefaas.listen import Address, bind, bound_address
+from edgefaas.listen import Address, bind, bound_address, is_loopback
 from edgefaas.named import named
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch
@@ -172,6 +172,7 @@ class Supervisor:
 
     async def _start(self) -> AdminServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
+        await self._disk.run(self._store.prune, now_s=_wall_s())
         await self._disk.run(lambda: self._shelf.blobs.sweep(self._store.blobs()))
         await self._hub.load()
         for warning in await self._deployer.restore():
@@ -286,6 +287,11 @@ def up(options: UpOptions) -> int:
         await supervisor.run()
         return 130 if supervisor.interrupted else 0
 
+    if not is_loopback(options.admin):
+        log.warning(
+            "the admin API listens on %s without encryption: let only a network that you trust reach it",
+            options.admin.host,
+        )
     with folder.locked(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(live())
 

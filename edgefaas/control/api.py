@@ -53,8 +53,17 @@ class Call:
 
     request: Request
     request_id: str
-    actor: str
+    token: Token | None = None
     body: bytes = b""
+
+    @property
+    def actor(self) -> str:
+        """Return who asks, for the history."""
+        return self.token.name if self.token else "anybody"
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the asker's token has ``scope`` too."""
+        return self.token is not None and self.token.allows(scope)
 
     def about(self, target: str) -> None:
         """Say what is changed, for the audit log, where the path does not name it."""
@@ -147,8 +156,7 @@ class _Handler:
         try:
             token = self._check(request)
             body = await _read_body(request, self._endpoint.body_max)
-            actor = token.name if token else "anybody"
-            call = Call(request=request, request_id=request_id, actor=actor, body=body)
+            call = Call(request=request, request_id=request_id, token=token, body=body)
             response = await self._perform(call)
         except EdgeError as error:
             response = _error(error.status, str(error), error.remedy, request_id)

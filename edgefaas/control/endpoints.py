@@ -12,11 +12,12 @@ from starlette.responses import Response, StreamingResponse
 
 from edgefaas import __version__
 from edgefaas.control import metrics
-from edgefaas.control.access import Access, read_audit
+from edgefaas.control.access import Access, ForbiddenError, Scope, read_audit
 from edgefaas.control.api import BadRequestError, Call, wall_s
 from edgefaas.control.bundle import Bundle, from_json
 from edgefaas.control.deploy import Deployer, Order, Shelf
 from edgefaas.control.hub import LEVELS, Follower, Line, LineFilter, LogHub
+from edgefaas.control.masking import without_secrets, without_values
 from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.store import Change, Version, unknown_function
@@ -122,18 +123,26 @@ class Api:
         }
 
     async def version(self, call: Call) -> Any:
-        """Return one version; with ``files=1`` what is in it."""
+        """Return one version; with ``files=1`` what is in it.
+
+        What is in it, and the values of its environment, are for those who may deploy.
+        """
         store, disk = self.shelf.store, self.shelf.disk
+        trusted = call.may(Scope.DEPLOY)
         version = await disk.run(store.find, call.name, call.request.path_params["version"])
         build = await disk.run(store.build, call.name, version.version)
         row = _summary(version) | {
             "entry": version.entry,
             "handler": version.handler,
-            "settings": dict(version.settings),
+            "settings": dict(version.settings) if trusted else without_values(version.settings),
             "files": dict(version.files),
             "facts": dict(build.facts) if build else {},
             "warnings": list(build.warnings) if build else [],
         }
+        if call.flag("files") and not trusted:
+            raise ForbiddenError(
+                "The token may not read what is deployed", remedy=f"Use one with scope {Scope.DEPLOY}."
+            )
         if call.flag("files"):
             contents = {
                 path: await disk.run(self.shelf.blobs.get, blob) for path, blob in version.files.items()
@@ -207,11 +216,8 @@ class Api:
         return {"purges": [dataclasses.asdict(record) for record in records]}
 
     async def site(self, _: Call) -> Any:
-        """Return the site that is served. Secrets of the mesh are left out."""
-        plain = to_plain(self.pop.site)
-        if plain["router"].get("mesh_secret"):
-            plain["router"]["mesh_secret"] = "(set)"  # noqa: S105  # in place of the secret
-        return plain
+        """Return the site that is served, without what may be secret in it."""
+        return without_secrets(to_plain(self.pop.site))
 
     async def reload(self, _: Call) -> Any:
         """Read the site's file again."""

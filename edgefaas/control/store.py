@@ -19,6 +19,8 @@ from edgefaas.errors import StateError, UnknownFunctionError
 
 HASH_SHORT = 12  # digits of a version that people see; unique prefixes of 4 and more are accepted
 _PREFIX_MIN = 4
+PURGES_KEPT_S = 30 * 86_400.0
+AUDIT_KEPT_S = 400 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,12 @@ class Store:
         """Note a fact in the place of the one before."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def prune(self, *, now_s: float) -> None:
+        """Forget purges and audit entries that are too old to matter."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM purges WHERE at_s < ?", (now_s - PURGES_KEPT_S,))
+            db.execute("DELETE FROM audit WHERE at_s < ?", (now_s - AUDIT_KEPT_S,))
 
     # Purges
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from edgefaas.cache.purge import Purge
 from edgefaas.control import schema
+from edgefaas.control import store as stores
 from edgefaas.control.store import Store
 from edgefaas.errors import StateError, UnknownFunctionError
 from tests.edgefaas.control.making import build, version
@@ -183,3 +184,10 @@ def test_a_store_of_the_first_schema_becomes_one_of_today_and_keeps_what_it_has(
     store.note_fact("name", "value")
     assert store.fact("name") == "value"
     store.close()
+
+
+def test_old_purges_and_audit_entries_are_forgotten_and_younger_ones_kept(store: Store) -> None:
+    for at_s in (0.0, 1.0):
+        store.begin_purge(Purge(kind="tag", value="x"), actor="me", at_s=at_s)
+    store.prune(now_s=stores.PURGES_KEPT_S + 1.0)
+    assert [record.at_s for record in store.purges()] == [1.0]

@@ -120,6 +120,20 @@ def test_a_token_does_what_its_scopes_allow_and_no_more(up: Up) -> None:
     assert up.admin("DELETE", "/v1/tokens/admin").status == 422
 
 
+def test_only_who_may_deploy_sees_what_is_deployed_and_the_values_of_its_environment(up: Up) -> None:
+    made = up.admin("POST", "/v1/tokens", {"name": "onlooker", "scopes": ["read"]}).json["token"]
+    body = to_json(bundle("secretive", "s", environment={"KEY": "hidden value"}))
+    assert up.admin("POST", "/v1/functions", body).status == 200
+    path = "/v1/functions/secretive/versions/v1"
+    assert up.admin("GET", path).json["settings"]["environment"] == {"KEY": "hidden value"}
+    seen = up.admin("GET", path, token=made)
+    assert seen.json["settings"]["environment"] == {"KEY": "(set)"}
+    assert up.admin("GET", f"{path}?files=1", token=made).status == 403
+    for other in ("/v1/functions", "/v1/functions/secretive", "/v1/site", "/v1/stats", "/v1/logs"):
+        assert b"hidden value" not in up.admin("GET", other, token=made).body
+    assert up.admin("DELETE", "/v1/functions/secretive").status == 200
+
+
 def test_a_dry_run_builds_and_changes_nothing(up: Up) -> None:
     before = up.admin("GET", "/v1/functions").json
     answer = up.admin("POST", "/v1/functions?dry_run=1", to_json(bundle("hello", "warn me")))
