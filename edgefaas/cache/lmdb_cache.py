@@ -120,13 +120,15 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
         expiry, _ = _ROW.unpack_from(value)
         return None if expiry and expiry <= self._clock() else bytes(value[_ROW.size :])
 
-    def write(self, work: "Callable[[Rows], T]", *, weight_bytes: int = 0) -> "Future[T]":
-        """Run ``work`` in the next commit and return its result when that is on disk.
+    def write(
+        self, work: "Callable[[Rows], T]", *, weight_bytes: int = 0, urgent: bool = False
+    ) -> "Future[T]":
+        """Run ``work`` in a commit and return its result when that is on disk.
 
-        ``weight_bytes`` counts against what the writer may have waiting. Raises ``BufferError`` when it is
-        full.
+        ``weight_bytes`` counts against what the writer may have waiting; ``urgent`` works go first. Raises
+        ``BufferError`` when the writer is full.
         """
-        return self.writer.submit(work, weight_bytes)
+        return self.writer.submit(work, weight_bytes, urgent=urgent)
 
     def used_bytes(self) -> int:
         """Return the octets of all values, and of what belongs to them elsewhere."""

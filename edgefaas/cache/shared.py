@@ -10,8 +10,9 @@ recorded holds in all.
 import logging
 import mmap
 import shutil
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from edgefaas.cache.memory import VARIANTS_MAX
 from edgefaas.cache.partial import replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog
 from edgefaas.cache.stored import BodyFile, StoredResponse
+from edgefaas.cache.writer import WAITING_MAX_BYTES
 
 log = logging.getLogger("edgefaas.cache")
 
@@ -72,6 +74,9 @@ class DiskTier:
         self._cache = _opened(folder / "rows", bytes_max, clock, self._drop_files)
         self._counter = SharedCounter(folder / "purges.seq")
         self._clock = clock
+        self._file_writer = ThreadPoolExecutor(1, thread_name_prefix="edgefaas-cache-bodies")
+        self._files_waiting_bytes = 0
+        self._lock = threading.Lock()
         self._number_on()
         self._load_purges()
 
@@ -119,30 +124,50 @@ class DiskTier:
         ``token`` goes with it: whatever was purged since makes it a miss when it is read. Raises
         BufferError when too much waits to be written already.
         """
+        body = stored.body
+        kept = replace(stored, purge_token=token, forms=None)
+        if not isinstance(body, bytes) or len(body) <= INLINE_MAX_BYTES:
+            return self._cache.write(lambda rows: self._merge(rows, kept), weight_bytes=kept.weight_bytes)
+        return self._put_beside(kept, len(body))
 
-        def work(rows: Rows) -> None:
-            self._merge(rows, stored, token)
+    def _put_beside(self, stored: StoredResponse, length_bytes: int) -> "Future[None]":
+        """Write the body to a file first, outside of the transaction that others wait for."""
+        with self._lock:
+            if self._files_waiting_bytes + length_bytes > WAITING_MAX_BYTES:
+                raise BufferError(f"more than {WAITING_MAX_BYTES} bytes wait to be written")
+            self._files_waiting_bytes += length_bytes
 
-        weight = len(stored.body) if isinstance(stored.body, bytes) else 0
-        return self._cache.write(work, weight_bytes=weight + len(stored.head))
+        def work() -> None:
+            try:
+                kept = replace(stored, body=self.bodies.write(stored))
+                self._cache.write(lambda rows: self._merge(rows, kept)).result()
+            finally:
+                with self._lock:
+                    self._files_waiting_bytes -= length_bytes
 
-    def _merge(self, rows: Rows, stored: StoredResponse, token: int) -> None:
+        return self._file_writer.submit(work)
+
+    def _merge(self, rows: Rows, stored: StoredResponse) -> None:
         """Put ``stored`` among the variants of its key; runs in the writer's thread."""
         row = row_key(stored.key)
         held = rows.get(row, self._clock())
         variants = [] if held is None else decode_row(held, self.bodies.path)
-        variants = [old for old in variants if not replaces(stored, old)][-(VARIANTS_MAX - 1) :]
-        kept = replace(stored, body=self._body(stored), purge_token=token, forms=None)
-        self._write(rows, row, [*variants, kept])
+        replaced = [old for old in variants if replaces(stored, old)]
+        if any(old.response_time_s > stored.response_time_s for old in replaced):
+            self._drop_unused(stored, variants)
+            return  # another worker, or a smaller body, was quicker with something newer
+        variants = [old for old in variants if old not in replaced][-(VARIANTS_MAX - 1) :]
+        self._write(rows, row, [*variants, stored])
+
+    def _drop_unused(self, stored: StoredResponse, kept: list[StoredResponse]) -> None:
+        """Remove the body file of what is not stored after all, unless it is one of a kept variant."""
+        names = {old.body.path.name for old in kept if isinstance(old.body, BodyFile)}
+        if isinstance(stored.body, BodyFile) and stored.body.path.name not in names:
+            self.bodies.remove(stored.body.path.name)
 
     def _write(self, rows: Rows, row: bytes, variants: list[StoredResponse]) -> None:
         elsewhere = sum(stored.length_bytes for stored in variants if isinstance(stored.body, BodyFile))
         rows.put(row, encode_row(variants), elsewhere_bytes=elsewhere)
-
-    def _body(self, stored: StoredResponse) -> bytes | BodyFile:
-        if isinstance(stored.body, bytes) and len(stored.body) > INLINE_MAX_BYTES:
-            return self.bodies.write(stored)
-        return stored.body
 
     def remove(self, stored: StoredResponse) -> "Future[None]":
         """Drop the variant with the selectors of ``stored`` in the next commit."""
@@ -159,6 +184,8 @@ class DiskTier:
             else:
                 rows.delete(row)
 
+        if self._files_waiting_bytes:  # behind a body that is still being written, for it may be this one
+            return self._file_writer.submit(lambda: self._cache.write(work).result())
         return self._cache.write(work)
 
     def purge(self, purge: Purge) -> "Future[int]":
@@ -172,7 +199,7 @@ class DiskTier:
             self._counter.value = seq
             return seq
 
-        return self._cache.write(work)
+        return self._cache.write(work, urgent=True)
 
     def vacuum(self, *, older_than_s: float) -> int:
         """Remove body files that no row refers to; blocks, so call it in a thread. Returns how many."""
@@ -187,6 +214,7 @@ class DiskTier:
 
     def close(self) -> None:
         """Write what waits and close the files."""
+        self._file_writer.shutdown()
         self._cache.shut()
         self._counter.close()
 

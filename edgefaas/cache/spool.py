@@ -253,10 +253,11 @@ class _SpoolFile:
     """The file behind a spool. Its methods may run in threads; one writer, any number of readers."""
 
     closed = True
+    path: Path | None = None
 
     def __init__(self, directory: Path) -> None:
         self._descriptor, name = tempfile.mkstemp(prefix="arriving-", dir=directory)
-        self.path: Path | None = Path(name)
+        self.path = Path(name)
         self.length_bytes = 0
         self.closed = False
 
@@ -280,6 +281,8 @@ class _SpoolFile:
 
     def __del__(self) -> None:
         self.close()
+        if self.path is not None:  # nobody took it over
+            self.path.unlink(missing_ok=True)
 
 
 class _Reader:

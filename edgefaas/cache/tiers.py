@@ -103,6 +103,7 @@ class TieredStore(MemoryStore):
         """
         if spool.whole_in_memory:
             stored = decided.with_body(spool.body(), digest=spool.digest)
+            spool.discard()
             self.put(stored, token)
             return stored
         if not spool.whole_in_file:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 WAITING_MAX_BYTES = 64 * 1024 * 1024
-BATCH_MAX = 1_000
+BATCH_MAX = 200  # works to a commit: other processes wait for the lock meanwhile
 
 Work = Callable[[Any], Any]
 Batch = list[tuple[Work, "Future[Any]"]]
@@ -36,15 +36,19 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work, weight_bytes: int = 0) -> "Future[Any]":
-        """Queue ``work``. Raises BufferError when more than the bound is waiting, or after ``close``."""
+    def submit(self, work: Work, weight_bytes: int = 0, *, urgent: bool = False) -> "Future[Any]":
+        """Queue ``work``, before all others when it is ``urgent``.
+
+        Raises BufferError when more than the bound is waiting, or after ``close``.
+        """
         future: Future[Any] = Future()
         with self._condition:
             if self._closing:
                 raise BufferError("the writer is closed")
             if weight_bytes and self._waiting_bytes + weight_bytes > self._waiting_max_bytes:
                 raise BufferError(f"more than {self._waiting_max_bytes} bytes wait to be written")
-            self._waiting.append((work, future, weight_bytes))
+            add = self._waiting.appendleft if urgent else self._waiting.append
+            add((work, future, weight_bytes))
             self._waiting_bytes += weight_bytes
             self._condition.notify()
         return future

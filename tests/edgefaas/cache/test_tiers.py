@@ -102,6 +102,16 @@ def test_variants_share_a_row(store: TieredStore) -> None:
     assert [found.headers.get("a") for found in store.get(one.key)] == ["2"]
 
 
+def test_a_slow_old_response_does_not_replace_a_newer_one(store: TieredStore, tmp_path: Path) -> None:
+    newer = stored(FRESH, asked=request(path="/1"), body=b"new", at_s=NOW_S + 1)
+    for older_body in (b"old", b"old" * 100_000):
+        store.disk.put(newer, 0).result()
+        store.disk.put(stored(FRESH, asked=request(path="/1"), body=older_body, at_s=NOW_S), 0).result()
+        (found,) = store.disk.get(newer.key)
+        assert found.body == b"new"
+    assert list((tmp_path / "bodies").iterdir()) == []
+
+
 def test_a_body_goes_inside_the_row_or_beside_it(store: TieredStore, tmp_path: Path) -> None:
     inline = entry("/1", body=b"x" * INLINE_MAX_BYTES)
     beside = entry("/2", body=b"y" * (INLINE_MAX_BYTES + 1))
