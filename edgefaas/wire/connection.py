@@ -45,6 +45,8 @@ class ViewerConnection(asyncio.Protocol):
         self._buffer = b""  # octets behind the request that is being answered, or an incomplete head
         self._scanned = 0  # how much of an incomplete head is known not to hold its end
         self._facts: heads.Facts | None = None  # of the request before
+        self._tail = b""  # version and fields of the two requests before, when they were the same
+        self._served_at_s = -math.inf  # when the last inline answer went out
         self._draining = False
         self._lost = False
         self._deaf = False  # closing: what still arrives is dropped
@@ -111,6 +113,8 @@ class ViewerConnection(asyncio.Protocol):
             self._expire_body(self._receiver)
         elif self._buffer:
             self._refuse(heads.bad_request("The head of the request did not arrive in time.", status=408))
+        elif (due_s := self._served_at_s + self.settings.keep_alive_timeout_s) > self.loop.time():
+            self._ticker.set(self, due_s)
         else:
             self.transport.close()
 

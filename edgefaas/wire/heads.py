@@ -26,6 +26,9 @@ REQUEST_HEAD = re.compile(
 )
 """Groups: method, target, minor version, field section."""
 
+REQUEST_START = re.compile(rb"(" + TOKEN_CLASS + rb"++) ([^\x00-\x20\x7f]++)")
+"""What stands before the version in a request line. Groups: method, target."""
+
 _REQUEST_LINE = re.compile(rb"(" + TOKEN_CLASS + rb"+) ([^\x00-\x20\x7f]+) HTTP/([0-9]+)\.([0-9]+)\r\n")
 # Both are searched in b"\n" + the section in lower case: a literal first octet lets the engine skip through
 # the section eight times as fast as an alternative of "start or line feed" would.

@@ -113,6 +113,12 @@ class WireProtocol(ViewerConnection):
             if self._scanned and not self._head_is_complete(data):
                 self._wait_for_head(data)
                 return
+            if self._tail and data.endswith(self._tail) and len(data) <= HEAD_LIMIT_BYTES:
+                match = heads.REQUEST_START.fullmatch(data, 0, len(data) - len(self._tail))
+                if match is not None:  # one request with the very fields of the one before
+                    assert self._facts is not None
+                    self._begin(match[1], match[2], self._facts, is_1_1=True)
+                    return
             rest = self._serve_burst(data)
         except RequestError as error:
             self._refuse(error)
@@ -143,7 +149,14 @@ class WireProtocol(ViewerConnection):
             if match.end() - position > HEAD_LIMIT_BYTES:
                 raise heads.bad_request(f"The head is longer than {HEAD_LIMIT_BYTES} bytes.", status=431)
             position = match.end()
-            if self._begin(*match.groups()):
+            method, target, minor, raw_fields = match.groups()
+            facts = self._facts
+            if facts is None or facts.block.raw != raw_fields:
+                self._tail = b""
+                facts = self._facts = heads.read_facts(raw_fields)
+            elif facts.bodiless:  # the second time: likely there is a third
+                self._tail = b" HTTP/1.1\r\n" + raw_fields + b"\r\n"
+            if self._begin(method, target, facts, is_1_1=minor == b"1"):
                 self._receive_first(data[position:])
                 return b""
             if position == end or self._deaf:
@@ -180,12 +193,8 @@ class WireProtocol(ViewerConnection):
         self._buffer = data
         self._scanned = len(data)
 
-    def _begin(self, method: bytes, target: bytes, minor: bytes, raw_fields: bytes) -> bool:
+    def _begin(self, method: bytes, target: bytes, facts: heads.Facts, *, is_1_1: bool) -> bool:
         """Start one request. Returns whether it needs a task (its body, if any, comes next)."""
-        facts = self._facts
-        if facts is None or facts.block.raw != raw_fields:
-            facts = self._facts = heads.read_facts(raw_fields)
-        is_1_1 = minor == b"1"
         if facts.plain and is_1_1 and method == b"GET" and not self._draining:
             hit = type(self).express((self._scheme, facts.host or "", target, facts.codings))
             if hit is not None:
@@ -291,8 +300,10 @@ class WireProtocol(ViewerConnection):
             self.transport.writelines((head + ending, body))
         self.server_state.total_requests += 1
         if self._keep_alive:
-            if self._writable is None:
-                self._ticker.set(self, self.loop.time() + self.settings.keep_alive_timeout_s)
+            # The deadline itself is moved only when it comes up (see expire), or to be earlier.
+            now_s = self._served_at_s = self.loop.time()
+            if self._writable is None and self.deadline_s > now_s + self.settings.keep_alive_timeout_s:
+                self._ticker.set(self, now_s + self.settings.keep_alive_timeout_s)
         else:
             self._close_gently()
 
