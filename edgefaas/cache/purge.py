@@ -247,7 +247,9 @@ class PurgeLog:
 
     def _seqs_of(self, target: Purgeable) -> Iterable[_Seqs]:
         if self._urls:
-            for spelling in _spellings(target.uri):
+            whole, from_host, from_path = _spellings(target.uri)
+            # A path that starts with two slashes would read as a host; it is named with its host.
+            for spelling in (whole, from_host, "" if from_path.startswith("//") else from_path):
                 if (seqs := self._urls.get(spelling)) is not None:
                     yield seqs
         if self._hosts:
