@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def execute(request: Request) -> int:
     if not rows and not once:
         click.echo(f"No row begins with {' or '.join(request.names)}. See edgefaas bench --list.", err=True)
         return 2
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a SIGTERM ends the servers, too
     pace = replace(QUICK if request.quick else FULL, rounds=request.rounds)
     try:
         report = _measure(rows, once, pace, install=request.install)
@@ -98,6 +100,10 @@ def execute(request: Request) -> int:
     else:
         click.echo("\n".join(table.lines(report)))
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _measure(rows: list[Row], once: list[str], pace: Pace, *, install: bool) -> Report:

@@ -5,9 +5,15 @@ is never helped by a neighbour's idle core and never robbed by its own load. ``p
 """
 
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+LOOK_S = 0.4  # how long the cores are watched before some are chosen
+SAME_SHARE = 0.1  # cores whose busy shares differ by less count as equally quiet
+IDLE_FIELDS = (3, 4)  # idle and iowait in a line of /proc/stat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +30,41 @@ class Cores:
         return self.server != self.generator
 
 
-def plan(available: Iterable[int]) -> Cores:
-    """Take the highest cores: the lowest get most interrupts. ``available`` must not be empty."""
-    highest = sorted(available, reverse=True)
-    assert highest, "a process always has a core"
+def plan(busy: Mapping[int, float]) -> Cores:
+    """Take the quietest cores; of equally quiet ones the highest, for the lowest get most interrupts.
+
+    ``busy`` has the busy share (0 to 1) of every core that may be used; it must not be empty.
+    """
+    assert busy, "a process always has a core"
+    best = sorted(busy, key=lambda core: (int(busy[core] / SAME_SHARE), -core))
     return Cores(
-        server=highest[0],
-        generator=highest[1 % len(highest)],
-        origin=highest[min(2, len(highest) - 1)],
+        server=best[0],
+        generator=best[1 % len(best)],
+        origin=best[min(2, len(best) - 1)],
     )
 
 
-def own_cores() -> Cores:
-    """Return the plan for the cores that this process may use."""
-    return plan(os.sched_getaffinity(0))
+def busy_shares(seconds: float = LOOK_S) -> dict[int, float]:
+    """Watch the cores that this process may use; return how busy each was, 0 to 1."""
+    before = _core_times()
+    time.sleep(seconds)
+    after = _core_times()
+    shares = {}
+    for core in os.sched_getaffinity(0):
+        idle, total = (now - then for now, then in zip(after[core], before[core], strict=True))
+        shares[core] = 1 - idle / total if total else 0.0
+    return shares
+
+
+def _core_times() -> dict[int, tuple[int, int]]:
+    """Return (idle ticks, all ticks) of every core."""
+    times = {}
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *rest = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            ticks = [int(value) for value in rest[:8]]
+            times[int(name[3:])] = (sum(ticks[place] for place in IDLE_FIELDS), sum(ticks))
+    return times
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import generator, machine
 from benchmarks.content import write_files
-from benchmarks.cores import Cores, own_cores
+from benchmarks.cores import Cores, busy_shares, plan
 from benchmarks.measure import Bench, Outcome, Pace, headline
 from benchmarks.peers import PEERS, Ground, Missing, Peer
 from benchmarks.peers.pop import Pop
@@ -117,9 +117,8 @@ def shown(command: Sequence[str], folder: Path) -> str:
 
 
 @contextmanager
-def stage(needed: set[type[Peer]], *, install: bool, say: Say) -> Iterator[Stage]:
+def stage(needed: set[type[Peer]], cores: Cores, *, install: bool, say: Say) -> Iterator[Stage]:
     """Start what is needed; end all of it on leaving."""
-    cores = own_cores()
     with ExitStack() as ending:
         folder = Path(tempfile.mkdtemp(prefix="edgefaas-bench-"))
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -160,11 +159,12 @@ def run(
         ServerError: the origin does not start.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    about = machine.describe(own_cores())
+    cores = plan(busy_shares())
+    about = machine.describe(cores)
     needed = {peer for peer in PEERS if any(row.workload in peer.targets for row in rows)}
     if probes:
         needed.add(Pop)
-    with stage(needed, install=install, say=say) as ready:
+    with stage(needed, cores, install=install, say=say) as ready:
         report = Report(
             started=started,
             machine=about,

@@ -10,29 +10,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.content import SIZES, Workload, request_text, right_answer, write_files
-from benchmarks.cores import pinned, plan
+from benchmarks.cores import busy_shares, pinned, plan
 from benchmarks.peers import PEERS
 from benchmarks.rows import SUBJECTS, choose, peak_row
 from benchmarks.server import Process, Server, ServerError, free_port, tree
 
-cores = st.sets(st.integers(0, 255), min_size=1)
+cores = st.dictionaries(st.integers(0, 255), st.floats(0, 1), min_size=1)
 
 
 @given(cores)
-def test_only_cores_that_we_may_use_are_planned(available: set[int]) -> None:
+def test_only_cores_that_we_may_use_are_planned(available: dict[int, float]) -> None:
     found = plan(available)
-    assert {found.server, found.generator, found.origin} <= available
+    assert {found.server, found.generator, found.origin} <= set(available)
 
 
 @given(cores)
-def test_server_and_generator_share_a_core_only_when_there_is_one(available: set[int]) -> None:
+def test_server_and_generator_share_a_core_only_when_there_is_one(available: dict[int, float]) -> None:
     assert plan(available).separate == (len(available) > 1)
 
 
 @given(cores)
-def test_the_origin_never_disturbs_the_server_when_there_are_two_cores(available: set[int]) -> None:
+def test_the_origin_never_disturbs_the_server_when_there_are_two_cores(available: dict[int, float]) -> None:
     found = plan(available)
     assert found.origin != found.server or len(available) == 1
+
+
+def test_the_server_gets_the_quietest_core_and_of_equals_the_highest() -> None:
+    assert plan({0: 0.0, 1: 0.9, 2: 0.02, 3: 0.5}).server == 2
+    assert plan({0: 0.0, 1: 0.01}).server == 1
+
+
+def test_the_busy_share_of_every_core_that_we_may_use_is_known() -> None:
+    shares = busy_shares(0.02)
+    assert set(shares) == os.sched_getaffinity(0)
+    assert all(0 <= share <= 1 for share in shares.values())
 
 
 def test_pinning_ends_with_its_block() -> None:
