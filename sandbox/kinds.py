@@ -108,7 +108,7 @@ class KindModule(Protocol):
 _MODULES = {
     Kind.EVENT: "sandbox.event",
     Kind.CGI: "sandbox.cgi",
-    Kind.HTTP: "sandbox.http",
+    Kind.HTTP: "sandbox.wasi_http",
     Kind.JS: "sandbox.js",
     Kind.PYTHON: "sandbox.python",
 }

@@ -13,6 +13,7 @@ from sandbox.capi import library as c
 from sandbox.capi.faults import check, take_bytes
 from sandbox.errors import SettingsError
 
+CORE_INSTANCES_MAX = 40  # of one component; componentize-py makes 20
 WASM_PAGE_BYTES = 65_536  # WebAssembly Core 2.0, section 4.2.8
 
 _OFF = (
@@ -131,9 +132,9 @@ def _apply_pool(config: int, pool: PoolConfig) -> None:
     """Give the engine a pooling allocator; one core instance has one memory and at most a few tables."""
     allocation = c.pooling_new()
     sizes = {
-        "total_core_instances": pool.instances,
-        "total_memories": pool.instances,
-        "total_tables": pool.instances * 2,
+        "total_core_instances": pool.instances + pool.component_instances * CORE_INSTANCES_MAX,
+        "total_memories": pool.instances + pool.component_instances,
+        "total_tables": pool.instances * 2 + pool.component_instances * CORE_INSTANCES_MAX,
         "total_stacks": pool.instances,
         "total_component_instances": pool.component_instances,
         "max_memory_size": pool.memory_max_bytes,
@@ -143,6 +144,9 @@ def _apply_pool(config: int, pool: PoolConfig) -> None:
         "table_keep_resident": pool.keep_resident_bytes,
         "async_stack_keep_resident": pool.keep_resident_bytes,
         "max_tables_per_module": 2,
+        "max_core_instances_per_component": CORE_INSTANCES_MAX,
+        "max_tables_per_component": CORE_INSTANCES_MAX,
+        "max_memories_per_component": 4,
     }
     for name, value in sizes.items():
         setter = c.function(

@@ -150,3 +150,73 @@ caller_context = function("wasmtime_caller_context", _ptr, _ptr)
 memory_data = function("wasmtime_memory_data", _ptr, _ptr, _ptr)
 memory_data_size = function("wasmtime_memory_data_size", _size, _ptr, _ptr)
 memory_grow = function("wasmtime_memory_grow", _ptr, _ptr, _ptr, _u64, _ptr)
+
+# --- components
+ComponentCallback = ctypes.CFUNCTYPE(_size, _ptr, _ptr, _ptr, _ptr, _size, _ptr, _size)
+ComponentAsyncCallback = ctypes.CFUNCTYPE(None, _ptr, _ptr, _ptr, _ptr, _size, _ptr, _size, _ptr, _ptr)
+ResourceDestructor = ctypes.CFUNCTYPE(_size, _ptr, _ptr, ctypes.c_uint32)
+byte_vec_new = function("wasm_byte_vec_new", None, _ptr, _size, _text)
+component_new = function("wasmtime_component_new", _ptr, _ptr, _text, _size, _ptr)
+component_delete = function("wasmtime_component_delete", None, _ptr)
+component_serialize = function("wasmtime_component_serialize", _ptr, _ptr, _ptr)
+component_deserialize_file = function("wasmtime_component_deserialize_file", _ptr, _ptr, _text, _ptr)
+component_type = function("wasmtime_component_type", _ptr, _ptr)
+component_type_delete = function("wasmtime_component_type_delete", None, _ptr)
+component_type_import_count = function("wasmtime_component_type_import_count", _size, _ptr, _ptr)
+component_type_import_nth = function(
+    "wasmtime_component_type_import_nth", _bool, _ptr, _ptr, _size, _ptr, _ptr, _ptr
+)
+component_extern_delete = function("wasmtime_component_extern_delete", None, _ptr)
+component_get_export_index = function("wasmtime_component_get_export_index", _ptr, _ptr, _ptr, _text, _size)
+component_export_index_delete = function("wasmtime_component_export_index_delete", None, _ptr)
+component_linker_new = function("wasmtime_component_linker_new", _ptr, _ptr)
+component_linker_delete = function("wasmtime_component_linker_delete", None, _ptr)
+component_linker_root = function("wasmtime_component_linker_root", _ptr, _ptr)
+component_linker_define_unknown_imports_as_traps = function(
+    "wasmtime_component_linker_define_unknown_imports_as_traps", _ptr, _ptr, _ptr
+)
+component_linker_instantiate_async = function(
+    "wasmtime_component_linker_instantiate_async", _ptr, _ptr, _ptr, _ptr, _ptr, _ptr
+)
+_instance_name = (_ptr, _text, _size)
+linker_instance_delete = function("wasmtime_component_linker_instance_delete", None, _ptr)
+linker_instance_add_instance = function(
+    "wasmtime_component_linker_instance_add_instance", _ptr, *_instance_name, _ptr
+)
+linker_instance_add_func = function(
+    "wasmtime_component_linker_instance_add_func", _ptr, *_instance_name, ComponentCallback, _ptr, _ptr
+)
+linker_instance_add_func_async = function(
+    "wasmtime_component_linker_instance_add_func_async",
+    _ptr,
+    *_instance_name,
+    ComponentAsyncCallback,
+    _ptr,
+    _ptr,
+)
+linker_instance_add_resource = function(
+    "wasmtime_component_linker_instance_add_resource",
+    _ptr,
+    *_instance_name,
+    _ptr,
+    ResourceDestructor,
+    _ptr,
+    _ptr,
+)
+component_instance_get_func = function("wasmtime_component_instance_get_func", _bool, _ptr, _ptr, _ptr, _ptr)
+component_func_call_async = function(
+    "wasmtime_component_func_call_async", _ptr, _ptr, _ptr, _ptr, _size, _ptr, _size, _ptr
+)
+component_val_new = function("wasmtime_component_val_new", _ptr, _ptr)
+vallist_new_uninit = function("wasmtime_component_vallist_new_uninit", None, _ptr, _size)
+valrecord_new_uninit = function("wasmtime_component_valrecord_new_uninit", None, _ptr, _size)
+valtuple_new_uninit = function("wasmtime_component_valtuple_new_uninit", None, _ptr, _size)
+resource_type_new_host = function("wasmtime_component_resource_type_new_host", _ptr, ctypes.c_uint32)
+resource_type_delete = function("wasmtime_component_resource_type_delete", None, _ptr)
+resource_host_new = function(
+    "wasmtime_component_resource_host_new", _ptr, _bool, ctypes.c_uint32, ctypes.c_uint32
+)
+resource_host_rep = function("wasmtime_component_resource_host_rep", ctypes.c_uint32, _ptr)
+resource_host_delete = function("wasmtime_component_resource_host_delete", None, _ptr)
+resource_host_to_any = function("wasmtime_component_resource_host_to_any", _ptr, _ptr, _ptr, _ptr)
+resource_any_to_host = function("wasmtime_component_resource_any_to_host", _ptr, _ptr, _ptr, _ptr)

@@ -8,7 +8,7 @@ again on the host's side of the call.
 import ctypes
 import struct
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox.capi import library as c
 from sandbox.capi.engine import Engine, Module
@@ -29,20 +29,25 @@ _EXTERN_MEMORY = 3  # WASMTIME_EXTERN_MEMORY
 class Pending(Protocol):
     """What an async host function returns when it is not done: asked again at every poll of the guest."""
 
-    def result(self) -> Number | None:
+    def result(self) -> Any:
         """Return the guest's result, or None while it is not there (0 where the function has none)."""
         ...
+
+
+def _write_trap(address: int) -> None:
+    ctypes.memmove(address, struct.pack("<Q", c.trap_new(b"host", 4)), 8)
 
 
 class HostCall:
     """The host call in which a guest is, or was last; one for each store."""
 
-    __slots__ = ("fault", "pending", "results_address", "trap_address", "write")
+    __slots__ = ("fail", "fault", "pending", "results_address", "trap_address", "write")
 
     def __init__(self) -> None:
         self.fault: BaseException | None = None
         self.pending: Pending | None = None
-        self.write: Callable[[int, Number], None] | None = None
+        self.write: Callable[[int, Any], None] | None = None
+        self.fail: Callable[[int], None] = _write_trap
         self.results_address = 0
         self.trap_address = 0
 
@@ -57,7 +62,7 @@ class HostCall:
                 self.write(self.results_address, value)
         except BaseException as fault:  # may not cross the C frames; Store.poll raises it
             self.fault = fault
-            _write_trap(self.trap_address)
+            self.fail(self.trap_address)
         self.pending = None
         return True
 
@@ -192,7 +197,7 @@ def _async_trampoline(
         trap: int,
         continuation: int,
     ) -> None:
-        memmove(continuation, _AT_ONCE_WORDS, _CONTINUATION_BYTES)
+        memmove(continuation, AT_ONCE_WORDS, _CONTINUATION_BYTES)
         running.caller = caller
         try:
             value = call(*unpack(string_at(args, size))) if size else call()
@@ -201,9 +206,9 @@ def _async_trampoline(
                     write(results, value)
                 return
             waiting = running.host_call
-            waiting.pending, waiting.write = value, write
+            waiting.pending, waiting.write, waiting.fail = value, write, _write_trap
             waiting.results_address, waiting.trap_address = results, trap
-            memmove(continuation, _LATER_WORDS, _CONTINUATION_BYTES)
+            memmove(continuation, LATER_WORDS, _CONTINUATION_BYTES)
         except BaseException as fault:  # may not cross the C frames; Store.poll raises it
             running.host_call.fault = fault
             _write_trap(trap)
@@ -223,8 +228,9 @@ def _result_writer(result: str) -> Callable[[int, Number], None] | None:
     return write
 
 
-def _write_trap(address: int) -> None:
-    ctypes.memmove(address, struct.pack("<Q", c.trap_new(b"host", 4)), 8)
+def write_error(address: int) -> None:
+    """Write a ``wasmtime_error_t`` that stands for an exception of the host's."""
+    ctypes.memmove(address, struct.pack("<Q", c.error_new(b"host")), 8)
 
 
 _AT_ONCE = c.ContinuationCallback(lambda _env: True)
@@ -236,5 +242,5 @@ def _continuation_words(callback: object) -> bytes:
     return struct.pack("<QQQ", ctypes.cast(callback, ctypes.c_void_p).value or 0, 0, 0)  # type: ignore[arg-type]
 
 
-_AT_ONCE_WORDS = _continuation_words(_AT_ONCE)
-_LATER_WORDS = _continuation_words(_LATER)
+AT_ONCE_WORDS = _continuation_words(_AT_ONCE)
+LATER_WORDS = _continuation_words(_LATER)

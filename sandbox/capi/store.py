@@ -10,7 +10,7 @@ import struct
 
 from sandbox.capi import library as c
 from sandbox.capi.engine import Engine
-from sandbox.capi.faults import EngineError, take_error, take_trap
+from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode, take_error, take_trap
 from sandbox.capi.linker import KINDS, RUNNING, TAGGED, HostCall, InstancePre, Number
 from sandbox.capi.memory import Memory
 
@@ -20,6 +20,7 @@ _EXPORTS_MAX = 20
 _FRAME_BYTES = _EXPORTS + _EXPORTS_MAX * _EXPORT_BYTES
 _words = struct.Struct("<QQ")
 FIRST_SLICE_TICKS = 2
+_COMPONENT_TRAP = "wasm trap:"
 
 
 class _Frame:
@@ -62,23 +63,23 @@ class Store:
 
     __slots__ = ("_address", "_frame", "_future", "_shape", "context", "pre")
 
-    def __init__(self, engine: Engine, *, memory_bytes: int, table_elements: int = 20_000) -> None:
+    def __init__(
+        self, engine: Engine, *, memory_bytes: int, table_elements: int = 20_000, instances: int = 1
+    ) -> None:
         self._frame = _free_frames.pop() if _free_frames else _Frame()
         self._address: int | None = c.store_new(engine.address, None, None)
         self._future: int | None = None
         self._shape: CallShape | None = None
         self.context: int = c.store_context(self._address)
         self.pre: InstancePre | None = None
-        c.store_limiter(self._address, memory_bytes, table_elements, 1, 2, 1)
+        c.store_limiter(self._address, memory_bytes, table_elements, instances, 2 * instances, instances)
         c.set_epoch_deadline(self.context, FIRST_SLICE_TICKS)
         c.epoch_yield(self.context, 1)
 
     def instantiate(self, pre: InstancePre) -> bool:
         """Start to instantiate, and poll once; see ``poll``."""
-        assert self._future is None
-        frame = self._frame.address
+        frame = self._begin()
         self.pre = pre
-        self._shape = None
         self._future = c.instance_pre_instantiate_async(
             pre.address, self.context, frame + _INSTANCE, frame + _TRAP, frame + _ERROR
         )
@@ -103,6 +104,12 @@ class Store:
         )
         return self.poll()
 
+    def _begin(self) -> int:
+        """Return the frame's address, for a call of a kind that leaves nothing to be read."""
+        assert self._future is None
+        self._shape = None
+        return self._frame.address
+
     def poll(self) -> bool:
         """Run the guest for at most one slice; True when the call is done, with its result in ``result``.
 
@@ -119,7 +126,7 @@ class Store:
         trap, error = _words.unpack_from(frame.buffer, _TRAP)
         if trap or error:
             self._raise(trap, error)
-        if self._shape is None:
+        if self._shape is None and self.pre is not None:
             self._find_exports()
         return True
 
@@ -174,4 +181,8 @@ class Store:
             trapped = take_trap(trap)
             raise trapped if fault is None else fault
         text = take_error(error)
-        raise EngineError(text) if fault is None else fault
+        if fault is not None:
+            raise fault
+        if _COMPONENT_TRAP in text:  # components tell of traps as text only
+            raise GuestTrapError(text.rpartition(_COMPONENT_TRAP)[2].strip(), code=TrapCode.HOST)
+        raise EngineError(text)

@@ -1,0 +1,188 @@
+"""Kind ``http``: a component of wasi:http/proxy, its bodies held or streamed."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+
+from sandbox.contract import (
+    Finished,
+    HostCallError,
+    Kind,
+    Limit,
+    Limits,
+    Outcome,
+    OverLimit,
+    Source,
+    Threw,
+    Trapped,
+)
+from sandbox.errors import CompileError, ForbiddenImportError, MissingExportError
+from tests.sandbox.guests import Bed, RecordingHost, built, event_module, on_loop
+
+COMPONENT = (Path(__file__).parent / "echo_component.wat").read_bytes()
+BEFORE = b"(; BEFORE ;)"
+
+
+def component(before: bytes = b"") -> Source:
+    """Return the echo component, doing something before it answers."""
+    text = COMPONENT.replace(BEFORE, before)
+    return Source(kind=Kind.HTTP, files={"guest.wat": text}, entry="guest.wat")
+
+
+def request(**parts: Any) -> bytes:
+    data: bytes = msgpack.packb(
+        {"method": "POST", "scheme": "https", "authority": "a.example", "path": "/", "headers": [], **parts}
+    )
+    return data
+
+
+def run(folder: Path, source: Source, event: bytes, limits: Limits | None = None) -> Outcome:
+    async def scene(bed: Bed) -> Outcome:
+        program = bed.sandbox.load(built(folder, source))
+        outcome = await bed.sandbox.run(program, event, limits=limits or Limits(), host=RecordingHost())
+        again = await bed.sandbox.run(
+            bed.sandbox.load(built(folder, component())),
+            request(body=b"again"),
+            limits=Limits(),
+            host=RecordingHost(),
+        )
+        assert isinstance(again, Finished)
+        assert msgpack.unpackb(again.output)["body"] == b"again"
+        return outcome
+
+    return on_loop(folder, scene)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 300_000])
+def test_a_component_answers_with_the_body_of_its_request(tmp_path: Path, size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+    outcome = run(tmp_path, component(), request(body=body))
+    assert isinstance(outcome, Finished), outcome
+    assert msgpack.unpackb(outcome.output) == {"status": 200, "headers": [], "body": body}
+
+
+class StreamingHost(RecordingHost):
+    """A viewer who sends a body slowly and takes the answer slowly."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        super().__init__()
+        self.coming: asyncio.Queue[bytes] = asyncio.Queue()
+        self.heads: list[dict[str, Any]] = []
+        self.taken: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        for chunk in chunks:
+            self.coming.put_nowait(chunk)
+
+    def call(self, name: str, payload: bytes) -> Any:
+        match name:
+            case "http.read":
+                return self.coming.get()
+            case "http.respond":
+                self.heads.append(msgpack.unpackb(payload))
+                return b""
+            case "http.write":
+                return self._write(payload)
+        raise HostCallError(name)
+
+    async def _write(self, payload: bytes) -> bytes:
+        await self.taken.put(payload)
+        return b""
+
+
+def test_bodies_stream_both_ways_and_a_slow_reader_slows_the_guest(tmp_path: Path) -> None:
+    chunks = [b"chunk %d" % number for number in range(20)]
+
+    async def scene(bed: Bed) -> list[bytes]:
+        program = bed.sandbox.load(built(tmp_path, component()))
+        host = StreamingHost(chunks[:10])
+        invocation = bed.sandbox.start(program, request(stream=True), limits=Limits(), host=host)
+        got = [await host.taken.get()]
+        assert host.heads == [{"status": 200, "headers": []}]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert host.coming.qsize() >= 6  # it waits for its reader before it reads on
+        for chunk in (*chunks[10:], b""):
+            host.coming.put_nowait(chunk)
+        got += [await host.taken.get() for _ in range(19)]
+        outcome = await invocation.wait()
+        assert isinstance(outcome, Finished)
+        assert outcome.output == b""
+        return got
+
+    assert on_loop(tmp_path, scene) == chunks
+
+
+def test_a_body_that_never_comes_ends_at_the_wall_limit(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> Outcome:
+        program = bed.sandbox.load(built(tmp_path, component()))
+        return await bed.sandbox.run(
+            program, request(stream=True), limits=Limits(wall_ms=20), host=StreamingHost([b"first"])
+        )
+
+    outcome = on_loop(tmp_path, scene)
+    assert isinstance(outcome, OverLimit)
+    assert outcome.limit is Limit.WALL
+
+
+def test_an_answer_of_exactly_the_output_limit_is_allowed_and_one_byte_more_is_not(tmp_path: Path) -> None:
+    body = bytes(1_000)
+    finished = run(tmp_path, component(), request(body=body), Limits(output_bytes=1_100))
+    assert isinstance(finished, Finished)
+    size = len(finished.output)
+    assert isinstance(run(tmp_path, component(), request(body=body), Limits(output_bytes=size)), Finished)
+    outcome = run(tmp_path, component(), request(body=body), Limits(output_bytes=size - 1))
+    assert isinstance(outcome, OverLimit)
+    assert outcome.limit is Limit.OUTPUT
+
+
+def test_a_component_that_loops_ends_at_the_cpu_limit(tmp_path: Path) -> None:
+    outcome = run(tmp_path, component(b"(loop $l (br $l))"), request(), Limits(cpu_ms=10))
+    assert isinstance(outcome, OverLimit)
+    assert outcome.limit is Limit.CPU
+
+
+def test_a_component_that_traps_has_trapped(tmp_path: Path) -> None:
+    outcome = run(tmp_path, component(b"(unreachable)"), request())
+    assert isinstance(outcome, Trapped)
+    assert "unreachable" in outcome.message
+
+
+def test_a_component_that_does_not_answer_threw(tmp_path: Path) -> None:
+    outcome = run(tmp_path, component(b"(return)"), request())
+    assert isinstance(outcome, Threw)
+    assert outcome.message == "it returned without an answer"
+
+
+def test_a_component_that_answers_with_an_error_threw(tmp_path: Path) -> None:
+    failing = b"(call $set (local.get $outparam) (i32.const 1) (i32.const 0)) (return)"
+    outcome = run(tmp_path, component(failing), request())
+    assert isinstance(outcome, Threw)
+    assert outcome.message == "it answered with the error loop-detected"
+
+
+def test_a_handle_that_was_never_given_is_a_trap(tmp_path: Path) -> None:
+    outcome = run(tmp_path, component(b"(call $drop-output (i32.const 77))"), request())
+    assert isinstance(outcome, Trapped)
+
+
+def test_an_interface_that_is_not_offered_is_refused(tmp_path: Path) -> None:
+    text = b'(component (import "wasi:keyvalue/store@0.2.0" (instance)))'
+    with pytest.raises(ForbiddenImportError, match="keyvalue"):
+        built(tmp_path, Source(kind=Kind.HTTP, files={"c.wat": text}, entry="c.wat"))
+    later = COMPONENT.replace(b"0.2.3", b"0.3.0")
+    with pytest.raises(ForbiddenImportError, match=r"0\.3\.0"):
+        built(tmp_path, Source(kind=Kind.HTTP, files={"c.wat": later}, entry="c.wat"))
+
+
+def test_a_component_without_handler_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingExportError, match="incoming-handler"):
+        built(tmp_path, Source(kind=Kind.HTTP, files={"c.wat": b"(component)"}, entry="c.wat"))
+
+
+def test_a_core_module_is_no_component_and_a_component_no_core_module(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match="core module"):
+        built(tmp_path, Source(kind=Kind.HTTP, files={"c.wat": event_module()}, entry="c.wat"))
+    with pytest.raises(CompileError, match="component"):
+        built(tmp_path, Source(kind=Kind.EVENT, files={"c.wat": COMPONENT}, entry="c.wat"))
