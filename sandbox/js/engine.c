@@ -188,28 +188,23 @@ static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reas
     }
 }
 
-/* Run nextTick callbacks and microtasks until there are none; the order is Node's. */
+/* Run nextTick callbacks, then all microtasks, until there are neither; the order is Node's. */
 static void drain(void)
 {
     JSContext *ctx;
-    for (;;) {
-        if (outcome)
-            return;
-        if (ticks_wanted) {
-            JSValue r;
+    int ran;
+    do {
+        if (ticks_wanted && !outcome) {
             ticks_wanted = 0;
-            r = JS_Call(context, hook_ticks, JS_UNDEFINED, 0, NULL);
+            JSValue r = JS_Call(context, hook_ticks, JS_UNDEFINED, 0, NULL);
             if (JS_IsException(r))
                 take_exception();
             JS_FreeValue(context, r);
-            continue;
         }
-        int done = JS_ExecutePendingJob(runtime, &ctx);
-        if (done == 0)
-            break;
-        if (done < 0)
-            take_exception();
-    }
+        while (!outcome && (ran = JS_ExecutePendingJob(runtime, &ctx)) != 0)
+            if (ran < 0)
+                take_exception();
+    } while (ticks_wanted && !outcome);
     if (has_unhandled && !outcome) {
         JS_FreeValue(context, result);
         result = JS_DupValue(context, unhandled);

@@ -20,6 +20,7 @@ from sandbox.capi import Linker, Memory
 from sandbox.contract import HostCallError, Limit
 from sandbox.guest import CURRENT, Guest, GuestFaultError, LimitReachedError
 from sandbox.hostcalls import LEVELS
+from sandbox.js import host_zlib
 
 MODULE = "edgefaas:js"
 _DONE, _FAILED, _PENDING = 0, 1 << 32, 2 << 32
@@ -39,7 +40,7 @@ class Session:
         "_wake",
         "deadline_s",
         "guest",
-        "keyring",
+        "streams",
         "package",
         "pending",
         "timer",
@@ -51,7 +52,7 @@ class Session:
         self.deadline_s = deadline_s
         self.pending: dict[int, asyncio.Future[bytes]] = {}
         self.timer: asyncio.TimerHandle | None = None
-        self.keyring: dict[int, object] = {}
+        self.streams: dict[int, object] = {}
         self._numbers = 0
         self._arrived: deque[tuple[int, asyncio.Future[bytes]]] = deque()
         self._wake: asyncio.Future[bytes] | None = None
@@ -69,6 +70,9 @@ class Session:
             if name.startswith("crypto."):
                 guest.count_host_call()
                 return self._answer(_crypto().perform(name, payload))
+            if name.startswith("zlib."):
+                guest.count_host_call()
+                return self._answer(host_zlib.perform(name, payload, self.streams))
             answer = self.ask(name, payload)
         except HostCallError as error:
             guest.result = str(error).encode("utf-8", "replace")

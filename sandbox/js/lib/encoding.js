@@ -61,6 +61,7 @@
         error.code = 'ERR_ENCODING_INVALID_ENCODED_DATA';
         throw error;
       }
+      if (this.#code === 6) text = text.toWellFormed();
       if (!this.#begun && !this.#keepMark && this.#code !== 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
       this.#begun = streaming && (this.#begun || text !== '');
       return text;

@@ -3,7 +3,7 @@
   'use strict';
   const { hidden } = native.internals;
   const custom = Symbol.for('nodejs.util.inspect.custom');
-  const WIDTH = 72, IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
+  const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
   const defaults = { depth: 2, compact: 3, breakLength: 80, maxArrayLength: 100, maxStringLength: 10000, showHidden: false, sorted: false };
 
   function quote(text) {
@@ -81,12 +81,12 @@
     const isArray = Array.isArray(value);
     const isView = ArrayBuffer.isView(value) && kind !== 'DataView';
     let keys = options.showHidden ? Object.getOwnPropertyNames(value) : Object.keys(value);
-    if (isArray || isView) keys = keys.filter((k) => !/^\d+$/.test(k) && k !== 'length');
+    if (isArray || isView) keys = keys.filter((k) => !/^\d+$/.test(k) && (k !== 'length' || (isArray && options.showHidden)));
     for (const symbol of Object.getOwnPropertySymbols(value))
       if (options.showHidden || Object.getOwnPropertyDescriptor(value, symbol).enumerable) keys.push(symbol);
     if (options.sorted) keys.sort();
 
-    let head = '', open = '{', close = '}', lines = null, base = '', list = false;
+    let open = '{', close = '}', lines = null, base = '', list = false;
     const tooDeep = options.depth !== null && depth > options.depth;
     if (isArray) {
       list = true;
@@ -153,91 +153,69 @@
       return isArray ? '[Array]' : `[${shown}]`;
     }
     state.seen.push(value);
+    state.depth = depth;
     const indent = state.indent;
     state.indent += '  ';
-    const output = lines === null ? [] : lines();
-    for (const name of keys) output.push(property(value, name, state, depth, list ? 1 : 0));
+    let output = lines === null ? [] : lines();
+    for (const name of keys) output.push(property(value, name, state, depth));
     state.indent = indent;
     state.seen.pop();
     const index = state.circular.get(value);
-    if (index !== undefined) head = `<ref *${index}> `;
-    if (base !== '') open = (open === '{' ? '' : open) + '{ ' .trimEnd();
-    return layout(output, head + (base === '' ? open : `${base === '' ? '' : ''}{ ${base}`.replace('{ ', '{ ')), close, base, state, list, value, head, open);
+    if (index !== undefined) base = base === '' ? `<ref *${index}>` : `<ref *${index}> ${base}`;
+    return layout(output, { base, open, close, list }, state, depth, value);
   }
 
-  function layout(output, _opening, close, base, state, list, value, head, open) {
+  // Node's reduceToSingleString: one line when it is short and at most three levels are inside.
+  function layout(output, { base, open, close, list }, state, depth, value) {
     const { options } = state;
-    const start = head + (base === '' ? open : '{');
-    if (base !== '') {
-      // Errors and functions with properties: the text first, then the properties in braces.
-      const inner = output.join(',\n' + state.indent + '  ');
-      const one = `${base} { ${output.join(', ')} }`;
-      if (!one.includes('\n') && one.length <= WIDTH) return head + one;
-      return `${head}${base} {\n${state.indent}  ${inner}\n${state.indent}}`;
-    }
-    const entries = output.length;
-    if (list && entries > 6 && options.compact >= 1) output = group(output, options, value);
-    if (options.compact !== false && entries === output.length) {
-      const total = output.reduce((sum, line) => sum + line.length, 0) + output.length;
-      const nested = deepest(value, 0) ;
-      if (nested <= options.compact && total + output.length + start.length + state.indent.length <= options.breakLength - 4 + 4 &&
-          start.length + total + output.length < options.breakLength && !output.some((line) => line.includes('\n'))) {
-        const joined = output.join(', ');
-        if (joined.length <= WIDTH + 4) return `${start}${start.endsWith('[') || start.endsWith('{') ? ' ' : ''}${joined} ${close}`;
+    const start = base === '' ? open : `${base} ${open}`;
+    if (options.compact !== false) {
+      const entries = output.length;
+      if (list && entries > 6) output = group(output, state, value);
+      if (state.depth - depth < options.compact && entries === output.length) {
+        const begin = output.length + state.indent.length + open.length + base.length + 10;
+        const total = output.reduce((sum, line) => sum + line.length, output.length + begin);
+        if (total <= options.breakLength && !base.includes('\n')) {
+          const joined = output.join(', ');
+          if (!joined.includes('\n')) return `${start} ${joined} ${close}`;
+        }
       }
     }
-    return `${start}\n${state.indent}  ${output.join(',\n' + state.indent + '  ')}\n${state.indent}${close}`;
+    const gap = `\n${state.indent}`;
+    return `${start}${gap}  ${output.join(`,${gap}  `)}${gap}${close}`;
   }
-  // How many levels of objects are inside, as far as "compact: 3" wants to know.
-  function deepest(value, level) {
-    if (level > 3) return level;
-    let most = level;
-    const items = value instanceof Map ? [...Map.prototype.values.call(value)] : value instanceof Set ? [...Set.prototype.values.call(value)] : Object.values(Object.getOwnPropertyDescriptors(value)).filter((d) => d.enumerable && 'value' in d).map((d) => d.value);
-    let count = 0;
-    for (const item of items) {
-      if (++count > 100) break;
-      if (item !== null && typeof item === 'object') most = Math.max(most, deepest(item, level + 1));
-    }
-    return most;
-  }
-  // Long lists of short items go into columns, as Node's groupArrayElements does.
-  function group(output, options, value) {
-    let total = 0, longest = 0, extra = 0;
-    let count = output.length;
-    if (output[count - 1].startsWith('... ')) { count--; extra = 1; }
+  // Node's groupArrayElements: long lists of short items go into columns.
+  function group(output, state, value) {
+    const { options } = state;
+    let total = 0, longest = 0, count = output.length;
+    if (options.maxArrayLength < output.length) count--;
     const lengths = [];
     for (let i = 0; i < count; i++) {
-      const length = output[i].length;
-      lengths.push(length);
-      total += length + 2;
-      if (longest < length) longest = length;
-      if (output[i].includes('\n')) return output;
+      lengths.push(output[i].length);
+      total += output[i].length + 2;
+      longest = Math.max(longest, output[i].length);
     }
     const actual = longest + 2;
-    if (!(actual * 3 + 2 < options.breakLength && (total / actual > 5 || longest <= 6))) return output;
-    const bias = Math.sqrt(actual - total / output.length), biased = Math.max(actual - 3 - bias + 0, 1);
-    const columns = Math.min(Math.round(Math.sqrt(2.5 * Math.max(actual - 2 - 0, 1) * count) / biased) || 1,
-      Math.floor((options.breakLength - 2) / actual), options.compact * 4, 15);
+    if (!(actual * 3 + state.indent.length < options.breakLength && (total / actual > 5 || longest <= 6))) return output;
+    const bias = Math.sqrt(actual - total / output.length), biased = Math.max(actual - 3 - bias, 1);
+    const columns = Math.min(Math.round(Math.sqrt(2.5 * biased * count) / biased),
+      Math.floor((options.breakLength - state.indent.length) / actual), options.compact * 4, 15);
     if (columns <= 1) return output;
     const widths = [];
     for (let i = 0; i < columns; i++) {
       let width = 0;
-      for (let j = i; j < count; j += columns) if (lengths[j] > width) width = lengths[j];
+      for (let j = i; j < count; j += columns) width = Math.max(width, lengths[j]);
       widths.push(width + 2);
     }
-    const numeric = value !== undefined && Array.prototype.every.call(value, (v) => typeof v === 'number' || typeof v === 'bigint');
+    const numeric = value !== undefined && output.every((_, i) => typeof value[i] === 'number' || typeof value[i] === 'bigint');
     const rows = [];
     for (let i = 0; i < count; i += columns) {
-      const last = Math.min(i + columns, count);
+      const last = Math.min(i + columns, count) - 1;
       let row = '';
-      for (let j = i; j < last - 1; j++) {
-        const cell = output[j] + ', ';
-        row += numeric ? cell.padStart(widths[j - i]) : cell.padEnd(widths[j - i]);
-      }
-      row += numeric ? output[last - 1].padStart(widths[last - 1 - i] - 2) : output[last - 1];
-      rows.push(row);
+      for (let j = i; j < last; j++) row += numeric ? `${output[j]}, `.padStart(widths[j - i]) : `${output[j]}, `.padEnd(widths[j - i]);
+      rows.push(row + (numeric ? output[last].padStart(widths[last - i] - 2) : output[last]));
     }
-    if (extra) rows.push(output[count]);
+    if (options.maxArrayLength < output.length) rows.push(output[count]);
     return rows;
   }
   function items(list, state, depth) {
@@ -290,7 +268,7 @@
     if (merged.maxArrayLength === null) merged.maxArrayLength = Infinity;
     if (merged.maxStringLength === null) merged.maxStringLength = Infinity;
     if (merged.breakLength === Infinity) merged.breakLength = 1e9;
-    return format(value, { options: merged, seen: [], circular: new Map(), indent: '' }, 0);
+    return format(value, { options: merged, seen: [], circular: new Map(), indent: '', depth: 0 }, 0);
   }
   inspect.custom = custom;
   inspect.defaultOptions = defaults;

@@ -486,7 +486,7 @@
       search = text ? '?' + text : '';
     }
     pathname = (pathname ?? '').replace(/[?#]/g, encodeURIComponent);
-    if (url.slashes || (!protocol || SLASHED.has(protocol)) && host) {
+    if (url.slashes || SLASHED.has(protocol) && host) {
       if (pathname && !pathname.startsWith('/')) pathname = '/' + pathname;
       host = '//' + (host ?? '');
     }

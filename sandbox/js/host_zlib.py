@@ -1,0 +1,106 @@
+"""Compression for JavaScript, in steps of at most 64 kB of input and output, so that none holds the loop long.
+
+A request is JSON, a zero byte, and data. What the author did wrong is HostCallError, ``ZLIB_CODE: message``.
+"""
+
+import base64
+import json
+import zlib
+from typing import Any
+
+from sandbox.contract import HostCallError
+
+STEP_BYTES = 65_536
+STREAMS_MAX = 64
+_RAW, _GZIP, _ZLIB, _EITHER = -1, 16, 0, 32
+_MODES = {
+    "deflate": (True, _ZLIB), "gzip": (True, _GZIP), "deflateRaw": (True, _RAW),
+    "inflate": (False, _ZLIB), "gunzip": (False, _GZIP), "inflateRaw": (False, _RAW), "unzip": (False, _EITHER),
+}  # fmt: skip
+
+
+class _Stream:
+    """One compressor or decompressor, and what it has still to be given or to give."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.packing, variant = _MODES[options["mode"]]
+        bits = options["windowBits"] or zlib.MAX_WBITS
+        if not isinstance(bits, int) or not 8 <= bits <= zlib.MAX_WBITS:  # noqa: PLR2004  # RFC 1950, CINFO
+            raise HostCallError("ERR_OUT_OF_RANGE: windowBits must be 8..15")
+        wbits = -bits if variant == _RAW else bits + variant
+        level = options["level"]
+        if not isinstance(level, int) or not -1 <= level <= 9:  # noqa: PLR2004
+            raise HostCallError("ERR_OUT_OF_RANGE: level must be -1..9")
+        words = base64.b64decode(options["dictionary"]) if options["dictionary"] else b""
+        self.gunzip = variant == _GZIP and not self.packing
+        self._wbits = wbits
+        if self.packing:
+            self._packer = (
+                zlib.compressobj(level, zlib.DEFLATED, wbits, 8, 0, words)
+                if words
+                else zlib.compressobj(level, zlib.DEFLATED, wbits)
+            )
+        else:
+            self._words = words
+            self._unpacker = zlib.decompressobj(wbits, words) if words else zlib.decompressobj(wbits)
+        self._ready = b""
+        self._rest = b""
+        self._ended = False
+
+    def step(self, data: bytes, *, last: bool) -> bytes:
+        """Return a byte that says whether there is more, and the output of this step."""
+        out = self._pack(data, last=last) if self.packing else self._unpack(data, last=last)
+        self._ready = out[STEP_BYTES:]
+        more = bool(self._ready) or (not self.packing and bool(self._rest))
+        return (b"\1" if more else b"\0") + out[:STEP_BYTES]
+
+    def _pack(self, data: bytes, *, last: bool) -> bytes:
+        out = self._ready
+        if data:
+            out += self._packer.compress(data)
+        if last and not self._ended and not (self._ready and not data):
+            self._ended = True
+            out += self._packer.flush()
+        return out
+
+    def _unpack(self, data: bytes, *, last: bool) -> bytes:
+        pending = self._rest + data
+        self._rest = b""
+        try:
+            if self._unpacker.eof and pending and self.gunzip and pending[:2] == b"\x1f\x8b":
+                self._unpacker = zlib.decompressobj(self._wbits)  # RFC 1952: members follow one another
+            if self._unpacker.eof:
+                return b""
+            out = self._unpacker.decompress(pending, STEP_BYTES)
+        except zlib.error as error:
+            raise HostCallError(f"Z_DATA_ERROR: {str(error).rpartition(': ')[2]}") from error
+        self._rest = self._unpacker.unconsumed_tail
+        if self._unpacker.eof and self._unpacker.unused_data[:2] == b"\x1f\x8b" and self.gunzip:
+            self._rest = self._unpacker.unused_data
+        if last and not self._unpacker.eof and not self._rest and len(out) < STEP_BYTES:
+            raise HostCallError("Z_BUF_ERROR: unexpected end of file")
+        return out
+
+
+def perform(name: str, payload: bytes, streams: dict[int, object]) -> bytes:
+    """Do the operation ``zlib.…``; ``streams`` are those of one invocation. Raises HostCallError."""
+    head, _, data = payload.partition(b"\0")
+    options = json.loads(head)
+    if name == "zlib.crc32":
+        return str(zlib.crc32(data, options["value"])).encode()
+    if name == "zlib.open":
+        if len(streams) >= STREAMS_MAX:
+            raise HostCallError(f"ERR_OUT_OF_RANGE: more than {STREAMS_MAX} compression streams are open")
+        number = max(streams, default=0) + 1
+        try:
+            streams[number] = _Stream(options)
+        except ValueError as error:
+            raise HostCallError(f"ERR_OUT_OF_RANGE: {error}") from error
+        return str(number).encode()
+    stream = streams.get(options["handle"])
+    if name == "zlib.close":
+        streams.pop(options["handle"], None)
+        return b""
+    if not isinstance(stream, _Stream) or len(data) > STEP_BYTES:
+        raise HostCallError("Z_STREAM_ERROR: the stream is closed")
+    return stream.step(data, last=options["last"])
