@@ -38,7 +38,7 @@ def up(config: Path, listen: str, admin: str, data: Path | None, workers: int | 
             config=config,
             listen=parse_address(listen, option="--listen"),
             admin=parse_address(admin, option="--admin"),
-            data=data or config.resolve().parent / DATA_NAME,
+            data=(data or config.resolve().parent / DATA_NAME).absolute(),
             workers=workers or len(os.sched_getaffinity(0)),
         )
     )

@@ -153,7 +153,7 @@ class Channel:
     def _send(self, frame: Mapping[str, Any]) -> None:
         if self._closed:
             raise ChannelClosedError(f"The {self._peer} is gone", remedy="Try again.")
-        body = msgpack.packb(frame)
+        body = msgpack.packb(frame, default=str)  # a log line's field may be anything
         if len(body) > FRAME_MAX_BYTES:
             raise errors.EdgeError(
                 f"A message of {len(body)} bytes is over the control channel's {FRAME_MAX_BYTES}",

@@ -29,7 +29,7 @@ from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import LiveFunction, LogSink, PopSide, ViewerSide
-from edgefaas.control.plain import from_plain, to_plain
+from edgefaas.control.plain import from_plain
 from edgefaas.errors import EdgeError
 from edgefaas.listen import BACKLOG
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
@@ -95,7 +95,7 @@ class Worker:
         if self._channel.unsent_bytes > UNSENT_LOG_BYTES_MAX:
             return False
         with contextlib.suppress(ChannelClosedError):
-            self._channel.tell("logs", {"lines": to_plain(lines)})
+            self._channel.tell("logs", {"lines": lines})
         return True
 
     async def _answer(self, op: str, args: Mapping[str, Any]) -> Any:

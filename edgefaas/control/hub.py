@@ -123,19 +123,17 @@ class LogHub:
 
     def take(self, worker: int, plain: Any) -> None:
         """Take a worker's batch. What is not a line is left out: a worker runs strangers' code."""
-        lines = [line for item in plain if (line := _line(worker, item))] if isinstance(plain, list) else []
-        if lines:
-            self.add(lines)
-
-    def add(self, lines: list[Line]) -> None:
-        """Add lines that are known to be well-formed."""
+        made = [made for item in plain if (made := _line(worker, item))] if isinstance(plain, list) else []
+        if not made:
+            return
+        lines = [line for line, _ in made]
         self._ring.extend(lines)
         for follower in self._followers:
             follower.offer(lines)
         if len(self._writing) >= BATCHES_PENDING_MAX:
             self._lost_batches += 1
             return
-        future = asyncio.ensure_future(self._disk.run(self._file.write, lines))
+        future = asyncio.ensure_future(self._disk.run(self._file.write, b"".join(text for _, text in made)))
         self._writing.add(future)
         future.add_done_callback(self._written)
 
@@ -201,9 +199,8 @@ class RotatingFile:
     def _path(self, age: int) -> Path:
         return self._folder / (f"pop.{age}.jsonl" if age else "pop.jsonl")
 
-    def write(self, lines: list[Line]) -> None:
-        """Append lines, then rotate when the file is full."""
-        block = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+    def write(self, block: bytes) -> None:
+        """Append whole lines, then rotate when the file is full."""
         self._file.write(block)
         self._file.flush()
         self._size += len(block)
@@ -238,17 +235,17 @@ class RotatingFile:
 _OWN_KEYS = frozenset({"at_s", "worker", "request_id", "level", "text", "function", "version"})
 
 
-def _line(worker: int, item: Any) -> Line | None:
+def _line(worker: int, item: Any) -> tuple[Line, bytes] | None:
+    """Return a line and its JSON; None for what is no line."""
     if not isinstance(item, list) or len(item) != _FIELDS:
         return None
     at_s, request_id, level, text, function, version, fields = item
-    strings = (request_id, level, text, function, version)
-    if not isinstance(at_s, (int, float)) or not isinstance(fields, dict):
+    if type(at_s) not in (int, float) or type(fields) is not dict:
         return None
-    if not all(isinstance(part, str) for part in strings):
+    if not (type(request_id) is type(level) is type(text) is type(function) is type(version) is str):
         return None
-    line = {str(key): value for key, value in fields.items() if key not in _OWN_KEYS}
-    line |= {
+    line = {
+        **fields,
         "at_s": float(at_s),
         "worker": worker,
         "request_id": request_id,
@@ -258,10 +255,9 @@ def _line(worker: int, item: Any) -> Line | None:
         "version": version,
     }
     try:
-        orjson.dumps(line)
-    except TypeError:  # bytes in a field, a lone surrogate in a text
+        return line, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # bytes in a field, a key that is no string, a lone surrogate in a text
         return None
-    return line
 
 
 def _own_line(text: str) -> Line:

@@ -162,7 +162,7 @@ def test_lines_are_remembered_over_a_restart_but_for_one_cut_by_a_kill(tmp_path:
 def test_files_rotate_and_the_oldest_goes(tmp_path: Path) -> None:
     file = RotatingFile(tmp_path, max_bytes=20, kept=3)
     for number in range(6):
-        file.write([{"text": f"line {number} of the log"}])
+        file.write(b'{"text":"line %d of the log"}\n' % number)
     file.close()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["pop.1.jsonl", "pop.2.jsonl", "pop.jsonl"]
