@@ -14,6 +14,8 @@ from edgefaas.pages import error_page
 from edgefaas.signing import Denied, authorise
 from edgefaas.site import Behaviour, ViewerProtocol
 
+UNPRETENDED = "no location field of the viewer's own"
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -46,8 +48,15 @@ class Admission:
                 return Refusal(error_page(403, request), reason=f"{granted.code}: {granted.reason}")
             request = replace(request, query=granted.query)
         names = behaviour.location_headers
+        memo = request.headers.memo
+        if not names and memo is not None and UNPRETENDED in memo:
+            return request
         headers = located(request, names, self.locate(request.viewer_ip) if names else None)
-        return request if headers is request.headers else replace(request, headers=headers)
+        if headers is not request.headers:
+            return replace(request, headers=headers)
+        if memo is not None:
+            memo[UNPRETENDED] = True
+        return request
 
 
 def _not_over_http(request: Request, protocol: ViewerProtocol) -> Refusal:

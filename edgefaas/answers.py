@@ -60,8 +60,16 @@ class Answers:
         return response
 
     def generated(self, request: Request, response: Response, api: str) -> Response:
-        """Sign what a viewer-request function answered by itself; it is never stored."""
-        return self.sign(request, response, generated_word(api))
+        """Sign what a viewer-request function answered by itself; it is never stored.
+
+        Functions cannot set these fields, so they are appended without a look.
+        """
+        headers = response.headers
+        headers.add("X-Cache", x_cache(generated_word(api)))
+        if self.pop:
+            headers.add("X-Edge-Pop", self.pop)
+        headers.add("X-Edge-Request-Id", request.id)
+        return response
 
     def forwarded(
         self,

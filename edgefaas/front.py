@@ -58,12 +58,16 @@ class Fetches(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Received:
     """What ``receive`` learnt: how often the request was passed on, and by which POP."""
 
     hops: int = 0
     sender: str = ""
+
+
+DIRECT = Received()
+UNFORGED = "nothing that only a proxy may send"
 
 
 class Front:
@@ -109,6 +113,9 @@ class Front:
         The wire put the socket's peer into ``viewer_ip``. Changes ``request`` in place.
         """
         headers = request.headers
+        memo = headers.memo
+        if memo is not None and UNFORGED in memo and not self._trust.networks:
+            return DIRECT
         value = headers.get(HOP_HEADER)
         if value is not None:
             headers.remove(HOP_HEADER)
@@ -121,7 +128,9 @@ class Front:
             forged = {name.lower() for name, _ in headers if untrusted_header(name)}
             if forged:
                 headers.remove(*forged)
-        return Received()
+            elif memo is not None and value is None:
+                memo[UNFORGED] = True
+        return DIRECT
 
     def _passed_on(self, value: str, request: Request) -> Received | None:
         if not self._secret:

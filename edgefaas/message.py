@@ -73,6 +73,11 @@ class Headers:
         """Drop every line whose lower-case name is among ``names``."""
         self._lines = [line for line in self._lines if line[0].lower() not in names]
 
+    @property
+    def memo(self) -> dict[str, object] | None:
+        """Return a place for facts that follow from these lines alone and never change; None where there is none."""
+        return None
+
     def copy(self) -> "Headers":
         """Return an independent copy."""
         return Headers(self._lines)

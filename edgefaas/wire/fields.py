@@ -14,10 +14,11 @@ from edgefaas.message import Headers
 class FieldBlock:
     """A checked field section as it came, each line ended by CRLF. Immutable; decoded at most once."""
 
-    __slots__ = ("_index", "_lines", "raw")
+    __slots__ = ("_index", "_lines", "memo", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+        self.memo: dict[str, object] = {}
         self._lines: list[tuple[str, str]] | None = None
         self._index: dict[str, list[str]] | None = None
 
@@ -75,6 +76,17 @@ class WireHeaders(Headers):
         if found is None:
             return None
         return found[0] if len(found) == 1 else ", ".join(found)
+
+    def lacks(self, names: frozenset[str]) -> bool:
+        """Return whether there is no line of any of these lower-case names."""
+        if self._block is None:
+            return not any(name.lower() in names for name, _ in self._lines)
+        return names.isdisjoint(self._block.index())
+
+    @property
+    def memo(self) -> dict[str, object] | None:
+        """Return what is remembered about these very fields, for all requests that sent them; None once changed."""
+        return None if self._block is None else self._block.memo
 
     def copy(self) -> Headers:
         """Return an independent copy."""
