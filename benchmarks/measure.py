@@ -17,6 +17,7 @@ from benchmarks.rows import Row
 from benchmarks.samples import Sample, merged, paired_ratio, percentiles, sample, significant
 from benchmarks.server import Server
 
+RUN_OVERHEAD_S = 0.05
 SATURATED = 0.9
 """Above this share of its core the generator may be what is measured."""
 
@@ -29,12 +30,12 @@ class Pace:
     """How long and how often. At least five rounds: a median needs them."""
 
     rounds: int = 5
-    duration_s: float = 2.0
-    warmup_s: float = 0.4
+    duration_s: float = 1.5
+    warmup_s: float = 0.3
 
-    def seconds(self, runs: int) -> float:
-        """Return about how long so many runs take."""
-        return runs * self.rounds * (self.duration_s + self.warmup_s + 0.05)
+    def seconds(self, columns: int) -> float:
+        """Return about how long so many columns take."""
+        return columns * self.rounds * (self.duration_s + self.warmup_s + RUN_OVERHEAD_S)
 
 
 FULL = Pace()

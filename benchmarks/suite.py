@@ -175,6 +175,8 @@ def run(
         bench = Bench(
             servers=ready.servers, files=ready.files, folder=ready.folder, cores=ready.cores, pace=pace
         )
+        columns = sum(row.workload in peer.targets for row in rows for peer in ready.servers)
+        say(f"measuring {len(rows)} rows, about {pace.seconds(columns) / 60:.0f} minutes")
         peaks: dict[str, dict[str, float]] = {}
         for row in rows:
             outcome = bench.measure(row, peaks.get(peak_row(row), {}), progress)
