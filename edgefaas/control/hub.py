@@ -133,9 +133,10 @@ class LogHub:
         if len(self._writing) >= BATCHES_PENDING_MAX:
             self._lost_batches += 1
             return
-        future = asyncio.ensure_future(self._disk.run(self._file.write, b"".join(text for _, text in made)))
-        self._writing.add(future)
-        future.add_done_callback(self._written)
+        block = b"".join(text for _, text in made)
+        writing = asyncio.get_running_loop().create_task(self._disk.run(self._file.write, block))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
 
     def _written(self, future: "asyncio.Future[None]") -> None:
         self._writing.discard(future)
