@@ -14,7 +14,8 @@ from edgefaas.site import CachePolicy
 HEURISTIC_STATUSES = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})  # RFC 9110, 15.1
 HEURISTIC_FRACTION = 0.1  # RFC 9111, 4.2.2
 HEURISTIC_MAX_S = 86_400.0
-ERROR_TTL_STATUSES = frozenset({404, 405, 410, 414, 500, 501, 502, 503, 504})
+ERROR_TTL_STATUSES = frozenset({404, 414, 500, 501, 502, 503, 504})  # CloudFront
+_FIRST_ERROR = 400
 _CLOCK_RESOLUTION_S = 1.0  # dates have whole seconds, so an apparent age below one says nothing
 
 
@@ -46,17 +47,24 @@ def corrected_initial_age_s(headers: Headers, request_time_s: float, response_ti
 def freshness_lifetime(
     status: int, headers: Headers, directives: ResponseDirectives, policy: CachePolicy, response_time_s: float
 ) -> Lifetime:
-    """Return the lifetime under ``policy``: s-maxage, max-age, Expires, else default or heuristic."""
+    """Return the lifetime under ``policy``: s-maxage, max-age, Expires, else default or heuristic.
+
+    An error that CloudFront caches lives at least as long as the policy's error TTL.
+    """
+    least_s = float(policy.error_ttl_s) if status in ERROR_TTL_STATUSES else 0.0
     explicit = _explicit_s(headers, directives, response_time_s)
     if explicit is not None:
-        return Lifetime(min(max(explicit, policy.min_ttl_s), policy.max_ttl_s), explicit=True)
-    if policy.error_ttl_s > 0 and status in ERROR_TTL_STATUSES:
-        return Lifetime(float(policy.error_ttl_s), explicit=False)
-    cacheable = status in HEURISTIC_STATUSES or directives.public
-    if not cacheable or (status in ERROR_TTL_STATUSES and policy.default_ttl_s > 0):
+        clamped = min(max(explicit, policy.min_ttl_s), policy.max_ttl_s)
+        return Lifetime(max(clamped, least_s), explicit=True)
+    if least_s > 0:
+        return Lifetime(least_s, explicit=False)
+    by_policy_s = float(max(policy.default_ttl_s, policy.min_ttl_s))
+    if by_policy_s > 0 and status >= _FIRST_ERROR:
+        return Lifetime(0.0, explicit=False)  # CloudFront: only what the origin says, or the error TTL
+    if status not in HEURISTIC_STATUSES and not directives.public:
         return Lifetime(0.0, explicit=False)
-    if policy.default_ttl_s > 0 or policy.min_ttl_s > 0:
-        return Lifetime(float(max(policy.default_ttl_s, policy.min_ttl_s)), explicit=False)
+    if by_policy_s > 0:
+        return Lifetime(by_policy_s, explicit=False)
     guess = min(_heuristic_s(headers, response_time_s), policy.max_ttl_s)
     return Lifetime(guess, explicit=False, heuristic=True)
 

@@ -69,12 +69,19 @@ def test_the_policy_clamps_what_the_origin_says() -> None:
     assert lifetime_s(policy=CachePolicy(min_ttl_s=10)) == 10
 
 
-def test_an_error_ttl_holds_for_errors_that_say_nothing() -> None:
+def test_an_error_ttl_is_the_least_for_the_errors_that_cloudfront_caches() -> None:
     policy = CachePolicy(error_ttl_s=10, default_ttl_s=1000)
-    assert lifetime_s(status=503, policy=policy) == 10
-    assert lifetime_s(status=404, policy=policy) == 10
-    assert lifetime_s(("Cache-Control", "max-age=99"), status=503, policy=policy) == 99
-    assert not isinstance(decide(("ETag", '"v"'), status=403, policy=policy), Store)
+    for status in (404, 414, 500, 501, 502, 503, 504):
+        assert lifetime_s(status=status, policy=policy) == 10
+        assert lifetime_s(("Cache-Control", "max-age=5"), status=status, policy=policy) == 10
+        assert lifetime_s(("Cache-Control", "max-age=99"), status=status, policy=policy) == 99
+    assert lifetime_s(("Cache-Control", "max-age=5"), policy=policy) == 5
+    assert lifetime_s(policy=policy) == 1000
+    for status in (400, 403):
+        assert not isinstance(decide(("ETag", '"v"'), status=status, policy=policy), Store)
+    for status in (405, 410):
+        assert lifetime_s(status=status, policy=policy) == 0
+        assert lifetime_s(("Cache-Control", "max-age=99"), status=status, policy=policy) == 99
 
 
 def test_an_age_under_a_second_does_not_count_but_a_greater_one_does() -> None:

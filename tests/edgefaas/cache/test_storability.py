@@ -160,3 +160,46 @@ def test_a_part_whose_length_contradicts_its_range_is_not_stored() -> None:
     part = ("Content-Range", "bytes 4-9/10")
     assert reason(FRESH, part, ("Content-Length", "6"), status=206) is None
     assert reason(FRESH, part, ("Content-Length", "5"), status=206) is not None
+
+
+LATER = ("Expires", "Thu, 18 Aug 2050 02:01:18 GMT")
+
+
+@pytest.mark.parametrize(
+    ("cdn", "others", "fresh_s"),
+    [
+        ("max-age=3600", [], 3600),
+        ("max-age=2147483648", [], 2**31),
+        ("max-age=99999999999", [], 2**31),
+        ("foobar, max-age=3600", [], 3600),
+        ("max-age=3600", [("Age", "7200")], None),
+        ("max-age=3600", [("Expires", "0")], 3600),
+        ("max-age=0", [LATER], None),
+        ("max-age=3600", [("Cache-Control", "max-age=1")], 3600),
+        ("max-age=1", [("Cache-Control", "max-age=3600")], 1),
+        ("max-age=10000", [("Cache-Control", "no-store")], 10000),
+        ("s-maxage=5, max-age=9", [], 5),
+        ("private", [("Cache-Control", "max-age=10000"), LATER], None),
+        ("no-cache", [("Cache-Control", "max-age=10000"), LATER], None),
+        ("no-store", [("Cache-Control", "max-age=10000"), LATER], None),
+        ("foo", [LATER], None),
+        ("max-age=10000, &&&&&", [("Cache-Control", "no-store")], None),
+        ('max-age="10000"', [("Cache-Control", "no-store")], None),
+        ("max-age =100", [("Cache-Control", "max-age=1")], 1),
+        ("MaX-aGe=3600", [("Cache-Control", "max-age=1")], 1),
+    ],
+)
+def test_a_valid_cdn_cache_control_decides_alone(
+    cdn: str, others: list[tuple[str, str]], fresh_s: float | None
+) -> None:
+    policy = CachePolicy(max_ttl_s=2**31)
+    decided = decide(("CDN-Cache-Control", cdn), ("ETag", '"v"'), *others, policy=policy)
+    if fresh_s is None:
+        fresh = isinstance(decided, Store) and not decided.no_cache and decided.with_body(b"").is_fresh(NOW_S)
+        assert not fresh
+    else:
+        assert isinstance(decided, Store)
+        entry = decided.with_body(b"")
+        assert entry.is_fresh(NOW_S + fresh_s - 1)
+        assert not entry.is_fresh(NOW_S + fresh_s)
+        assert ("CDN-Cache-Control", cdn) in list(entry.headers)
