@@ -15,7 +15,6 @@ from router.address import is_local, packed, prefix_key
 from router.decision import ChoiceSettings, Decision, Reason
 from router.explain import Explanation, explained, group_name
 from router.field import Field, Prior, arc_km, unit_vector
-from router.gossip import PATHS_MAX, ToldPath, decode_paths, encode_paths
 from router.groups import Group, GroupTable, network_of
 from router.load import Loads, PopLoad
 from router.location import Location
@@ -30,12 +29,11 @@ from router.posterior import (
     with_peers,
 )
 from router.samples import RTT_MS_MAX, Samples
+from router.sharing import PathNews
 
 _ALTERNATIVES_MAX = 3
 _GOLDEN = 0x9E3779B97F4A7C15
 _LOCAL_KEY = -1
-_NEWS_MAX = 8_192
-_AGE_S_MAX = 86_400.0
 
 
 class Chooser:
@@ -59,7 +57,7 @@ class Chooser:
         self._tokens = self.settings.probes_burst
         self._token_rate = self.settings.probes_per_request
         self._next_audit = self._audit_gap()
-        self._news: dict[tuple[int, int], float] = {}  # paths measured here and not yet told: when
+        self._news = PathNews(mesh, self._groups)
 
     def set_health(self, pop: str, share: float) -> None:
         """Say how much of its viewers a POP should get now: 0 to 1, as ``Health.share`` tells."""
@@ -142,8 +140,7 @@ class Chooser:
             changed = found.add(rtt_ms, now_s)
         if changed:
             self._credit(group, index)
-            if len(self._news) < _NEWS_MAX:
-                self._news[key, index] = now_s
+            self._news.note(key, index)
         if index != group.chosen:
             group.unanswered = 0
             group.epoch = -1  # every look elsewhere lowers what the next one promises
@@ -152,15 +149,7 @@ class Chooser:
 
     def news(self, now_s: float) -> dict[str, object]:
         """Return what was measured here since the last call, for the other POPs: plain values, bounded."""
-        told = []
-        for key, index in list(self._news)[:PATHS_MAX]:
-            del self._news[key, index]
-            group = self._groups.get(key)
-            found = None if group is None else group.samples.get(index)
-            if found is not None:
-                age_s = min(_AGE_S_MAX, max(0.0, now_s - found.last_s))
-                told.append(ToldPath(key, self._names[index], found.floor_ms, min(found.count, 255), age_s))
-        return encode_paths(told)
+        return self._news.tell(now_s)
 
     def take_news(self, message: object, now_s: float) -> int:
         """Take another POP's ``news``; return how many paths it told of that concern this mesh.
@@ -168,26 +157,12 @@ class Chooser:
         Raises:
             GossipError: it is not in the agreed form; nothing of it was taken.
         """
-        taken = 0
-        for path in decode_paths(message):
-            if path.pop not in self.mesh:
-                continue
-            index = self.mesh.index(path.pop)
-            group = self._groups.get(path.prefix)
-            samples = self._groups.kept(path.prefix) if group is None else group.samples
-            found = samples.get(index)
-            if found is None:
-                found = samples[index] = Samples(path.rtt_ms, now_s - path.age_s)
-            else:
-                found.add(path.rtt_ms, max(found.last_s, now_s - path.age_s))
-            found.count = max(found.count, path.count)
-            if group is None:
-                self._groups.keep(path.prefix, samples)
-            else:
-                self._credit(group, index)
+        taken = self._news.take(message, now_s)
+        for group, pop in taken:
+            if group is not None:
+                self._credit(group, pop)
                 group.epoch = -1
-            taken += 1
-        return taken
+        return len(taken)
 
     def consult(self, address: str, location: Location, now_s: float) -> Decision:
         """Return what would be chosen, without counting a request or looking elsewhere: for DNS answers."""

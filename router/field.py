@@ -21,7 +21,7 @@ REACH_KM = 2_400.0  # sources farther than this say nothing
 SCALE_KM = 800.0  # at this distance a source counts 1/e
 SHRINK = 0.3  # sources' worth of no correction
 DEVIATION_NEAR = 0.33  # what is left of the deviation where many sources speak
-CANDIDATES_MAX = 32  # POPs considered for one viewer
+CANDIDATES_MAX = 24  # POPs considered for one viewer
 MEAN_OVER_MAX = 40  # groups; a mean follows the recent ones
 PEER_GROUPS_MAX = 65_536  # in each of two generations
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ DEFAULT_CITY = Path(__file__).parent / "data" / "edge-geo.mmdb"
 ATTRIBUTION = "IP Geolocation by DB-IP, https://db-ip.com"  # CC BY 4.0 asks that it be shown
 CACHED_ADDRESSES_MAX = 65_536  # in each of two generations; about 300 bytes each
 CACHED_RECORDS_MAX = 65_536
+WALKED_NODES_MAX = 20_000  # a database as small as this is looked at wholly
 PROBES = 2_048  # addresses looked up before a file is believed
 _REMEDY = "Give a City, Country or ASN database in .mmdb form, complete and unpacked."
 
@@ -229,6 +231,9 @@ def _open(path: Path) -> tuple[_Reader, str]:
         _check_size(path, metadata.node_count, metadata.record_size)
         for ip in _probe_addresses(metadata.ip_version):
             _check_record(ip, reader.get(ip))
+        if metadata.node_count <= WALKED_NODES_MAX:
+            for network, record in islice(reader, 2 * metadata.node_count):  # a hostile tree may have no end
+                _check_record(str(network), record)
     except (maxminddb.InvalidDatabaseError, ValueError, UnicodeDecodeError) as error:
         reader.close()
         raise GeoDatabaseError(f'GeoIP database "{path}" is damaged: {error}', remedy=_REMEDY) from error
