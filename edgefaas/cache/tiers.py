@@ -64,15 +64,23 @@ class TieredStore(MemoryStore):
         self._waiting: set[Future[Any]] = set()
 
     def get(self, key: str) -> tuple[StoredResponse, ...]:
-        """Return the variants stored under ``key``, from memory or else from disk."""
+        """Return the variants stored under ``key``, from memory or else from disk.
+
+        Where all in memory are stale, another worker may have put something newer on disk.
+        """
         self._catch_up()
         found = super().get(key)
+        if not found:
+            return self._from_disk(key)
+        now_s = self._clock()
         for stored in found:
             if type(stored.body) is BodyFile and not stored.body.path.exists():
                 self.remove_key(key)  # evicted from disk; the row says what is left
-                found = ()
-                break
-        return found or self._from_disk(key)
+                return self._from_disk(key)
+            if stored.birth_s + stored.lifetime_s > now_s and not stored.soft_purged:
+                return found
+        latest_s = max(stored.response_time_s for stored in found)
+        return self._from_disk(key, after_s=latest_s) or found
 
     def token(self) -> int:
         """Return what a fetch that begins now hands to ``put`` at its end."""
@@ -203,13 +211,16 @@ class TieredStore(MemoryStore):
         except _DISK_ERRORS as error:
             self._rest(error)
 
-    def _from_disk(self, key: str) -> tuple[StoredResponse, ...]:
+    def _from_disk(self, key: str, after_s: float = 0.0) -> tuple[StoredResponse, ...]:
+        """Bring what is on disk into memory, if any of it arrived later than ``after_s``."""
         if self._resting_until_s and self._clock() < self._resting_until_s:
             return ()
         try:
             variants = self.disk.get(key)
         except _DISK_ERRORS as error:
             self._rest(error)
+            return ()
+        if after_s and all(stored.response_time_s <= after_s for stored in variants):
             return ()
         usable = [stored for stored in map(self._loaded, variants) if stored is not None]
         if not usable or usable[0].uri in self._pending:

@@ -102,6 +102,21 @@ def test_variants_share_a_row(store: TieredStore) -> None:
     assert [found.headers.get("a") for found in store.get(one.key)] == ["2"]
 
 
+def test_what_another_worker_refreshed_is_found_once_ours_is_stale(store: TieredStore) -> None:
+    ours = stored(FRESH, asked=request(path="/1"), body=b"old", at_s=NOW_S - 30)
+    theirs = stored(FRESH, asked=request(path="/1"), body=b"new", at_s=NOW_S - 1)
+    store.put(ours)
+    settle(store)
+    store.disk.put(theirs, store.token()).result()
+    assert store.get(ours.key) == (ours,)  # still fresh
+    ours.lifetime_s = 29
+    (found,) = store.get(ours.key)
+    assert found.body == b"new"
+    assert store.get(ours.key) == (found,)
+    found.lifetime_s = 0
+    assert store.get(ours.key) == (found,)  # nothing newer anywhere
+
+
 def test_a_slow_old_response_does_not_replace_a_newer_one(store: TieredStore, tmp_path: Path) -> None:
     newer = stored(FRESH, asked=request(path="/1"), body=b"new", at_s=NOW_S + 1)
     for older_body in (b"old", b"old" * 100_000):
