@@ -1,14 +1,14 @@
 """wasi:http/types and wasi:http/outgoing-handler, version 0.2, as host interfaces.
 
-What a guest sends out goes to ``Host.call("fetch", …)``: msgpack ``{"method", "url", "headers", "body"}``, answered
-by msgpack ``{"status", "headers", "body"}``; headers are pairs of text and bytes.
+What a guest sends out goes to ``Host.call("fetch", …)`` as JSON ``{"method", "url", "headers": [[name, value]],
+"body": base64, "redirect": "manual"}``, answered by ``{"status", "headers", "body": base64}``.
 """
 
 import asyncio
+import base64
+import json
 import re
 from typing import cast
-
-import msgpack
 
 from sandbox.capi.component import HostFunction, Interface
 from sandbox.capi.values import Err, Number, Ok, Own, Some, Variant
@@ -235,15 +235,14 @@ def _wire(request: OutgoingRequest) -> bytes:
     method = request.method
     scheme = request.scheme.case.lower() if request.scheme else "https"
     text = str(method.payload) if method.case == "other" else method.case.upper()
-    data: bytes = msgpack.packb(
-        {
-            "method": text,
-            "url": f"{scheme}://{request.authority or ''}{request.path or '/'}",
-            "headers": request.headers.lines,
-            "body": request.sink.value() if request.sink else b"",
-        }
-    )
-    return data
+    told = {
+        "method": text,
+        "url": f"{scheme}://{request.authority or ''}{request.path or '/'}",
+        "headers": [[name, value.decode("latin-1")] for name, value in request.headers.lines],
+        "body": base64.b64encode(request.sink.value() if request.sink else b"").decode(),
+        "redirect": "manual",  # to follow one is the guest's own business
+    }
+    return json.dumps(told).encode()
 
 
 def _get_response(rep: int) -> object:
@@ -256,12 +255,10 @@ def _get_response(rep: int) -> object:
     found = waiting.outcome()
     if isinstance(found, HostCallError):
         return Some(Ok(Err(Variant("internal-error", Some(str(found))))))
-    answer = msgpack.unpackb(found)
-    lines = [
-        (name, value if isinstance(value, bytes) else value.encode("latin-1"))
-        for name, value in answer["headers"]
-    ]
-    message = IncomingMessage(headers=lines, body=InputStream(answer["body"]), status=answer["status"])
+    answer = json.loads(found)
+    lines = [(name, value.encode("latin-1")) for name, value in answer["headers"]]
+    body = InputStream(base64.b64decode(answer.get("body") or ""))
+    message = IncomingMessage(headers=lines, body=body, status=answer["status"])
     return Some(Ok(Ok(world().own("incoming-response", message))))
 
 

@@ -1,17 +1,19 @@
 """Fields, streams and methods as wasi:http guests see them: pure."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.capi.values import Err, Number, Ok, Own, Variant
+from sandbox.capi.values import Err, Number, Ok, Own, Some, Variant
 from sandbox.contract import Limits
 from sandbox.guest import CURRENT, Guest, GuestFaultError
 from sandbox.wasi_http.host_http import HTTP, method_value
-from sandbox.wasi_http.resources import CHUNK_BYTES, InputStream, OutputStream, World
+from sandbox.wasi_http.resources import CHUNK_BYTES, Fields, InputStream, OutputStream, World
 from sandbox.wasi_http.waiting import first_of
 from tests.sandbox.guests import RecordingHost
 
@@ -119,3 +121,61 @@ def test_a_guest_may_hold_ten_thousand_resources_and_not_one_more(world: World) 
         world.own("fields", None)
     with pytest.raises(GuestFaultError):
         world.own("fields", None)
+
+
+def test_an_outgoing_request_is_a_fetch_of_the_host_and_its_answer_a_response(world: World) -> None:
+    asked: list[dict[str, object]] = []
+
+    def fetch(payload: bytes) -> bytes:
+        asked.append(json.loads(payload))
+        return json.dumps({"status": 201, "headers": [["x", "\xe9"]], "body": "YW5zd2Vy"}).encode()
+
+    async def scene() -> None:
+        world.guest.host = RecordingHost(calls={"fetch": fetch})
+        headers = world.own("fields", Fields([("accept", b"*/*")]))
+        made = TYPES["[constructor]outgoing-request"](headers.rep)
+        assert isinstance(made, Own)
+        TYPES["[method]outgoing-request.set-method"](made.rep, Variant("put"))
+        TYPES["[method]outgoing-request.set-authority"](made.rep, "api.example.com")
+        TYPES["[method]outgoing-request.set-path-with-query"](made.rep, "/a?b")
+        body = payload_of(TYPES["[method]outgoing-request.body"](made.rep))
+        stream = payload_of(TYPES["[method]outgoing-body.write"](body))
+        future = payload_of(HTTP["wasi:http/outgoing-handler"].functions["handle"](made.rep, None))
+        assert TYPES["[method]future-incoming-response.get"](future) is None
+        output = world.get(stream)
+        assert isinstance(output, OutputStream)
+        output.write(b"question")
+        assert TYPES["[static]outgoing-body.finish"](body, None) == Ok()
+        found = TYPES["[method]future-incoming-response.get"](future)
+        assert isinstance(found, Some)
+        response = payload_of(payload_of(found.payload, deeper=True))
+        assert TYPES["[method]incoming-response.status"](response) == Number("u16", 201)
+        assert TYPES["[method]future-incoming-response.get"](future) == Some(Err())
+
+    asyncio.run(scene())
+    assert asked == [
+        {
+            "method": "PUT",
+            "url": "https://api.example.com/a?b",
+            "headers": [["accept", "*/*"]],
+            "body": "cXVlc3Rpb24=",
+            "redirect": "manual",
+        }
+    ]
+
+
+def test_a_fetch_that_fails_is_an_error_code_for_the_guest(world: World) -> None:
+    async def scene() -> None:
+        request = TYPES["[constructor]outgoing-request"](new_fields())
+        assert isinstance(request, Own)
+        future = payload_of(HTTP["wasi:http/outgoing-handler"].functions["handle"](request.rep, None))
+        assert TYPES["[method]future-incoming-response.get"](future) == Some(
+            Ok(Err(Variant("internal-error", Some("there is no fetch"))))
+        )
+
+    asyncio.run(scene())
+
+
+def payload_of(value: object, *, deeper: bool = False) -> Any:
+    assert isinstance(value, Ok), value
+    return value.payload.rep if isinstance(value.payload, Own) and not deeper else value.payload
