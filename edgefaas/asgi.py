@@ -27,9 +27,8 @@ from edgefaas.wire.outgoing import STATUS_VIEWER_LEFT
 from edgefaas.wire.render import (
     Framing,
     InvalidResponseError,
+    compose,
     encode_fields,
-    field_lines,
-    plan_framing,
     refusal,
 )
 from edgefaas.wire.requests import make_request
@@ -257,12 +256,8 @@ def _rendered(request: Request, response: Response) -> tuple[Response, Framing, 
     """Return the response that can be sent, its framing and its fields as ASGI wants them."""
     try:
         _check_status(response.status)
-        framing = plan_framing(request.method, "1.1", response)
-        lines = [
-            line
-            for line in field_lines(response, framing, date=http_date())
-            if line[0] != "Transfer-Encoding"  # the server's business
-        ]
+        composed, framing = compose(response, method=request.method, date=http_date())
+        lines = [line for line in composed if line[0] != "Transfer-Encoding"]  # the server's business
         encode_fields(lines)
     except InvalidResponseError as error:
         logger.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)  # noqa: TRY400

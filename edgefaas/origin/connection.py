@@ -64,7 +64,8 @@ class OriginConnection(asyncio.Protocol):
         self._upload: asyncio.Task[None] | None = None
         self._heard = False
         self._active_at_s = 0.0
-        self._limit_s = math.inf
+        self._limit_s = math.inf  # nothing is waited for
+        self._head_due_s = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._writable: asyncio.Future[None] | None = None
 
@@ -257,9 +258,10 @@ class OriginConnection(asyncio.Protocol):
         self._left = self._framing.length or 0
         self._body = IncomingBody(pause=self._pause, resume=self._resume, on_first_read=None)
         self._head.set_result((head, self._body))
-        self._watch(self._exchange.idle_timeout_s)
         if rest or self._framing.length == 0:
             self._receive_body(rest)
+        if self._exchange is not None:
+            self._watch(self._exchange.idle_timeout_s)
 
     def _switch(self, exchange: Exchange, head: ResponseHead, rest: bytes) -> None:
         """Become a tunnel: both sides' octets are passed on until one of them closes."""
@@ -267,7 +269,7 @@ class OriginConnection(asyncio.Protocol):
         if exchange.upgrade is None:
             raise FramingError("it switches protocols unasked")
         self._framing = BodyFraming()
-        self._stop_timer()
+        self._limit_s = math.inf
         self._body = IncomingBody(pause=self._pause, resume=self._resume, on_first_read=None)
         self._upload = self._loop.create_task(self._send_body(exchange, exchange.upgrade, chunked=False))
         self._upload.add_done_callback(self._uploaded)
@@ -297,8 +299,8 @@ class OriginConnection(asyncio.Protocol):
 
     def _finish(self) -> None:
         """Make the connection free, or close it."""
-        self._stop_timer()
         self._exchange = None
+        self._limit_s = math.inf
         if self._upload is not None:  # answered before all was sent: the rest would be read as a request
             self._reusable = False
             self._upload.cancel()
@@ -326,12 +328,19 @@ class OriginConnection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def _watch(self, limit_s: float) -> None:
-        """Begin to wait for the origin, for at most ``limit_s`` between signs of life."""
+        """Begin to wait for the origin: for a whole head, or for signs of life of a body, ``limit_s`` at most.
+
+        A timer that is due earlier is left alone and looks again when it fires: most exchanges cost no timer.
+        """
         self._limit_s = limit_s
         self._active_at_s = self._loop.time()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(limit_s, self._check)
+        self._head_due_s = due_s = self._active_at_s + limit_s
+        if self._timer is None or due_s < self._timer.when():
+            self._set_timer(due_s)
+
+    def _set_timer(self, due_s: float) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_at(due_s, self._check)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -340,14 +349,14 @@ class OriginConnection(asyncio.Protocol):
 
     def _check(self) -> None:
         self._timer = None
-        if self.lost or self._exchange is None:
+        if self.lost or self._exchange is None or self._limit_s == math.inf:
             return
         if self._body is not None and self._body.paused:
             self._active_at_s = self._loop.time()  # it is the viewer who is slow
         awaiting_head = self._head is not None and not self._head.done()
-        left_s = self._active_at_s + self._limit_s - self._loop.time()
-        if left_s > 0 and not awaiting_head:
-            self._timer = self._loop.call_later(left_s, self._check)
+        due_s = self._head_due_s if awaiting_head else self._active_at_s + self._limit_s
+        if due_s > self._loop.time():
+            self._set_timer(due_s)
             return
         what = "no answer" if awaiting_head else "no more of its answer"
         self._fail(

@@ -5,6 +5,7 @@ Pure. Sources: RFC 9110, 7.6.1 (Connection and hop-by-hop fields), 7.6.3 (Via), 
 
 from edgefaas.message import Headers, Request
 from edgefaas.site import UrlOrigin
+from edgefaas.wire.fields import WireHeaders
 
 HOP_BY_HOP = frozenset(
     (
@@ -20,7 +21,8 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-_OWN = frozenset(("content-length", "expect", "host"))  # written anew for each hop
+_OWN = frozenset(("content-length", "expect", "host", "x-forwarded-for"))  # written anew for each hop
+_WRITTEN_ANEW = HOP_BY_HOP | _OWN
 PSEUDONYM = "edgefaas"
 
 
@@ -39,25 +41,34 @@ def to_origin(request: Request, origin: UrlOrigin, *, authority: str) -> Headers
     viewer's address unless it already ends with it, ``Via`` gets this hop, and ``origin.headers`` replace fields
     of their names.
     """
-    dropped = hop_by_hop_names(request.headers) | _OWN
-    sent = Headers([("Host", origin.host_header or authority)])
-    for name, value in request.headers:
-        if name.lower() not in dropped:
-            sent.add(name, value)
-    forwarded = request.headers.get("x-forwarded-for") if "x-forwarded-for" not in dropped else None
-    members = [member.strip(" \t") for member in forwarded.split(",")] if forwarded else []
-    if not members or members[-1] != request.viewer_ip:
-        sent.set("X-Forwarded-For", ", ".join([*filter(None, members), request.viewer_ip]))
-    sent.add("Via", f"{request.http_version} {PSEUDONYM}")
+    named = hop_by_hop_names(request.headers)
+    dropped = _WRITTEN_ANEW if named is HOP_BY_HOP else named | _OWN
+    lines = [("Host", origin.host_header or authority)]
+    lines += [line for line in request.headers if line[0].lower() not in dropped]
+    forwarded = request.headers.get("x-forwarded-for") if "x-forwarded-for" not in named else None
+    lines.append(("X-Forwarded-For", _extended(forwarded, request.viewer_ip)))
+    lines.append(("Via", f"{request.http_version} {PSEUDONYM}"))
+    if request.upgrade is not None:
+        lines += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    sent = Headers(lines)
     for name, value in origin.headers.items():
         sent.set(name, value)
-    if request.upgrade is not None:
-        sent.add("Connection", "Upgrade")
-        sent.add("Upgrade", "websocket")
     return sent
+
+
+def _extended(forwarded: str | None, viewer_ip: str) -> str:
+    """Return a forwarding list that ends with the viewer's address."""
+    if forwarded is None:
+        return viewer_ip
+    members = [stripped for member in forwarded.split(",") if (stripped := member.strip(" \t"))]
+    if not members or members[-1] != viewer_ip:
+        members.append(viewer_ip)
+    return ", ".join(members)
 
 
 def from_origin(headers: Headers) -> Headers:
     """Return the fields of a response that travel on: all but the hop-by-hop ones."""
+    if isinstance(headers, WireHeaders) and headers.lacks(HOP_BY_HOP):
+        return headers
     dropped = hop_by_hop_names(headers)
     return Headers((name, value) for name, value in headers if name.lower() not in dropped)

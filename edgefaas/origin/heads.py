@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from edgefaas.message import Headers
+from edgefaas.wire.fields import FieldBlock, WireHeaders
 from edgefaas.wire.grammar import DIGITS, FIELD_COUNT_LIMIT, FIELD_SECTION, HEAD_LIMIT_BYTES, FramingError
 from edgefaas.wire.render import has_body
 
@@ -39,9 +40,10 @@ class ResponseHead:
     @property
     def persistent(self) -> bool:
         """Return whether the connection stays open after the body (RFC 9112, 9.3)."""
-        options = {
-            option.strip(" \t") for option in (self.headers.get("connection") or "").lower().split(",")
-        }
+        connection = self.headers.get("connection")
+        if connection is None:
+            return self.is_1_1
+        options = {option.strip(" \t") for option in connection.lower().split(",")}
         return "close" not in options and (self.is_1_1 or "keep-alive" in options)
 
 
@@ -76,8 +78,7 @@ def read_head(data: bytes) -> tuple[ResponseHead, int] | None:
     minor, status, reason, raw = match.groups()
     if raw.count(b"\r\n") > FIELD_COUNT_LIMIT:
         raise FramingError(f"there are more than {FIELD_COUNT_LIMIT} header fields")
-    split = [line.partition(":") for line in raw.decode("latin-1").split("\r\n") if line]
-    headers = Headers((name, value.strip(" \t")) for name, _, value in split)
+    headers = WireHeaders(FieldBlock(raw))
     head = ResponseHead(int(status), (reason or b"").decode("latin-1"), headers, minor == b"1")
     return head, match.end()
 

@@ -13,7 +13,7 @@ from edgefaas.message import Request, Response
 from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
 from edgefaas.wire.clock import http_date
 from edgefaas.wire.incoming import IncomingBody
-from edgefaas.wire.render import Framing, InvalidResponseError, plan_framing, refusal, render_head
+from edgefaas.wire.render import Framing, InvalidResponseError, refusal, render
 
 logger = logging.getLogger("edgefaas.wire")
 
@@ -70,7 +70,7 @@ class OutgoingResponse:
             logger.error("the viewer of %s did not ask to switch protocols", self._request.path)
             self._send_bytes(refusal(502, "The origin switched protocols unasked."), b"")
             return
-        head = render_head(response, Framing(send_body=False, length=None), date="")
+        head, _ = render(response, method="GET", date="")
         self.status = SWITCHING
         self._connection.transport.write(head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         self._connection.open_tunnel(tunnel)
@@ -80,13 +80,11 @@ class OutgoingResponse:
         """Return the rendered head with its empty line, and the response that it is of."""
         request = self._request
         try:
-            framing = plan_framing(request.method, request.http_version, response)
-            head = render_head(response, framing, date=http_date())
+            head, framing = self._render(response)
         except InvalidResponseError as error:
             logger.error("the response to %s %s cannot be sent: %s", request.method, request.path, error)  # noqa: TRY400
             response = refusal(error.status, "The answer to this request is not valid HTTP.")
-            framing = plan_framing(request.method, request.http_version, response)
-            head = render_head(response, framing, date=http_date())
+            head, framing = self._render(response)
         if framing.until_close or response.status < 200:  # noqa: PLR2004 # nothing can follow a final 1xx
             self._connection.give_up_keep_alive()
         self.status = response.status
@@ -95,6 +93,10 @@ class OutgoingResponse:
         if request.http_version == "1.0":
             return head + b"Connection: keep-alive\r\n\r\n", framing, response
         return head + b"\r\n", framing, response
+
+    def _render(self, response: Response) -> tuple[bytes, Framing]:
+        request = self._request
+        return render(response, method=request.method, http_version=request.http_version, date=http_date())
 
     def _send_bytes(self, response: Response, body: bytes) -> None:
         head, framing, response = self._head(response)

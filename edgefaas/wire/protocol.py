@@ -27,7 +27,7 @@ from edgefaas.wire.incoming import IncomingBody
 from edgefaas.wire.outgoing import OutgoingResponse
 from edgefaas.wire.preamble import ProxyPreamble
 from edgefaas.wire.receiving import DISCARD_LIMIT_BYTES, BodyReceiver
-from edgefaas.wire.render import Framing, InvalidResponseError, refusal, render_head, render_interim
+from edgefaas.wire.render import InvalidResponseError, prepare, refusal, render_interim
 from edgefaas.wire.requests import ALLOWED_ANYWHERE, keeps_alive, make_request
 from edgefaas.wire.settings import WireSettings
 
@@ -402,14 +402,11 @@ class WireProtocol(ViewerConnection):
 
     def _refuse(self, error: RequestError) -> None:
         """Answer a request that cannot be trusted, and close."""
-        response = refusal(error.status_code, str(error))
-        body = response.body
-        assert isinstance(body, bytes)
-        head = render_head(response, Framing(send_body=True, length=len(body)), date=http_date())
+        prepared = prepare(refusal(error.status_code, str(error)), method="GET", date=http_date())
         self._keep_alive = False
-        self._write_inline(head, body, is_1_1=True)
+        self._write_inline(prepared.head, prepared.body, is_1_1=True)
         request = Request(method="", path="", viewer_ip=self._peer[0], viewer_port=self._peer[1])
-        self._note(request, head, body, perf_counter())
+        self._note(request, prepared.head, prepared.body, perf_counter())
 
 
 def _answer_to_asterisk() -> Prepared:

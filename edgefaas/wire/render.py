@@ -14,6 +14,7 @@ from edgefaas.message import Headers, Prepared, Response
 from edgefaas.wire.grammar import FIELD_SECTION
 
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
+_LENGTH = re.compile("[0-9]{1,18}", re.ASCII)
 _REASON_OCTETS = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FIELDS = re.compile(FIELD_SECTION)
 _FRAMING_FIELDS = frozenset(
@@ -51,16 +52,48 @@ def has_body(method: str, status: int) -> bool:
     return method != "HEAD" and status not in _NO_BODY_STATUSES and status >= 200  # noqa: PLR2004 # 1xx
 
 
-def plan_framing(method: str, http_version: str, response: Response) -> Framing:
-    """Say how the body of ``response`` is framed.
+def compose(
+    response: Response, *, method: str, http_version: str = "1.1", date: str
+) -> tuple[list[tuple[str, str]], Framing]:
+    """Return the fields of the answer in order (end-to-end ones, ``Date`` exactly once, then the framing).
+
+    And how its body is framed. Hop-by-hop fields of the response are left out.
 
     Raises:
         InvalidResponseError: ``Content-Length`` is not a number, or is not the length of the complete body.
     """
-    declared = response.headers.values("content-length")
+    lines: list[tuple[str, str]] = []
+    declared: list[str] = []
+    named: list[str] = []
+    dated = False
+    for line in response.headers:
+        lower = line[0].lower()
+        if lower in _FRAMING_FIELDS:
+            if lower == "content-length":
+                declared.append(line[1])
+            elif lower == "connection":
+                named += [name.strip(" \t") for name in line[1].lower().split(",")]
+        elif lower != "date" or not dated:
+            dated = dated or lower == "date"
+            lines.append(line)
+    if named:
+        lines = [line for line in lines if line[0].lower() not in named]
+        dated = dated and "date" not in named
+    if not dated and response.status >= 200:  # noqa: PLR2004 # 1xx
+        lines.append(("Date", date))
+    framing = _plan_framing(response, declared, method, http_version)
+    if framing.length is not None and response.status != 204:  # noqa: PLR2004 # RFC 9110, 8.6
+        lines.append(("Content-Length", str(framing.length)))
+    elif framing.chunked:
+        lines.append(("Transfer-Encoding", "chunked"))
+    return lines, framing
+
+
+def _plan_framing(response: Response, declared: list[str], method: str, http_version: str) -> Framing:
+    """Say how the body of ``response`` is framed; ``declared`` are its Content-Length values."""
     length: int | None = None
     if declared:
-        if len(set(declared)) != 1 or not re.fullmatch("[0-9]{1,18}", declared[0], re.ASCII):
+        if len(set(declared)) != 1 or not _LENGTH.fullmatch(declared[0]):
             raise InvalidResponseError(
                 f"Content-Length {', '.join(declared)!r} is not one number", remedy="Declare the true length."
             )
@@ -91,33 +124,6 @@ def status_line(status: int, reason: str = "") -> str:
     return f"HTTP/1.1 {status} {reason or _REASONS.get(status, '')}"
 
 
-def _hop_by_hop(headers: Headers) -> frozenset[str]:
-    named = headers.get("connection")
-    if named is None:
-        return _FRAMING_FIELDS
-    return _FRAMING_FIELDS | {name.strip(" \t") for name in named.lower().split(",")}
-
-
-def field_lines(response: Response, framing: Framing, *, date: str) -> list[tuple[str, str]]:
-    """Return the fields of the answer in order: end-to-end ones, ``Date`` exactly once, and the framing."""
-    dropped = _hop_by_hop(response.headers)
-    lines: list[tuple[str, str]] = []
-    dated = False
-    for name, value in response.headers:
-        lower = name.lower()
-        if lower in dropped or (lower == "date" and dated):
-            continue
-        dated = dated or lower == "date"
-        lines.append((name, value))
-    if not dated and response.status >= 200:  # noqa: PLR2004 # 1xx
-        lines.append(("Date", date))
-    if framing.length is not None and response.status != 204:  # noqa: PLR2004 # RFC 9110, 8.6
-        lines.append(("Content-Length", str(framing.length)))
-    elif framing.chunked:
-        lines.append(("Transfer-Encoding", "chunked"))
-    return lines
-
-
 def encode_fields(lines: list[tuple[str, str]]) -> bytes:
     """Return the lines as octets, each ended by CRLF.
 
@@ -137,36 +143,33 @@ def encode_fields(lines: list[tuple[str, str]]) -> bytes:
     return fields
 
 
-def render_head(response: Response, framing: Framing, *, date: str) -> bytes:
-    """Return status line and fields, each ended by CRLF, without the empty line.
-
-    Hop-by-hop fields of the response are left out; ``date`` is added unless the response has one.
+def render(response: Response, *, method: str, http_version: str = "1.1", date: str) -> tuple[bytes, Framing]:
+    """Return status line and fields, each ended by CRLF, without the empty line; and the framing of the body.
 
     Raises:
-        InvalidResponseError: a status, name or value that is not HTTP.
+        InvalidResponseError: a status, name, value or length that is not HTTP.
     """
-    fields = encode_fields(field_lines(response, framing, date=date))
-    return status_line(response.status, response.reason).encode("latin-1") + b"\r\n" + fields
+    lines, framing = compose(response, method=method, http_version=http_version, date=date)
+    start = status_line(response.status, response.reason).encode("latin-1")
+    return b"%b\r\n%b" % (start, encode_fields(lines)), framing
 
 
 def render_interim(status: int, headers: Headers) -> bytes:
     """Return a whole 1xx response. Raises InvalidResponseError."""
-    response = Response(status=status, headers=headers.copy())
-    response.headers.remove("content-length")
-    return render_head(response, Framing(send_body=False, length=None), date="") + b"\r\n"
+    interim = Response(status=status, headers=headers.copy())
+    interim.headers.remove("content-length")
+    return render(interim, method="GET", date="")[0] + b"\r\n"
 
 
 def prepare(response: Response, *, method: str, date: str) -> Prepared:
     """Return a response with a complete body as the octets that ``ViewerSide.inline`` hands to the wire.
 
     Raises:
-        InvalidResponseError: as ``plan_framing`` and ``render_head``.
+        InvalidResponseError: as ``render``.
     """
     assert isinstance(response.body, bytes)
-    framing = plan_framing(method, "1.1", response)
-    return Prepared(
-        head=render_head(response, framing, date=date), body=response.body if framing.send_body else b""
-    )
+    head, framing = render(response, method=method, date=date)
+    return Prepared(head=head, body=response.body if framing.send_body else b"")
 
 
 def refusal(status: int, text: str) -> Response:
