@@ -64,6 +64,15 @@ class Store:
     partial: PartialRange | None
     compress: bool
 
+    @property
+    def shareable(self) -> bool:
+        """Return whether it may answer others who asked while it was fetched (RFC 9111, 4).
+
+        What has to be validated before each use, or was stale on arrival, is stored for its validator only:
+        who waited for it has to ask the origin.
+        """
+        return not self.no_cache and self.lifetime.seconds > self.response_time_s - self.birth_s
+
     def with_body(self, body: bytes | BodyFile, *, digest: bytes | None = None) -> StoredResponse:
         """Return the stored response; ``digest`` is computed for bytes when it is not given."""
         etag = self.headers.values("etag")

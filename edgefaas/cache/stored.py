@@ -129,6 +129,10 @@ class StoredResponse:
         """Return whether the lifetime exceeds the age; equal is stale (RFC 9111, 4.2)."""
         return not self.soft_purged and self.lifetime_s > self.age_s(now_s)
 
+    def is_shareable(self, now_s: float) -> bool:
+        """Return whether it may answer others who asked while it was validated (see ``Store``)."""
+        return self.is_fresh(now_s) and not self.no_cache
+
     @property
     def weight_bytes(self) -> int:
         """Return what the response costs a byte-bounded store in memory."""

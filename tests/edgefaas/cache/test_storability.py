@@ -203,3 +203,25 @@ def test_a_valid_cdn_cache_control_decides_alone(
         assert entry.is_fresh(NOW_S + fresh_s - 1)
         assert not entry.is_fresh(NOW_S + fresh_s)
         assert ("CDN-Cache-Control", cdn) in list(entry.headers)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shareable"),
+    [
+        ([FRESH], True),
+        ([("Cache-Control", "max-age=60, no-cache"), ("ETag", '"v"')], False),
+        ([("Cache-Control", "max-age=0"), ("ETag", '"v"')], False),
+        ([("ETag", '"v"')], False),
+        ([FRESH, ("Age", "60"), ("ETag", '"v"')], False),
+        ([FRESH, ("Age", "59")], True),
+        ([("Cache-Control", "max-age=0, stale-while-revalidate=60")], False),
+    ],
+)
+def test_only_what_may_be_reused_at_once_is_shared_with_those_who_waited(
+    fields: list[tuple[str, str]], shareable: bool
+) -> None:
+    """Pages made for one viewer often say no-cache or max-age=0 only, without private or Vary."""
+    decided = decide(*fields)
+    assert isinstance(decided, Store)
+    assert decided.shareable is shareable
+    assert decided.with_body(b"").is_shareable(NOW_S) is shareable
