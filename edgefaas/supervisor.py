@@ -89,6 +89,7 @@ class Supervisor:
         self._reloading = asyncio.Lock()
         self._stop = asyncio.Event()
         self._started_s = time.monotonic()
+        self._had_terminal = _has_terminal()
         self.interrupted = False
 
         self._disk = DiskThread()
@@ -258,7 +259,7 @@ class Supervisor:
 
     def _hang_up(self) -> None:
         """Read the site again; but a terminal that was closed means the end."""
-        if sys.stdin is not None and sys.stdin.isatty() and not _has_terminal():
+        if self._had_terminal and not _has_terminal():
             self._stop.set()
             return
         self._background.start(self._reload_quietly(), name="reload")
@@ -297,11 +298,11 @@ def up(options: UpOptions) -> int:
 
 
 def _has_terminal() -> bool:
+    """Say whether standard input is this session's terminal; one that was closed is none."""
     try:
-        os.tcgetpgrp(0)
+        return os.tcgetpgrp(0) > 0
     except OSError:
         return False
-    return True
 
 
 def _wall_s() -> float:

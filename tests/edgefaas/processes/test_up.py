@@ -1,9 +1,11 @@
 """``edgefaas up`` from outside: start, refusals, signals."""
 
 import os
+import pty
 import signal
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,24 @@ def test_sighup_reads_the_site_again_and_a_bad_one_changes_nothing(tmp_path: Pat
         assert up.stop() == 0
     finally:
         end(up.process)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # Python 3.12 and on; the child only execs
+def test_a_closed_terminal_ends_the_pop_and_does_not_leave_it_behind(tmp_path: Path) -> None:
+    write_site(tmp_path)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        options = [str(tmp_path / "edgefaas.toml"), str(tmp_path / "data"), "1", "0", "0"]
+        os.execv(sys.executable, [sys.executable, "-m", "tests.edgefaas.processes.run_up", *options])
+    said = b""
+    while b"ready" not in said:
+        said += os.read(terminal, 1000)
+    os.kill(pid, signal.SIGHUP)  # with the terminal there: read the site again
+    while b"was read again" not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)
+    until(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0))
+    assert not (tmp_path / "data" / "admin.json").exists()
 
 
 def test_ctrl_c_drains_and_ends_with_130(tmp_path: Path) -> None:
