@@ -8,7 +8,7 @@ many requests are to come is guessed as how many there were (Lindy's law).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from random import Random
 
 from router.address import is_local, packed, prefix_key
@@ -34,6 +34,7 @@ from router.sharing import PathNews
 _ALTERNATIVES_MAX = 3
 _GOLDEN = 0x9E3779B97F4A7C15
 _LOCAL_KEY = -1
+_SHARE_STEPS = 32
 
 
 class Chooser:
@@ -62,6 +63,9 @@ class Chooser:
     def set_health(self, pop: str, share: float) -> None:
         """Say how much of its viewers a POP should get now: 0 to 1, as ``Health.share`` tells."""
         index = self.mesh.index(pop)
+        share = (
+            ceil(share * _SHARE_STEPS) / _SHARE_STEPS
+        )  # so that a warming POP is not news at every request
         if self._shares[index] != share:
             self._shares[index] = share
             self._epoch += 1
@@ -123,6 +127,19 @@ class Chooser:
         if group.requests >= group.look_at:
             return self._look(group, decision, now_s, can_probe=can_probe)
         return decision
+
+    def passing_on_pays(self, decision: Decision) -> bool:
+        """Say whether a request that arrived here is answered sooner by passing it on to the chosen POP.
+
+        The viewer's way to this POP is travelled in both cases: it pays when the wait here is longer than the
+        way between the POPs and the wait there, and when this POP serves nothing or is not in service.
+        """
+        here = self._here
+        if decision.pop is None or here < 0 or self._shares[here] == 0:
+            return decision.pop is not None
+        there = self.mesh.index(decision.pop)
+        waits = self._loads.waits
+        return waits[here] > self._field.between_pops_ms(here, there) + waits[there]
 
     def observe(self, address: str, location: Location, pop: str, rtt_ms: float, now_s: float) -> None:
         """Take a round trip between this viewer and a POP, measured on the viewer's own connection."""

@@ -168,6 +168,12 @@ class Field:
         for viewer, pop in (pair, pair[::-1]):
             self.credit(self.zone(*_degrees(self.vectors[viewer])), "", pop, residual, before)
 
+    def between_pops_ms(self, one: int, other: int) -> float:
+        """Return the round trip between two POPs: as they told it, else as the path model expects it."""
+        km = arc_km(self.vectors[one], self.vectors[other])
+        told = self._pops_told.get((min(one, other), max(one, other)))
+        return self.model.expected_ms(km) if told is None else self.model.expected_ms(km, told)
+
     def _keep(self, network: str, residuals: Residuals) -> None:
         if len(self._peers) >= PEER_GROUPS_MAX:
             self._old_peers, self._peers = self._peers, {}

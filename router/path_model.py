@@ -31,9 +31,9 @@ class PathModel:
         """Return the expected logarithm of the extra over the fibre bound, in milliseconds."""
         return self.intercept + self.slope * log((km + NEAR_KM) / 100)
 
-    def expected_ms(self, km: float) -> float:
-        """Return the median round trip over that distance."""
-        return fibre_bound_ms(km) + exp(self.log_extra(km))
+    def expected_ms(self, km: float, residual: float = 0.0) -> float:
+        """Return the median round trip over that distance, of paths that miss the model by ``residual``."""
+        return fibre_bound_ms(km) + exp(self.log_extra(km) + residual)
 
 
 def fit_paths(paths: Sequence[tuple[float, float]]) -> PathModel:

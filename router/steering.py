@@ -101,11 +101,13 @@ class Steering:
         if policy.here:
             mesh.index(policy.here)  # raises MeshError
 
-    def steer(self, arrival: Arrival, chosen: str | None, *, gain_ms: float | None = None) -> Steer:
+    def steer(
+        self, arrival: Arrival, chosen: str | None, *, gain_ms: float | None = None, pays: bool = True
+    ) -> Steer:
         """Say what to do with a request whose viewer belongs to POP ``chosen`` (None: none is in service).
 
         ``gain_ms`` is how much closer the chosen POP is to the viewer than this one; None when that is
-        unknown.
+        unknown. ``pays`` says whether passing on takes less than answering here (``Chooser.passing_on_pays``).
         """
         policy = self._policy
         if chosen is None:
@@ -115,7 +117,7 @@ class Steering:
                 else NowhereToGo("no POP is in service")
             )
         if policy.here:
-            kept = self._kept_here(arrival, chosen)
+            kept = self._kept_here(arrival, chosen, pays=pays)
             if kept is not None:
                 return AnswerHere(kept)
         elif arrival.hops:
@@ -130,7 +132,7 @@ class Steering:
             return AnswerHere(reason) if policy.here else NowhereToGo(reason)
         return ProxyTo(pop, f"{chosen} serves this viewer best")
 
-    def _kept_here(self, arrival: Arrival, chosen: str) -> str | None:
+    def _kept_here(self, arrival: Arrival, chosen: str, *, pays: bool) -> str | None:
         """Return why this POP answers by itself, or None when it should not."""
         policy = self._policy
         if chosen == policy.here:
@@ -139,6 +141,8 @@ class Steering:
             return "this site answers where requests arrive"
         if arrival.hops:
             return "another POP passed the request on"
+        if not pays and policy.way is Way.PROXY:
+            return "answering here takes less than passing on"
         if policy.way is Way.REDIRECT and normal_authority(arrival.host, "") in self._own_names:
             return "the viewer asked for this POP by name"
         return None

@@ -41,12 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"seeds 0-{options.seeds - 1}"
     )
     rows = _evaluate(world, pops, options.seeds, options.requests, say)
-    extra: dict[str, Mapping[str, object]] = {
-        "route change of +40 ms": _route_change(world, options.seeds, options.requests),
-        "a new group of a known network": _newcomers(world, options.seeds),
-        "flash crowd, crash, slow POP": _crowds(world, min(options.seeds, 5)),
-        "decision cost": decision_costs(),
-    }
+    extra: dict[str, Mapping[str, object]] = (
+        {}
+        if options.only_table
+        else {
+            "route change of +40 ms": _route_change(world, options.seeds, options.requests),
+            "a new group of a known network": _newcomers(world, options.seeds),
+            "flash crowd, crash, slow POP": _crowds(world, min(options.seeds, 5)),
+            "decision cost": decision_costs(),
+        }
+    )
     for title, values in extra.items():
         say(f"{title}: " + "; ".join(f"{name} {value}" for name, value in values.items()))
     if options.json:
@@ -66,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--requests", type=int, default=100, help="per group of viewers, on average")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only-table", action="store_true", help="without route change, crowd and costs")
     return parser
 
 

@@ -201,6 +201,24 @@ def test_requests_sent_fill_a_pop_until_news_comes() -> None:
     assert choose(chooser).pop == "fra"
 
 
+def test_passing_on_pays_only_when_the_wait_here_is_longer_than_the_way() -> None:
+    chooser = Chooser(MESH, here="fra", settings=NO_LOOKS)
+    chooser.calibrate([("fra", "iad", 90.0)])
+    for pop, rtt_ms in (("fra", 95.0), ("iad", 70.0)):
+        measured(chooser, pop, rtt_ms)
+    decision = choose(chooser)
+    assert decision.pop == "iad"
+    assert not chooser.passing_on_pays(decision)
+    chooser.set_load("fra", PopLoad(in_flight=70, capacity=8, service_ms=10.0), 100.0)  # waits 83 ms
+    assert not chooser.passing_on_pays(choose(chooser))
+    chooser.set_load("fra", PopLoad(in_flight=80, capacity=8, service_ms=10.0), 100.0)  # waits 96 ms
+    assert chooser.passing_on_pays(choose(chooser))
+    chooser.set_load("fra", PopLoad(in_flight=0, capacity=8, service_ms=10.0), 100.0)
+    chooser.set_health("fra", 0)
+    assert chooser.passing_on_pays(choose(chooser))
+    assert Chooser(MESH).passing_on_pays(choose(Chooser(MESH)))
+
+
 def test_a_viewer_of_unknown_place_is_answered_here() -> None:
     decision = choose(Chooser(MESH, here="sin"), "10.0.0.1", UNKNOWN)
     assert (decision.pop, decision.reason, decision.probe) == ("sin", Reason.NOT_PLACED, None)

@@ -121,6 +121,11 @@ def test_a_redirect_must_pay_off() -> None:
     assert isinstance(steering(Way.REDIRECT).steer(arrival(), "sin", gain_ms=19.9), ProxyTo)
 
 
+def test_a_request_is_not_passed_on_when_answering_here_takes_less() -> None:
+    assert isinstance(steering(Way.PROXY).steer(arrival(), "sin", pays=False), AnswerHere)
+    assert isinstance(steering(Way.PROXY, here="").steer(arrival(), "sin", pays=False), ProxyTo)
+
+
 def test_a_path_that_looks_like_another_host_stays_a_path() -> None:
     sent = steering(Way.REDIRECT).steer(arrival(target="//evil.example/\r\nx: y"), "sin", gain_ms=100)
     assert isinstance(sent, RedirectTo)
