@@ -18,13 +18,14 @@ import msgpack
 from sandbox import errors
 from sandbox.artifacts import ArtifactStore
 from sandbox.capi import WASMTIME_VERSION, EngineConfig
-from sandbox.contract import Built, Source
+from sandbox.contract import Built, Kind, Source
 from sandbox.errors import ArtifactError, BuildError, BuildLimitError, CompileError
 from sandbox.kinds import kind_module
 from sandbox.settings import BuildLimits
 
 _LENGTH_BYTES = 8
 _CONCURRENT = 2
+_PATIENCE = {Kind.HTTP: 4, Kind.PYTHON: 4}  # components hold an interpreter: 18 MB and 9 s of CPU each
 _ERRORS_SHOWN_BYTES = 2_000
 
 
@@ -80,6 +81,8 @@ class Builder:
 
     async def _build(self, name: str, source: Source) -> None:
         child = await self._child()
+        patience = _PATIENCE.get(source.kind, 1)
+        wall_s = self._limits.wall_s * patience
         try:
             request: dict[str, object] = {
                 "name": name,
@@ -88,17 +91,17 @@ class Builder:
                 "files": dict(source.files),
                 "entry": source.entry,
                 "handler": source.handler,
-                "cpu_s": self._limits.cpu_s,
+                "cpu_s": self._limits.cpu_s * patience,
                 "memory_bytes": self._limits.memory_bytes,
             }
             try:
-                answer, complaint = await asyncio.wait_for(_ask(child, request), self._limits.wall_s)
+                answer, complaint = await asyncio.wait_for(_ask(child, request), wall_s)
             except TimeoutError:
                 raise BuildLimitError(
-                    f"the build took more than {self._limits.wall_s} s", remedy="Deploy less code."
+                    f"the build took more than {wall_s} s", remedy="Deploy less code."
                 ) from None
             if answer is None:
-                raise self._death(child.returncode or 0, complaint)
+                raise self._death(child.returncode or 0, complaint, patience)
             if "error" in answer:
                 raise _told(answer)
         finally:
@@ -106,11 +109,12 @@ class Builder:
             if self._spare is None and not self._closed:
                 self._spare = asyncio.ensure_future(_spawn())
 
-    def _death(self, status: int, complaint: str) -> BuildError:
+    def _death(self, status: int, complaint: str, patience: int) -> BuildError:
         """Say why a child died without an answer."""
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return BuildLimitError(
-                f"the build took more than {self._limits.cpu_s} s of CPU", remedy="Deploy less code."
+                f"the build took more than {self._limits.cpu_s * patience} s of CPU",
+                remedy="Deploy less code.",
             )
         if "memory allocation" in complaint or "MemoryError" in complaint or "Cannot allocate" in complaint:
             return BuildLimitError(

@@ -201,6 +201,7 @@ def _handle(rep: int, _options: int | None) -> object:
     request = cast("OutgoingRequest", here.take(rep))
     loop = asyncio.get_running_loop()
     future: asyncio.Future[bytes] = loop.create_future()
+    waiting = FutureResponse(future)
 
     def send() -> None:
         try:
@@ -211,20 +212,23 @@ def _handle(rep: int, _options: int | None) -> object:
         if isinstance(answer, bytes):
             future.set_result(answer)
         else:
-            asyncio.ensure_future(answer).add_done_callback(lambda done: _pass_on(done, future))
+            sent = asyncio.ensure_future(answer)
+            waiting.under_way.append(sent)
+            sent.add_done_callback(lambda done: _pass_on(done, future))
 
     if request.body is None:
         send()
     else:
         request.body.finished = send
-    return Ok(here.own("future-incoming-response", FutureResponse(future)))
+    return Ok(here.own("future-incoming-response", waiting))
 
 
 def _pass_on(done: "asyncio.Future[bytes]", future: "asyncio.Future[bytes]") -> None:
     if done.cancelled():
         future.cancel()
-    elif not future.done():
-        error = done.exception()
+        return
+    error = done.exception()
+    if not future.done():
         if error is None:
             future.set_result(done.result())
         else:

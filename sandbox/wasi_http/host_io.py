@@ -87,9 +87,14 @@ def _blocking_skip(rep: int, length: int) -> object:
 
 
 def _write_and_flush(rep: int, data: bytes) -> object:
-    stream = _output(rep)
-    stream.write(bytes(data))
-    return attempted(stream.flushed, stream.future)
+    stream, left = _output(rep), [bytes(data)]
+
+    def attempt() -> object:
+        if left and stream.future() is None:
+            stream.write(left.pop())
+        return None if left else stream.flushed()
+
+    return attempted(attempt, stream.future)
 
 
 def _flush(rep: int) -> object:

@@ -134,6 +134,8 @@ class HttpProgram:
             while not done:
                 yield None
                 done = store.poll()
+            while (leaving := world.leaving()) is not None:
+                yield leaving
         except GuestExitError as exited:
             if exited.status:
                 raise GuestThrewError(str(exited)) from None

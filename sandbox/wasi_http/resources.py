@@ -44,6 +44,7 @@ class World:
         self.response: OutgoingResponse | None = None
         self.error = ""
         self._logs: dict[str, LogSink] = {}
+        self._leaving: asyncio.Future[bytes] | None = None
         self._table: dict[int, object] = {}
         self._next = 1
 
@@ -66,7 +67,7 @@ class World:
     def drop(self, rep: int) -> None:
         """Forget a resource that the guest has dropped."""
         thing = self._table.pop(rep, None)
-        if isinstance(thing, Pollable):
+        if isinstance(thing, Pollable | InputStream | FutureResponse):
             thing.forget()
 
     def close(self) -> None:
@@ -85,11 +86,27 @@ class World:
     def respond(self, response: "OutgoingResponse") -> None:
         """Take the guest's answer; streamed, its head leaves now and what was written of its body follows."""
         self.response = response
-        if self.streamed:
-            head = msgpack.packb({"status": response.status, "headers": response.headers.lines})
-            self.guest.host.call("http.respond", head)
-            if response.sink is not None:
-                response.sink.open(self.guest.host)
+        if not self.streamed:
+            return
+        host = self.guest.host
+        head = msgpack.packb({"status": response.status, "headers": response.headers.lines})
+        leaving = host.call("http.respond", head)
+        kept = b"" if response.sink is None else response.sink.open(host)
+        if isinstance(leaving, bytes) and kept:
+            leaving = host.call("http.write", kept)
+        elif kept:
+            leaving = _one_by_one(leaving, lambda: host.call("http.write", kept))
+        if not isinstance(leaving, bytes):
+            self._leaving = asyncio.ensure_future(leaving)
+            if response.body is not None:
+                response.body.stream.wait_for(self._leaving)
+
+    def leaving(self) -> "asyncio.Future[bytes] | None":
+        """Return what is still on its way to the viewer, None when all has left."""
+        if self._leaving is not None and not self._leaving.done():
+            return self._leaving
+        body = self.response.body if self.response is not None else None
+        return body.stream.future() if body is not None else None
 
     def output(self) -> bytes:
         """Return the answer, complete; nothing when it was streamed. Raises GuestThrewError without one."""
@@ -109,6 +126,14 @@ class World:
             }
         )
         return data
+
+
+async def _one_by_one(first: bytes | Awaitable[bytes], second: Source) -> bytes:
+    """Do the second when the first is done."""
+    if not isinstance(first, bytes):
+        await first
+    found = second()
+    return found if isinstance(found, bytes) else await found
 
 
 def world() -> World:
@@ -209,6 +234,11 @@ class InputStream:
         """Return bytes or the end; None when it must be waited for."""
         return None if length and self.future() is not None else self.read(length)
 
+    def forget(self) -> None:
+        """Ask for no more."""
+        if self._coming is not None:
+            self._coming.cancel()
+
     def _settle(self) -> None:
         if self._coming is not None and self._coming.done():
             coming, self._coming = self._coming, None
@@ -233,6 +263,10 @@ class OutputStream:
             going, self._going = self._going, None
             going.result()
         return self._going
+
+    def wait_for(self, leaving: "asyncio.Future[bytes]") -> None:
+        """Take nothing before this is done."""
+        self._going = leaving
 
     def room(self) -> object:
         """Return how much may be written now."""
@@ -262,12 +296,10 @@ class BodySink:
         self._size = 0
         self._host: Host | None = None
 
-    def open(self, host: Host) -> None:
-        """Hand on what was kept, and all that comes."""
+    def open(self, host: Host) -> bytes:
+        """Hand on all that comes; return what was kept until now."""
         self._host = host
-        kept, self._parts = self._parts, []
-        for part in kept:
-            host.call("http.write", part)
+        return self.value()
 
     def __call__(self, data: bytes) -> bytes | Awaitable[bytes] | None:
         """Take bytes; an awaitable asks for patience. Raises LimitReachedError."""
@@ -377,6 +409,12 @@ class FutureResponse:
 
     answer: "asyncio.Future[bytes]"
     taken: bool = False
+    under_way: "list[asyncio.Future[bytes]]" = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Want no answer any more."""
+        for each in (*self.under_way, self.answer):
+            each.cancel()
 
     def future(self) -> "asyncio.Future[bytes] | None":
         """Return what to wait for, None when the answer is there."""

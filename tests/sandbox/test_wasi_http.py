@@ -186,3 +186,42 @@ def test_a_core_module_is_no_component_and_a_component_no_core_module(tmp_path: 
         built(tmp_path, Source(kind=Kind.HTTP, files={"c.wat": event_module()}, entry="c.wat"))
     with pytest.raises(CompileError, match="component"):
         built(tmp_path, Source(kind=Kind.EVENT, files={"c.wat": COMPONENT}, entry="c.wat"))
+
+
+def test_what_was_written_last_has_left_before_the_invocation_is_done(tmp_path: Path) -> None:
+    class Patient(StreamingHost):
+        """A viewer whose connection takes each thing a turn of the loop later."""
+
+        def __init__(self, chunks: list[bytes]) -> None:
+            super().__init__(chunks)
+            self.got: list[bytes] = []
+
+        def call(self, name: str, payload: bytes) -> Any:
+            return self._later(payload) if name != "http.read" else super().call(name, payload)
+
+        async def _later(self, payload: bytes) -> bytes:
+            await asyncio.sleep(0.002)
+            self.got.append(payload)
+            return b""
+
+    async def scene(bed: Bed) -> list[bytes]:
+        program = bed.sandbox.load(built(tmp_path, component()))
+        host = Patient([b"one", b"two", b""])
+        outcome = await bed.sandbox.run(program, request(stream=True), limits=Limits(), host=host)
+        assert isinstance(outcome, Finished)
+        return host.got
+
+    assert on_loop(tmp_path, scene)[1:] == [b"one", b"two"]
+
+
+def test_a_cancelled_guest_reads_no_more_of_its_body(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        program = bed.sandbox.load(built(tmp_path, component()))
+        invocation = bed.sandbox.start(program, request(stream=True), limits=Limits(), host=StreamingHost([]))
+        before = len(asyncio.all_tasks())
+        invocation.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == before - 1
+
+    on_loop(tmp_path, scene)
