@@ -192,16 +192,17 @@ def _servers(servers: Mapping[str, Json]) -> str:
     for name, about in servers.items():
         if "missing" in about:
             why = escape(f"missing: {about['missing']}; {about['remedy']}")
-            lines.append(f'<tr><td>{escape(name)}</td><td class="failure" colspan="4">{why}</td></tr>')
+            lines.append(f'<tr><td>{escape(name)}</td><td class="failure" colspan="5">{why}</td></tr>')
             continue
         memory = size(about["resident_bytes"]) if "resident_bytes" in about else ""
         command = f"<code>{escape(about['command'])}</code>"
         lines.append(
             f"<tr><td>{escape(name)}</td><td>{escape(about['version'])}</td>"
-            f"<td>{about['start_ms']} ms</td><td>{memory}</td>"
+            f"<td>{about['start_ms']} ms</td><td>{about.get('idle_cpu_percent', 0):g} %</td><td>{memory}</td>"
             f'<td style="text-align:left;white-space:normal">{command}</td></tr>'
         )
-    head = '<th>server</th><th>version</th><th>start</th><th>memory after</th><th style="text-align:left">command</th>'
+    names = ("server", "version", "start", "CPU at rest", "memory after")
+    head = "".join(f"<th>{name}</th>" for name in names) + '<th style="text-align:left">command</th>'
     return f"<h2>Servers</h2><table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 

@@ -146,6 +146,15 @@ class Server:
             total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
         return total
 
+    def cpu_s(self) -> float:
+        """Return the CPU time that all processes have used so far."""
+        ticks = 0
+        for pid in self.pids:
+            with suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End the server and all that it started, first asked, after 10 s forced; return when all is over."""
         if self._process is None:

@@ -5,7 +5,8 @@ Everything lives in a temporary folder and on loopback, and ends with the run, a
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from benchmarks.rows import Row, peak_row
 from benchmarks.server import Server, ServerError, free_port
 
 FORMAT = 1
+REST_S = 3.0
 QUIET_LOAD = 0.3  # per core: up to here a machine counts as quiet
 
 
@@ -175,6 +177,9 @@ def run(
         bench = Bench(
             servers=ready.servers, files=ready.files, folder=ready.folder, cores=ready.cores, pace=pace
         )
+        say("watching everybody at rest")
+        for name, share in _at_rest(ready.servers).items():
+            ready.told[name]["idle_cpu_percent"] = round(share * 100, 2)
         columns = sum(row.workload in peer.targets for row in rows for peer in ready.servers)
         say(f"measuring {len(rows)} rows, about {pace.seconds(columns) / 60:.0f} minutes")
         peaks: dict[str, dict[str, float]] = {}
@@ -190,6 +195,13 @@ def run(
         if probes and Pop in ready.servers:
             report.probes = run_probes(_target(ready, pace), probes, progress)
     return report
+
+
+def _at_rest(servers: Mapping[type[Peer], Server]) -> dict[str, float]:
+    """Return the share of a core that each server uses while nobody asks it anything."""
+    before = {peer: server.cpu_s() for peer, server in servers.items()}
+    time.sleep(REST_S)
+    return {peer.name: (server.cpu_s() - before[peer]) / REST_S for peer, server in servers.items()}
 
 
 def _target(ready: Stage, pace: Pace) -> Target:

@@ -107,7 +107,7 @@ def servers_lines(report: Report) -> list[str]:
             memory = size(float(resident)) if isinstance(resident, int) else ""
             lines.append(
                 f"  {name:<{NAME_WIDTH}}{about['version']}, started in {about['start_ms']} ms, "
-                f"{memory} resident after the run"
+                f"{about.get('idle_cpu_percent', 0):g} % of a core at rest, {memory} resident after the run"
             )
     return lines
 
