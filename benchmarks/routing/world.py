@@ -23,7 +23,8 @@ from router import distance_km, fibre_bound_ms
 SYNTHETIC_CITIES = 240
 _HUBS = 14
 _PATH_STRETCH = 1.45  # cables do not follow great circles
-_DETOUR_SHARE = 0.06  # pairs of countries whose networks meet far away
+_DETOUR_SHARE = 0.12  # pairs of countries whose networks meet elsewhere
+_DETOUR_HUBS = 6  # at one of so many of the least distant hubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def synthetic_world(seed: int = 1, count: int = SYNTHETIC_CITIES) -> World:
     countries = sorted({place.country for place in places})
     access_ms = [chance.lognormvariate(0.3, 0.9) for _ in places]
     detours = {
-        (a, b): chance.randrange(_HUBS)
+        (a, b): chance.randrange(_DETOUR_HUBS)
         for a in countries
         for b in countries
         if chance.random() < _DETOUR_SHARE
@@ -91,11 +92,14 @@ def synthetic_world(seed: int = 1, count: int = SYNTHETIC_CITIES) -> World:
 
     def path_ms(one: City, other: City) -> float:
         direct = distance_km(one.latitude, one.longitude, other.latitude, other.longitude)
-        hub = detours.get((one.country, other.country), detours.get((other.country, one.country)))
-        if hub is not None:
-            direct = distance_km(one.latitude, one.longitude, *centers[hub]) + distance_km(
-                *centers[hub], other.latitude, other.longitude
+        rank = detours.get((one.country, other.country), detours.get((other.country, one.country)))
+        if rank is not None:
+            over_hubs = sorted(
+                distance_km(one.latitude, one.longitude, *hub)
+                + distance_km(*hub, other.latitude, other.longitude)
+                for hub in centers
             )
+            direct = over_hubs[rank]
         return fibre_bound_ms(direct) * _PATH_STRETCH
 
     table: list[list[float | None]] = [[None] * count for _ in places]
