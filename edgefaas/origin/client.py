@@ -3,18 +3,23 @@
 The rules live in fields (what travels), heads (framing), pool (which connection) and dns; this is the thin part.
 """
 
+import asyncio
 import re
 import ssl
+from collections.abc import Callable
 
-from edgefaas.errors import OriginError
+from edgefaas.errors import OriginError, OriginTimeoutError
 from edgefaas.message import Headers, Request, Response
 from edgefaas.origin import fields
 from edgefaas.origin.connect import Endpoint, endpoint_of, open_connection
 from edgefaas.origin.connection import Exchange, NothingCameBackError, OriginConnection
 from edgefaas.origin.dns import Resolver
+from edgefaas.origin.health import EndpointHealth
 from edgefaas.origin.pool import ConnectionPool, Open, PoolLimits
 from edgefaas.site import UrlOrigin
 from edgefaas.wire.grammar import FIELD_SECTION, TOKEN
+
+FreeCallback = Callable[[OriginConnection], None]
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 _TARGET = re.compile(r"[\x21-\x7e]+")
@@ -72,6 +77,7 @@ class OriginClient:
         self._tls = tls
         self._resolver = resolver or Resolver()
         self._endpoints: dict[str, Endpoint] = {}
+        self._health: dict[tuple[str, str, int], EndpointHealth] = {}
         self._pools: dict[tuple[str, str, int], ConnectionPool] = {}
 
     async def fetch(self, origin: UrlOrigin, request: Request) -> Response:
@@ -134,14 +140,32 @@ class OriginClient:
         return pool
 
     def _opener(self, endpoint: Endpoint, origin: UrlOrigin) -> Open:
-        async def open_one(on_free: object, on_lost: object) -> OriginConnection:
-            return await open_connection(
-                lambda: OriginConnection(on_free=on_free, on_lost=on_lost),  # type: ignore[arg-type]
-                endpoint,
-                resolver=self._resolver,
-                tls=self._tls_context() if endpoint.scheme == "https" else None,
-                timeout_s=origin.connect_timeout_s,
-            )
+        key = (endpoint.scheme, endpoint.host, endpoint.port)
+        health = self._health.get(key)
+        if health is None:
+            health = self._health[key] = EndpointHealth()
+
+        async def open_one(on_free: FreeCallback, on_lost: FreeCallback) -> OriginConnection:
+            clock = asyncio.get_running_loop().time
+            if not health.may_try(clock()):
+                raise OriginTimeoutError(
+                    f"{endpoint.scheme}://{endpoint.authority} has not taken a connection of late",
+                    remedy="Check that the origin is up; it is tried again within seconds.",
+                )
+            silent = False
+            try:
+                return await open_connection(
+                    lambda: OriginConnection(on_free=on_free, on_lost=on_lost),
+                    endpoint,
+                    resolver=self._resolver,
+                    tls=self._tls_context() if endpoint.scheme == "https" else None,
+                    timeout_s=origin.connect_timeout_s,
+                )
+            except OriginTimeoutError:
+                silent = True
+                raise
+            finally:
+                health.ended(silent=silent, now_s=clock())
 
         return open_one
 
