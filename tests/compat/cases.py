@@ -1,8 +1,9 @@
-"""Read the corpus: one source and one JSON file for each case.
+"""Read the corpus: one source (or a folder with ``index.js``) and one JSON file for each case.
 
 The JSON says what the case is ``about``, its ``api`` and ``trigger``, what is special about its ``event``,
 and the ``effect`` that the function's result has on the request or response: the parts listed, or ``refused``
-or ``threw`` with a part of the message. ``node`` is a reason why Node cannot run it.
+or ``threw`` with a part of the message. ``node`` is a reason why Node cannot run it; ``handler``,
+``environment`` and ``pairs`` (of the key-value store) are the function's.
 """
 
 import base64
@@ -25,6 +26,7 @@ from edgefaas.events import (
 )
 from edgefaas.message import Headers, Request, Response
 from edgefaas.site import Trigger
+from sandbox import Kind, Source
 
 FOLDER = Path(__file__).parent / "cases"
 
@@ -40,6 +42,21 @@ class Case:
     @property
     def rules(self) -> Rules:
         return AWS_RULES if self.about.get("rules") == "aws" else OPEN_RULES
+
+    @property
+    def source(self) -> Source:
+        """Return what is deployed."""
+        folder = self.file.parent
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        return Source(
+            kind=Kind.JS,
+            files={
+                path.relative_to(folder).as_posix(): path.read_bytes()
+                for path in ([self.file] if folder == FOLDER else paths)
+            },
+            entry=self.file.name,
+            handler=self.about.get("handler", ""),
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -83,9 +100,8 @@ def all_cases() -> list[Case]:
     """Return the corpus in the order of its names."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
-        (source,) = [
-            path.with_suffix(suffix) for suffix in (".js", ".mjs") if path.with_suffix(suffix).exists()
-        ]
+        choices = [path.with_suffix(".js"), path.with_suffix(".mjs"), FOLDER / path.stem / "index.js"]
+        (source,) = [choice for choice in choices if choice.exists()]
         found.append(Case(path.stem, source, json.loads(path.read_text())))
     return found
 

@@ -10,7 +10,7 @@ import pytest
 from edgefaas.errors import FunctionValidationError
 from edgefaas.events import Continue, OriginChange, decode_result
 from edgefaas.message import Headers
-from sandbox import Finished, Kind, Source, Threw
+from sandbox import Finished, Threw
 from tests.compat.cases import FOLDER, Case, all_cases, octets
 from tests.samples.running import Ran, Task, run_all
 
@@ -21,7 +21,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
-    tasks = [Task(source_of(case), case.sent.payload, environment=case.environment) for case in CASES]
+    tasks = [
+        Task(
+            case.source,
+            case.sent.payload,
+            environment=case.environment,
+            pairs=case.about.get("pairs", {}),
+        )
+        for case in CASES
+    ]
     results = run_all(tasks, tmp_path_factory.mktemp("artifacts"), isolated=False)
     return {case.name: result for case, result in zip(CASES, results, strict=True)}
 
@@ -32,7 +40,12 @@ def in_node() -> dict[str, dict[str, Any]]:
         pytest.skip("node is not installed")
     cases = [case for case in CASES if "node" not in case.about]
     told = [
-        {"file": str(case.file), "event": json.loads(case.sent.payload), "environment": case.environment}
+        {
+            "file": str(case.file),
+            "event": json.loads(case.sent.payload),
+            "environment": case.environment,
+            "name": case.about.get("handler", "handler"),
+        }
         for case in cases
     ]
     made = subprocess.run(
@@ -45,10 +58,6 @@ def in_node() -> dict[str, dict[str, Any]]:
     )
     assert made.returncode == 0, made.stderr
     return dict(zip([case.name for case in cases], json.loads(made.stdout), strict=True))
-
-
-def source_of(case: Case) -> Source:
-    return Source(kind=Kind.JS, files={case.file.name: case.file.read_bytes()}, entry=case.file.name)
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:

@@ -1,6 +1,7 @@
 """Build functions and run them in a real sandbox: what samples and corpus share."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
@@ -25,16 +26,27 @@ SETTINGS = Settings(instances=48, idle_max=4, memory_max_bytes=128 * 1024 * 1024
 
 @dataclass
 class RecordingHost:
-    """A host that keeps log lines and offers nothing else."""
+    """A host that keeps log lines, and offers a key-value store and nothing else."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
 
     def log(self, level: str, text: str) -> None:
         self.lines.append((level, text))
 
     def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
-        raise HostCallError(f"{name} is not available here")
+        if name != "kv":
+            raise HostCallError(f"{name} is not available here")
+        asked = json.loads(payload)
+        match asked["operation"]:
+            case "get":
+                answer: object = {"value": self.pairs.get(asked["key"])}
+            case "exists":
+                answer = {"exists": asked["key"] in self.pairs}
+            case _:
+                answer = {"count": len(self.pairs)}
+        return json.dumps(answer).encode()
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class Task:
     event: bytes
     limits: Limits = Limits()  # noqa: RUF009  # frozen
     environment: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class Ran:
     built: Built | None = None
     outcome: Outcome | None = None
     lines: tuple[tuple[str, str], ...] = ()
-    refused: SandboxError | None = None
+    refused: str = ""
 
 
 def bundle_of(folder: Path) -> Bundle:
@@ -96,7 +109,7 @@ def _run_in_worker(tasks: list[Task], artifacts: Path, isolated: bool) -> list[R
     return asyncio.run(_run_all(tasks, built, artifacts))
 
 
-async def build_all(sources: list[Source], artifacts: Path) -> list[Built | SandboxError]:
+async def build_all(sources: list[Source], artifacts: Path) -> list[Built | str]:
     """Build sources as a deploy does, two at a time."""
     builder = Builder(artifacts=artifacts)
     try:
@@ -107,22 +120,26 @@ async def build_all(sources: list[Source], artifacts: Path) -> list[Built | Sand
     return [build.result() for build in builds]
 
 
-async def _built(builder: Builder, source: Source) -> Built | SandboxError:
+async def _built(builder: Builder, source: Source) -> Built | str:
     try:
         return await builder.build(source)
     except SandboxError as error:
-        return error
+        return refusal(error)
 
 
-def _built_here(sources: list[Source], artifacts: Path) -> list[Built | SandboxError]:
+def refusal(error: SandboxError) -> str:
+    return f"{type(error).__name__}: {error} {error.remedy}"
+
+
+def _built_here(sources: list[Source], artifacts: Path) -> list[Built | str]:
     engine = Engine(EngineConfig())
     shop = Workshop(engine=engine, functions=HostFunctions(engine), artifacts=ArtifactStore(artifacts))
-    results: list[Built | SandboxError] = []
+    results: list[Built | str] = []
     for source in sources:
         try:
             parts = kind_module(source.kind).build(source, shop)
         except SandboxError as error:
-            results.append(error)
+            results.append(refusal(error))
             continue
         name = artifact_name(source)
         shop.artifacts.put(name, parts.files, kind=source.kind, facts=parts.facts, warnings=parts.warnings)
@@ -130,7 +147,7 @@ def _built_here(sources: list[Source], artifacts: Path) -> list[Built | SandboxE
     return results
 
 
-async def _run_all(tasks: list[Task], built: list[Built | SandboxError], artifacts: Path) -> list[Ran]:
+async def _run_all(tasks: list[Task], built: list[Built | str], artifacts: Path) -> list[Ran]:
     sandbox = Sandbox(artifacts=artifacts, settings=SETTINGS)
     try:
         return [await _ran(sandbox, task, made) for task, made in zip(tasks, built, strict=True)]
@@ -138,10 +155,10 @@ async def _run_all(tasks: list[Task], built: list[Built | SandboxError], artifac
         await sandbox.close()
 
 
-async def _ran(sandbox: Sandbox, task: Task, built: Built | SandboxError) -> Ran:
-    if isinstance(built, SandboxError):
+async def _ran(sandbox: Sandbox, task: Task, built: Built | str) -> Ran:
+    if isinstance(built, str):
         return Ran(refused=built)
-    host = RecordingHost(task.environment)
+    host = RecordingHost(task.environment, task.pairs)
     program = sandbox.load(built.artifact)
     outcome = await sandbox.run(program, task.event, limits=task.limits, host=host)
     return Ran(built, outcome, tuple(host.lines))
