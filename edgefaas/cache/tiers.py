@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import lmdb
 
 from edgefaas.cache.memory import MemoryStore
-from edgefaas.cache.purge import Purge, PurgeLog
+from edgefaas.cache.purge import Hit, Purge, PurgeLog
 from edgefaas.cache.shared import DiskTier
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.storability import Store
@@ -95,7 +95,7 @@ class TieredStore(MemoryStore):
         since = self.log.seq if token is None else token
         in_memory = super().put(stored, since, now_s=now_s)
         hit = self.log.since_fetch(stored, since)
-        if hit.value > 1 or not stored.is_consistent:
+        if hit is Hit.HARD or not stored.is_consistent:
             return False
         if stored.length_bytes > self.disk.object_bytes_max:
             return in_memory
