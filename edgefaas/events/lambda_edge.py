@@ -167,21 +167,26 @@ def _generated(trigger: Trigger, returned: dict[str, Any], rules: Rules) -> Resp
 
 def _continued(sent: SentEvent, returned: dict[str, Any], rules: Rules) -> Continue:
     trigger, shown, request, aws = sent.trigger, sent.shown, sent.request, rules.aws
-    for name in ("method", "clientIp"):
-        if returned.get(name, shown[name]) != shown[name]:
-            refuse(trigger, f"{name} is read-only and was changed", f"Return {name} as it came.")
+    if returned.get("method", request.method) != request.method:
+        refuse(trigger, "method is read-only and was changed", "Return method as it came.")
+    if returned.get("clientIp", request.viewer_ip) != request.viewer_ip:
+        refuse(trigger, "clientIp is read-only and was changed", "Return clientIp as it came.")
     headers, host = request.headers, None
     if returned.get("headers") != shown["headers"]:
         fields = returned_fields(trigger, returned, shown["headers"], aws=aws)
         headers = merged_fields(trigger, headers, shown["headers"], fields, _line_reader(trigger, rules))
         host = changed_host(request.headers, headers, shown["headers"], fields)
     path, query = request.path, request.query
-    if returned.get("uri", path) != path or returned.get("querystring", query) != query:
-        path = read_uri(trigger, returned.get("uri", path), aws=aws)
-        query = read_query(trigger, returned.get("querystring", query), aws=aws)
+    if returned.get("uri", path) != path:
+        path = read_uri(trigger, returned["uri"], aws=aws)
+    if returned.get("querystring", query) != query:
+        query = read_query(trigger, returned["querystring"], aws=aws)
+    if path is not request.path or query is not request.query:
         check_target(trigger, path, query)
-    body, body_replaced = _replaced_body(sent, returned, rules)
-    origin = _chosen_origin(sent, returned, aws=aws)
+    body, body_replaced = (
+        _replaced_body(sent, returned, rules) if "body" in returned else (request.body, False)
+    )
+    origin = _chosen_origin(sent, returned, aws=aws) if "origin" in returned else None
     if headers is request.headers and path is request.path and query is request.query and not body_replaced:
         return Continue(request, origin)
     if body_replaced:
