@@ -10,16 +10,18 @@ from sandbox.errors import SettingsError
 class Settings:
     """How one worker's sandbox is laid out.
 
-    ``instances`` bounds live instances, running and idle (of these, ``idle_max``); ``queue`` bounds
+    ``instances`` bounds live instances, running and idle (of these, ``idle_max``); ``components`` those of
+    kind ``http``, which have room of their own; ``queue`` bounds
     invocations that wait for one, and ``queue_ms`` how long they wait. ``memory_max_bytes`` bounds what any
     function's limit may allow.
     """
 
     instances: int = 1_000
+    components: int = 64
     memory_max_bytes: int = 256 * 1024 * 1024
     table_elements: int = 20_000
     slice_ms: float = 1
-    keep_resident_bytes: int = 64 * 1024
+    keep_resident_bytes: int = 256 * 1024
     wasm_stack_bytes: int = 512 * 1024
     idle_max: int = 500
     queue: int = 1_000
@@ -34,6 +36,7 @@ class Settings:
             )
         for name, least in (
             ("instances", 1),
+            ("components", 1),
             ("idle_max", 0),
             ("queue", 0),
             ("queue_ms", 0),
@@ -49,6 +52,7 @@ class Settings:
         return EngineConfig(
             pool=PoolConfig(
                 instances=self.instances,
+                component_instances=self.components,
                 memory_max_bytes=self.memory_max_bytes,
                 table_elements=self.table_elements,
                 keep_resident_bytes=self.keep_resident_bytes,
