@@ -44,5 +44,7 @@ def _sentence(line: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(line["at_s"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     level = click.style(f"{line['level']:5}", fg=_COLOURS.get(line["level"]))
     who = line["function"] and f"{line['function']}@{words.short(line['version'])[:7]}"
-    more = " ".join(f"{key}={value}" for key, value in line.items() if key not in _SHOWN)
+    # The text of an exchange holds its fields already; --json shows them one by one.
+    hidden = _SHOWN | (line.keys() - {"viewer"} if "status" in line else set())
+    more = " ".join(f"{key}={value}" for key, value in line.items() if key not in hidden)
     return " ".join(part for part in (at, level, line["request_id"], who, line["text"], more) if part)

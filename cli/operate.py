@@ -1,6 +1,6 @@
 """``edgefaas stats``, ``reload`` and ``audit``."""
 
-import json
+from typing import Any
 
 import click
 
@@ -11,9 +11,35 @@ from cli.admin import Remote, remote_options
 @click.command()
 @remote_options
 def stats(remote: Remote) -> None:
-    """Show the counters of every worker."""
+    """Show what every worker has done since it started; with --json, every counter."""
     answer = remote.get("/v1/stats")
-    words.result(answer, as_json=remote.as_json, text=json.dumps(answer, indent=2, ensure_ascii=False))
+    about = answer["supervisor"]
+    running = sum(1 for state in answer["states"] if state["running"])
+    said = (
+        f"{running} of {about['workers']} workers, {about['functions']} functions,"
+        f" up for {about['uptime_seconds'] / 3600:.1f} h, {about['worker_restarts_total']} workers replaced"
+    )
+    head = ("WORKER", "PID", "REQUESTS", "5XX", "HITS", "P50", "P99", "FUNCTION RUNS", "CPU", "MEMORY")
+    rows = [_row(worker) for worker in answer["workers"]]
+    words.result(answer, as_json=remote.as_json, text=f"{words.table(rows, head=head)}\n\n{said}")
+
+
+def _row(worker: dict[str, Any]) -> tuple[str, ...]:
+    """Return one worker's row; a counter that this version does not keep is left empty."""
+    cache, latency, process = (worker.get(key) or {} for key in ("cache", "latency_us", "process"))
+    looked = cache.get("hits", 0) + cache.get("misses", 0)
+    failed = sum(count for status, count in worker.get("statuses", {}).items() if status.startswith("5"))
+    return (
+        str(worker["worker"]),
+        str(process.get("pid", "")),
+        str(worker.get("requests", "")),
+        str(failed),
+        f"{100 * cache['hits'] / looked:.1f} %" if looked else "",
+        *(f"{latency[key] / 1000:.2f} ms" if key in latency else "" for key in ("p50", "p99")),
+        str((worker.get("sandbox") or {}).get("started", "")),
+        f"{process['cpu_s']:.1f} s" if "cpu_s" in process else "",
+        words.size(process["memory_max_bytes"]) if "memory_max_bytes" in process else "",
+    )
 
 
 @click.command()
