@@ -1,7 +1,7 @@
 'use strict';
 const rules = require('./lib/rules');
 const moved = require('./data/moved.json');
-const { shout } = require('shouting');
+const { shout } = require('./lib/words');
 
 exports.handler = async (event) => {
     const request = event.Records[0].cf.request;
