@@ -12,6 +12,11 @@ lifespan="off")``. The viewer side (``edgefaas.contract.ViewerSide``) gets each 
 
 ``request.host`` is the authority in lower case, with its port if sent. ``request.headers`` are as sent, but for
 ``Host``, which follows a target in absolute form.
+
+WebSocket: ``request.upgrade`` is set, ``inline`` is not asked; a response with status 101 and a stream as its body
+(``OriginClient`` gives one) turns the connection into a tunnel. TLS: pass ``Certificates(...).context`` as the
+server's ``ssl`` (uvicorn: ``config.load(); config.ssl = certificates.context``); ``reload()`` on SIGHUP.
+PROXY protocol: ``WireSettings(proxy_trusted=("10.0.0.0/8",))``, for listeners without TLS.
 """
 
 from edgefaas.wire.clock import http_date
@@ -19,8 +24,11 @@ from edgefaas.wire.grammar import FramingError
 from edgefaas.wire.protocol import WireProtocol, bind
 from edgefaas.wire.render import InvalidResponseError, prepare
 from edgefaas.wire.settings import WireSettings
+from edgefaas.wire.tls import Certificate, Certificates
 
 __all__ = [
+    "Certificate",
+    "Certificates",
     "FramingError",
     "InvalidResponseError",
     "WireProtocol",

@@ -77,6 +77,13 @@ class ViewerConnection(asyncio.Protocol):
         if transport.get_extra_info("sslcontext") is not None:
             self._scheme = "https"
         self._set_deadline(self.settings.head_timeout_s)
+        limit = self.settings.connections_max
+        if len(self.server_state.connections) > limit:
+            self._refuse(
+                RequestError(
+                    f"All {limit} connections are taken.", remedy="Come back in a second.", status_code=503
+                )
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop whatever was done for this viewer."""

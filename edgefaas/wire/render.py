@@ -175,6 +175,8 @@ def prepare(response: Response, *, method: str, date: str) -> Prepared:
 def refusal(status: int, text: str) -> Response:
     """Return the small clean body that errors of the wire are answered with."""
     headers = Headers([("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.add("Retry-After", "1")
     return Response(
         status=status, headers=headers, body=f"{status} {_REASONS.get(status, 'Error')}\n{text}\n".encode()
     )

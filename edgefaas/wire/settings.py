@@ -9,7 +9,8 @@ class WireSettings:
 
     ``head_timeout_s`` is for a whole head, from its first octet (or from the start of the connection).
     ``body_idle_timeout_s`` is for each ``body_step_bytes`` of a request's body; ``write_stall_timeout_s`` for
-    any progress of a viewer who takes an answer. ``body_limit_bytes`` is for one request's body. ``proxy_trusted`` are
+    any progress of a viewer who takes an answer. ``body_limit_bytes`` is for one request's body. ``connections_max`` is
+    for one worker; whoever comes on top gets a 503 at once. ``proxy_trusted`` are
     the networks (CIDR) whose connections begin with a PROXY protocol header.
     """
 
@@ -21,4 +22,5 @@ class WireSettings:
     linger_timeout_s: float = 2.0
     body_limit_bytes: int = 1 << 30
     tick_s: float = 1.0
+    connections_max: int = 16_384
     proxy_trusted: tuple[str, ...] = ()

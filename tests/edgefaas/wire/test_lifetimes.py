@@ -85,11 +85,11 @@ def test_a_body_that_stops_or_drips_is_a_408() -> None:
 @pytest.mark.slow
 def test_a_body_that_is_held_back_by_its_reader_does_not_time_out() -> None:
     async def slow(request: Request) -> Response:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)
         return Response(status=200, body=str(len(await read_body(request))).encode())
 
     async def main() -> None:
-        async with serving(slow, settings(body_idle_timeout_s=0.1)) as served:
+        async with serving(slow, settings(body_idle_timeout_s=0.3)) as served:
             viewer = await served.viewer()
             size = 16 << 20
             sending = asyncio.ensure_future(
@@ -163,6 +163,27 @@ def test_draining_closes_idle_connections_and_lets_answers_finish() -> None:
             assert (status, fields["connection"], body) == (200, "close", b"done")
             assert await busy.rest() == b""
             await served.until(lambda: not served.state.connections)
+
+    uvloop.run(main())
+
+
+def test_a_connection_too_many_is_turned_away_and_the_others_go_on() -> None:
+    async def main() -> None:
+        async with serving(settings=WireSettings(connections_max=2, **SOON)) as served:  # type: ignore[arg-type]
+            first, second = await served.viewer(), await served.viewer()
+            for viewer in (first, second):
+                await viewer.send(GET)
+                assert (await viewer.response())[0] == 200
+            third = await served.viewer()
+            status, fields, _ = await third.response()
+            assert (status, fields["retry-after"], fields["connection"]) == (503, "1", "close")
+            third.close()
+            second.close()
+            await served.until(lambda: len(served.state.connections) == 1)
+            fourth = await served.viewer()
+            for viewer in (first, fourth):
+                await viewer.send(GET)
+                assert (await viewer.response())[0] == 200
 
     uvloop.run(main())
 
