@@ -39,6 +39,7 @@ class Sandbox:
         )
         self._scheduler = Scheduler(
             room=room,
+            components=Room(instances=settings.components, idle_max=0),
             ticker=Ticker(engine, slice_us=round(settings.slice_ms * 1000)),
             queue=settings.queue,
             queue_ms=settings.queue_ms,

@@ -6,6 +6,7 @@ Guests that wait for the host are not polled. The epoch timer ticks only while g
 import asyncio
 
 from sandbox.capi import Ticker
+from sandbox.contract import Kind
 from sandbox.fairness import FairQueue
 from sandbox.invocation import Invocation
 from sandbox.kinds import Program
@@ -14,17 +15,30 @@ from sandbox.room import Room
 _REST_S = 0.1
 
 
-class Scheduler:
-    """Decides who runs next. One per loop."""
+class Lane:
+    """Room of one sort, and the queue of those who wait for it."""
 
-    def __init__(self, *, room: Room, ticker: Ticker, queue: int, queue_ms: int) -> None:
+    __slots__ = ("queue", "room")
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.queue: FairQueue[Program, Invocation] = FairQueue()
+
+
+class Scheduler:
+    """Decides who runs next. One per loop.
+
+    Components have room of their own, and so a queue of their own: they are few, and large.
+    """
+
+    def __init__(self, *, room: Room, components: Room, ticker: Ticker, queue: int, queue_ms: int) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._room = room
+        self._modules = Lane(room)
+        self._components = Lane(components)
         self._ticker = ticker
         self._queue_max = queue
         self._queue_ms = queue_ms
         self._ready: FairQueue[Program, Invocation] = FairQueue()
-        self._queue: FairQueue[Program, Invocation] = FairQueue()
         self._turn_planned = False
         self._admit_next = False
         self._begun_at_rest_check = 0
@@ -42,15 +56,19 @@ class Scheduler:
     @property
     def queued(self) -> int:
         """Return how many invocations wait for room."""
-        return len(self._queue)
+        return len(self._modules.queue) + len(self._components.queue)
+
+    def _lane(self, program: Program) -> Lane:
+        return self._components if program.kind is Kind.HTTP else self._modules
 
     def admit(self, invocation: Invocation) -> None:
         """Run the first slice now if there is room and nobody waits; otherwise queue or refuse it."""
-        if not self._queue and self._room.enter(invocation.program):
+        lane = self._lane(invocation.program)
+        if not lane.queue and lane.room.enter(invocation.program):
             self._begin(invocation)
-        elif len(self._queue) < self._queue_max:
+        elif len(lane.queue) < self._queue_max:
             self.live.add(invocation)
-            self._queue.push(invocation.program, invocation)
+            lane.queue.push(invocation.program, invocation)
             invocation.queued(self._queue_ms)
         else:
             self.refused += 1
@@ -65,12 +83,13 @@ class Scheduler:
     def ended(self, invocation: Invocation, *, ran: bool) -> None:
         """Take an ended invocation out; give its place to the next in the queue."""
         self.live.discard(invocation)
+        lane = self._lane(invocation.program)
         if ran:
             self._ready.discard(invocation.program, invocation)
-            self._room.leave()
-            if self._queue:
+            lane.room.leave()
+            if lane.queue:
                 self._plan_turn()
-        elif self._queue.discard(invocation.program, invocation):
+        elif lane.queue.discard(invocation.program, invocation):
             self.refused += 1
 
     def close(self) -> None:
@@ -92,19 +111,25 @@ class Scheduler:
     def _turn(self) -> None:
         """Run one slice of one guest, or admit one from the queue; then the loop does its other work."""
         self._turn_planned = False
-        # Neither the queue nor those who run may starve the other.
+        # Neither those who wait for room nor those who run may starve the other.
         self._admit_next = not self._admit_next
-        if (
-            self._queue
-            and (self._admit_next or not self._ready)
-            and self._room.enter(self._queue.next_owner())
-        ):
-            self._begin(self._queue.pop())
-        elif self._ready:
+        admitted = self._admit() if self._admit_next or not self._ready else False
+        if not admitted and self._ready:
             self._tick()
             self._ready.pop().resume()
-        if self._ready or (self._queue and self._room.running < self._room.instances):
+        if self._ready or any(self._may_admit(lane) for lane in (self._modules, self._components)):
             self._plan_turn()
+
+    def _may_admit(self, lane: Lane) -> bool:
+        return bool(lane.queue) and lane.room.running < lane.room.instances
+
+    def _admit(self) -> bool:
+        """Begin the next of a queue for which there is room."""
+        for lane in (self._modules, self._components):
+            if lane.queue and lane.room.enter(lane.queue.next_owner()):
+                self._begin(lane.queue.pop())
+                return True
+        return False
 
     def _tick(self) -> None:
         if not self._ticker.on:

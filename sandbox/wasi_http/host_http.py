@@ -51,12 +51,13 @@ def _check(name: str, values: list[bytes]) -> Err | None:
 
 
 def _from_list(entries: list[tuple[str, bytes]]) -> object:
-    lines = [(name, bytes(value)) for name, value in entries]
-    for name, value in lines:
+    made = Fields([])
+    for name, value in entries:
         wrong = _check(name, [value])
         if wrong:
             return wrong
-    return Ok(world().own("fields", Fields(lines)))
+        made.add(name, [bytes(value)])
+    return Ok(world().own("fields", made))
 
 
 def _set(rep: int, name: str, values: list[bytes]) -> object:
@@ -65,7 +66,7 @@ def _set(rep: int, name: str, values: list[bytes]) -> object:
     if wrong:
         return wrong
     found.remove(name)
-    found.lines += [(name, bytes(value)) for value in values]
+    found.add(name, [bytes(value) for value in values])
     return Ok()
 
 
@@ -74,7 +75,7 @@ def _append(rep: int, name: str, value: bytes) -> object:
     wrong = _check(name, [value]) if found.mutable else Err(Variant("immutable"))
     if wrong:
         return wrong
-    found.lines.append((name, bytes(value)))
+    found.add(name, [bytes(value)])
     return Ok()
 
 
@@ -147,7 +148,7 @@ def _outgoing_body(rep: int) -> object:
     if message.body is not None:
         return Err()
     if message.sink is None:
-        message.sink = BodySink(world().guest)
+        message.sink = BodySink(world())
     message.body = OutgoingBody(OutputStream(message.sink))
     return Ok(world().own("outgoing-body", message.body))
 

@@ -17,6 +17,8 @@ from sandbox.wasi.streams import LogOutput
 
 CHUNK_BYTES = 64 * 1024
 _RESOURCES_MAX = 10_000
+_FIELD_LINES_MAX = 1_000
+_FIELD_BYTES_MAX = 256 * 1024
 TYPES = {
     name: number
     for number, name in enumerate(
@@ -45,6 +47,7 @@ class World:
         self.error = ""
         self._logs: dict[str, LogSink] = {}
         self._leaving: asyncio.Future[bytes] | None = None
+        self._kept_bytes = 0
         self._table: dict[int, object] = {}
         self._next = 1
 
@@ -82,6 +85,13 @@ class World:
         if level not in self._logs:
             self._logs[level] = LogSink(self.guest, level)
         return self._logs[level]
+
+    def keep(self, size: int) -> None:
+        """Count bytes of bodies that are held for the guest. Raises LimitReachedError."""
+        self._kept_bytes += size
+        allowed = self.guest.limits.output_bytes
+        if self._kept_bytes > allowed:
+            raise LimitReachedError(Limit.OUTPUT, allowed)
 
     def respond(self, response: "OutgoingResponse") -> None:
         """Take the guest's answer; streamed, its head leaves now and what was written of its body follows."""
@@ -290,10 +300,9 @@ class OutputStream:
 class BodySink:
     """A sink that keeps what it gets, up to the output limit; once opened, it hands everything to the host."""
 
-    def __init__(self, guest: Guest) -> None:
-        self._limit = guest.limits.output_bytes
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._parts: list[bytes] = []
-        self._size = 0
         self._host: Host | None = None
 
     def open(self, host: Host) -> bytes:
@@ -305,9 +314,7 @@ class BodySink:
         """Take bytes; an awaitable asks for patience. Raises LimitReachedError."""
         if self._host is not None:
             return self._host.call("http.write", data)
-        self._size += len(data)
-        if self._size > self._limit:
-            raise LimitReachedError(Limit.OUTPUT, self._limit)
+        self._world.keep(len(data))
         self._parts.append(data)
         return None
 
@@ -337,6 +344,15 @@ class Fields:
 
     lines: Headers
     mutable: bool = True
+
+    def add(self, name: str, values: list[bytes]) -> None:
+        """Append lines. A guest that adds more than any message may have has broken a rule."""
+        self.lines += [(name, value) for value in values]
+        size = sum(len(key) + len(value) for key, value in self.lines)
+        if len(self.lines) > _FIELD_LINES_MAX or size > _FIELD_BYTES_MAX:
+            raise GuestFaultError(
+                f"its fields have more than {_FIELD_LINES_MAX} lines or {_FIELD_BYTES_MAX} bytes"
+            )
 
     def values(self, name: str) -> list[bytes]:
         """Return the values of every line of that name."""

@@ -178,8 +178,8 @@ def private_bytes() -> int:
 
 
 @pytest.mark.slow
-def test_a_thousand_functions_are_loaded_and_each_answers_for_itself(tmp_path: Path) -> None:
-    count = 1_000
+def test_hundreds_of_functions_are_loaded_and_each_answers_for_itself(tmp_path: Path) -> None:
+    count = 300  # a thousand were measured: docs/adr/0012
     texts = [
         event_module(
             f"(i32.store (i32.const 0) (i32.const {number})) (call $pack (i32.const 0) (i32.const 4))"

@@ -20,6 +20,7 @@ from sandbox.contract import (
     Trapped,
 )
 from sandbox.errors import CompileError, ForbiddenImportError, MissingExportError
+from sandbox.settings import Settings
 from tests.sandbox.guests import Bed, RecordingHost, built, event_module, on_loop
 
 COMPONENT = (Path(__file__).parent / "echo_component.wat").read_bytes()
@@ -225,3 +226,21 @@ def test_a_cancelled_guest_reads_no_more_of_its_body(tmp_path: Path) -> None:
         assert len(asyncio.all_tasks()) == before - 1
 
     on_loop(tmp_path, scene)
+
+
+def test_components_have_room_of_their_own_and_wait_for_it(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> None:
+        program = bed.sandbox.load(built(tmp_path, component()))
+        hosts = [StreamingHost([]) for _ in range(3)]
+        first, second, third = (
+            bed.sandbox.start(program, request(stream=True), limits=Limits(wall_ms=60_000), host=host)
+            for host in hosts
+        )
+        assert bed.sandbox.stats()["queued"] == 2
+        assert isinstance(await bed.run(event_module(), b"not held up"), Finished)
+        first.cancel()
+        hosts[1].coming.put_nowait(b"")
+        assert isinstance(await second.wait(), Finished)
+        third.cancel()
+
+    on_loop(tmp_path, scene, Settings(components=1, queue_ms=60_000))

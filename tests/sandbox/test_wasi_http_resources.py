@@ -179,3 +179,17 @@ def test_a_fetch_that_fails_is_an_error_code_for_the_guest(world: World) -> None
 def payload_of(value: object, *, deeper: bool = False) -> Any:
     assert isinstance(value, Ok), value
     return value.payload.rep if isinstance(value.payload, Own) and not deeper else value.payload
+
+
+def test_a_thousand_field_lines_are_taken_and_not_one_more() -> None:
+    rep = new_fields()
+    for _ in range(1_000):
+        assert TYPES["[method]fields.append"](rep, "x", b"1") == Ok()
+    with pytest.raises(GuestFaultError):
+        TYPES["[method]fields.append"](rep, "x", b"1")
+
+
+def test_fields_of_exactly_the_limit_are_taken_and_one_byte_more_is_not() -> None:
+    assert TYPES["[method]fields.append"](new_fields(), "x", b"1" * (256 * 1024 - 1)) == Ok()
+    with pytest.raises(GuestFaultError):
+        TYPES["[method]fields.append"](new_fields(), "x", b"1" * (256 * 1024))
