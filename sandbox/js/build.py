@@ -104,7 +104,9 @@ class _Result:
 
 def build(source: Source, shop: Workshop) -> Parts:
     """Build a function of kind ``js``. Raises BuildError."""
-    CURRENT.guest = Guest(b"", _LIMITS, _BuildHost())
+    guest = CURRENT.guest = Guest(b"", _LIMITS, _BuildHost())
+    nothing = Package(library={}, bytecode={}, files={}, kinds={})
+    guest.scratch = Session(guest, nothing, deadline_s=time.monotonic())
     foundation = ensure_foundation(shop.engine, shop.functions, shop.artifacts)
     if source.entry not in source.files:
         raise CompileError(f"there is no file {source.entry!r}", remedy="Name the entry in function.toml.")
@@ -272,7 +274,7 @@ class _Job:
             files={ROOT + path: data for path, data in self.source.files.items()},
             kinds=self.kinds,
         )
-        session = _BuildSession(guest, package, host)
+        session = Session(guest, package, deadline_s=time.monotonic() + MODULE_SCOPE_S)
         guest.scratch = session
         instance = _Builder(self.shop.engine, self.foundation.pre, self.foundation.image)
         guest.memory = instance.memory
@@ -346,18 +348,6 @@ class _Job:
             f"the top level threw {error}{where}",
             error,
         )
-
-
-class _BuildSession(Session):
-    """What module scope may ask; it notes whether the answer would be the same in another request."""
-
-    __slots__ = ("host", "random_used", "time_used")
-
-    def __init__(self, guest: Guest, package: Package, host: _BuildHost) -> None:
-        super().__init__(guest, package, deadline_s=time.monotonic() + MODULE_SCOPE_S)
-        self.host = host
-        self.random_used = False
-        self.time_used = False
 
 
 def _place(error: ScriptError) -> str:

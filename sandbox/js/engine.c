@@ -115,7 +115,7 @@ static JSValue awaited;        /* what the entry returned: the answer, or a prom
 static JSValue held;           /* the callback's answer, given once no host operation is under way */
 static int has_held;
 static uint32_t outcome;
-static int ticks_wanted, building, compiling, has_unhandled;
+static int ticks_wanted, timers_hold, building, compiling, has_unhandled;
 
 static void *must(void *memory)
 {
@@ -224,7 +224,7 @@ static JSValue describe_plainly(JSValueConst error)
 /* Nothing runs any more: is there an answer? */
 static void conclude(void)
 {
-    int idle = !state.pending && state.next_timer < 0;
+    int idle = !state.pending && !timers_hold;
     JSPromiseStateEnum promise = JS_IsObject(awaited) ? JS_PromiseState(context, awaited) : JS_PROMISE_NOT_A_PROMISE;
     if (promise == JS_PROMISE_FULFILLED || promise == JS_PROMISE_REJECTED) {
         result = JS_PromiseResult(context, awaited);

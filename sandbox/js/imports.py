@@ -40,9 +40,11 @@ class Session:
         "_wake",
         "deadline_s",
         "guest",
-        "streams",
         "package",
         "pending",
+        "random_used",
+        "streams",
+        "time_used",
         "timer",
     )
 
@@ -53,6 +55,7 @@ class Session:
         self.pending: dict[int, asyncio.Future[bytes]] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.streams: dict[int, object] = {}
+        self.random_used = self.time_used = False
         self._numbers = 0
         self._arrived: deque[tuple[int, asyncio.Future[bytes]]] = deque()
         self._wake: asyncio.Future[bytes] | None = None
@@ -217,10 +220,12 @@ def _log(level: int, pointer: int, length: int) -> None:
 
 
 def _now() -> float:
+    cast("Session", CURRENT.guest.scratch).time_used = True
     return time.time_ns() // 1_000_000
 
 
 def _random(pointer: int, length: int) -> None:
+    cast("Session", CURRENT.guest.scratch).random_used = True
     length &= _U32
     while length:
         part = min(length, RANDOM_BYTES_MAX)

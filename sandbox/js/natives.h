@@ -100,9 +100,10 @@ static JSValue native_fail(JSContext *ctx, JSValueConst this_value, int argc, JS
     return JS_UNDEFINED;
 }
 
-/* timer(when): milliseconds since 1970 of the next timer, -1 for none. */
+/* timer(when, holds): milliseconds since 1970 of the next timer, -1 for none; does it keep the request going? */
 static JSValue native_timer(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
+    timers_hold = JS_ToBool(ctx, argv[1]);
     return JS_ToFloat64(ctx, &state.next_timer, argv[0]) ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
@@ -136,6 +137,38 @@ static JSValue native_module(JSContext *ctx, JSValueConst this_value, int argc, 
     return promise;
 }
 
+/* evaluate(name) -> [state, namespace or error] of a module already resolved; 0: it awaits at its top level. */
+static JSValue native_evaluate(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    JSAtom atom = JS_NewAtom(ctx, name);
+    JSModuleDef *m = js_find_loaded_module(ctx, atom, JS_UNDEFINED);
+    if (!m)
+        m = module_load(ctx, name, NULL);
+    JS_FreeAtom(ctx, atom);
+    JS_FreeCString(ctx, name);
+    if (!m)
+        return JS_EXCEPTION;
+    JSValue module = JS_NewModuleValue(ctx, m);
+    if (JS_ResolveModule(ctx, module) < 0) {
+        JS_FreeValue(ctx, module);
+        return JS_EXCEPTION;
+    }
+    JSValue promise = JS_EvalFunction(ctx, module);
+    if (JS_IsException(promise))
+        return promise;
+    int state = JS_PromiseState(ctx, promise);
+    JSValue value = state == JS_PROMISE_FULFILLED ? JS_GetModuleNamespace(ctx, m) : JS_PromiseResult(ctx, promise);
+    JS_PromiseMarkAsHandled(ctx, promise);
+    JS_FreeValue(ctx, promise);
+    JSValue pair = JS_NewArray(ctx);
+    JS_SetPropertyUint32(ctx, pair, 0, JS_NewInt32(ctx, state));
+    JS_SetPropertyUint32(ctx, pair, 1, value);
+    return pair;
+}
+
 /* promise(p) -> [state, result]; state 0 pending, 1 fulfilled, 2 rejected, -1 not a promise. */
 static JSValue native_promise(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -165,8 +198,8 @@ static void natives_init(void)
 {
     static const struct { const char *name; JSCFunction *function; int length; } table[] = {
         { "log", native_log, 2 },           { "call", native_call, 2 },       { "random", native_random, 1 },
-        { "finish", native_finish, 1 },     { "hold", native_hold, 1 },       { "fail", native_fail, 1 },       { "timer", native_timer, 1 },
-        { "ticks", native_ticks, 0 },       { "load", native_load, 1 },       { "module", native_module, 1 },
+        { "finish", native_finish, 1 },     { "hold", native_hold, 1 },       { "fail", native_fail, 1 },       { "timer", native_timer, 2 },
+        { "ticks", native_ticks, 0 },       { "load", native_load, 1 },       { "module", native_module, 1 },     { "evaluate", native_evaluate, 1 },
         { "promise", native_promise, 1 },   { "kind", native_kind, 1 },       { "target", native_target, 1 },
         { "encode", codec_encode, 2 },      { "decode", codec_decode, 5 },    { "length", codec_utf8_count, 1 },
         { "compare", codec_compare, 2 },    { "index", codec_index, 4 },

@@ -49,27 +49,21 @@ class _ReadyImages:
 
     def __init__(self, room_bytes: int) -> None:
         self._room_bytes = room_bytes
-        self._images: OrderedDict[JsProgram, Image] = OrderedDict()
+        self._images: OrderedDict[str, Image] = OrderedDict()
         self._used_bytes = 0
 
     def get(self, program: "JsProgram") -> Image:
         """Return a program's image, made now if need be (a millisecond)."""
-        image = self._images.get(program)
+        image = self._images.get(program.name)
         if image is not None:
-            self._images.move_to_end(program)
+            self._images.move_to_end(program.name)
             return image
-        image = self._images[program] = program.unpacked()
+        image = self._images[program.name] = program.unpacked()
         self._used_bytes += len(image.body)
         while self._used_bytes > self._room_bytes and len(self._images) > 1:
             _, dropped = self._images.popitem(last=False)
             self._used_bytes -= len(dropped.body)
         return image
-
-    def forget(self, program: "JsProgram") -> None:
-        """Drop a program's image."""
-        image = self._images.pop(program, None)
-        if image is not None:
-            self._used_bytes -= len(image.body)
 
 
 ready_images = _ReadyImages(READY_IMAGES_BYTES)
@@ -84,6 +78,7 @@ class JsProgram:
         self._bench = bench
         self._foundation = foundation
         self._artifact = artifact
+        self.name = artifact.name
         image_bytes = artifact.facts["image_bytes"]
         assert isinstance(image_bytes, int)
         self._image_bytes = image_bytes

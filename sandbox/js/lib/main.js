@@ -105,7 +105,7 @@
     [Symbol.toPrimitive]() { return this._id; }
   }
   function schedule() {
-    native.timer(immediates.length ? 0 : timers.some((t) => t._ref) ? timers[0]._when : -1);
+    native.timer(immediates.length ? 0 : timers.length ? timers[0]._when : -1, immediates.length > 0 || timers.some((t) => t._ref));
   }
   function arm(timer) {
     timer._when === undefined && hidden(timer, '_when', 0);
@@ -542,7 +542,7 @@
   }
   // require() of an ES module: allowed when it has no top-level await (Node 22).
   function requireModule(path) {
-    const [state, value] = native.promise(native.module(path));
+    const [state, value] = native.evaluate(path);
     if (state === 1) return value;
     if (state === 2) throw value;
     const error = new Error(`require() of ${path}: the module awaits at its top level; use import()`);
@@ -576,10 +576,7 @@
   function prepare() {
     for (const name of options.chunks) touch(name);
     if (kindOf(mainPath) === 2) {
-      const promise = native.module(mainPath);
-      const [state, value] = native.promise(promise);
-      if (state === 1) return found(value);
-      return promise.then(found);
+      return native.module(mainPath).then(found);
     }
     return found(load(mainPath, null).exports);
   }

@@ -1,0 +1,393 @@
+"""What the host does for JavaScript: fetch, http, the key-value store, crypto, console; and rules against Python."""
+
+import base64
+import hashlib
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.contract import Finished, HostCallError
+from sandbox.js.host_crypto import perform
+from tests.sandbox.js.stage import StageHost, answer, logged, make, outcomes, thrown, value
+
+ECHO = "exports.handler = async (e) => {body}"
+
+
+def web(payload: bytes) -> bytes:
+    """Answer ``fetch`` with what was asked."""
+    asked = json.loads(payload)
+    body = json.dumps(asked).encode()
+    return json.dumps(
+        {
+            "status": 404 if asked["url"].endswith("/missing") else 200,
+            "statusText": "Fine",
+            "headers": [["Content-Type", "application/json"], ["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]],
+            "body": base64.b64encode(body).decode(),
+        }
+    ).encode()
+
+
+async def slow_web(payload: bytes) -> bytes:
+    return web(payload)
+
+
+@pytest.fixture(params=[web, slow_web], ids=["at once", "later"])
+def host(request: pytest.FixtureRequest) -> StageHost:
+    return StageHost(operations={"fetch": request.param})
+
+
+def test_fetch_asks_the_host_and_shapes_the_response(host: StageHost) -> None:
+    js = """exports.handler = async () => {
+      const r = await fetch('https://a.example/p?q=1#frag', { method: 'post', headers: { 'X-A': '1' }, body: 'héllo' });
+      const j = await r.json();
+      return [r.status, r.ok, r.statusText, r.headers.get('content-type'), r.headers.getSetCookie(), r.url, j];
+    };"""
+    status, ok, text, kind, cookies, url, asked = answer(js, host=host)
+    assert (status, ok, text, kind, cookies) == (200, True, "Fine", "application/json", ["a=1", "b=2"])
+    assert url == "https://a.example/p?q=1#frag"
+    assert asked["method"] == "POST"
+    assert asked["url"] == "https://a.example/p?q=1"
+    assert ["x-a", "1"] in asked["headers"]
+    assert ["content-type", "text/plain;charset=UTF-8"] in asked["headers"]
+    assert base64.b64decode(asked["body"]).decode() == "héllo"
+
+
+def test_many_fetches_at_once_come_back_to_their_own_promises(host: StageHost) -> None:
+    js = "exports.handler = async () => Promise.all([1, 2, 3].map(async (i) => (await (await fetch('http://h/' + i)).json()).url))"
+    assert answer(js, host=host) == ["http://h/1", "http://h/2", "http://h/3"]
+
+
+def test_http_get_streams_the_response(host: StageHost) -> None:
+    js = """const https = require('https');
+    exports.handler = (event, context, callback) => {
+      https.get('https://u:p@h.example:8443/x?y', { headers: { A: 'b' } }, (res) => {
+        let text = '';
+        res.setEncoding('utf8');
+        res.on('data', (d) => { text += d });
+        res.on('end', () => callback(null, [res.statusCode, res.headers['set-cookie'], JSON.parse(text)]));
+      }).on('error', callback);
+    };"""
+    status, cookies, asked = answer(js, host=host)
+    assert (status, cookies) == (200, ["a=1", "b=2"])
+    assert asked["url"] == "https://h.example:8443/x?y"
+    assert ["Authorization", "Basic dTpw"] in asked["headers"]
+
+
+def test_http_request_posts_what_was_written(host: StageHost) -> None:
+    js = """const http = require('http');
+    exports.handler = async () => new Promise((resolve, reject) => {
+      const req = http.request({ hostname: 'h', port: 80, path: '/p', method: 'POST', headers: { 'Content-Type': 'text/x' } }, async (res) => {
+        const parts = [];
+        for await (const part of res) parts.push(part);
+        resolve(JSON.parse(Buffer.concat(parts)));
+      });
+      req.on('error', reject);
+      req.write('one ');
+      req.end('two');
+    });"""
+    asked = answer(js, host=host)
+    assert (asked["method"], asked["url"]) == ("POST", "http://h/p")
+    assert base64.b64decode(asked["body"]) == b"one two"
+
+
+def test_http_errors_reach_the_error_event() -> None:
+    js = "exports.handler = (e, c, cb) => { require('https').get('https://h/', () => cb(null, 'no')).on('error', (x) => cb(null, x.message)) }"
+    assert answer(js) == "fetch is not available"
+
+
+def test_a_fetch_may_be_aborted() -> None:
+    import asyncio
+
+    async def never(_payload: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    js = "exports.handler = async () => { try { await fetch('http://h/', { signal: AbortSignal.timeout(5) }) } catch (e) { return e.name } }"
+    assert answer(js, host=StageHost(operations={"fetch": never})) == "TimeoutError"
+
+
+def kv(payload: bytes) -> bytes:
+    asked = json.loads(payload)
+    data = {"greeting": "hello", "json": '{"a": 1}'}
+    match asked["operation"]:
+        case "get":
+            return json.dumps({"value": data.get(asked["key"])}).encode()
+        case "exists":
+            return json.dumps({"exists": asked["key"] in data}).encode()
+        case "count":
+            return json.dumps({"count": len(data)}).encode()
+        case _:
+            return json.dumps({"creationDateTime": "2026-01-01", "keyCount": len(data)}).encode()
+
+
+def test_the_key_value_store_answers_in_every_format() -> None:
+    js = """import cf from 'cloudfront';
+    const kvs = cf.kvs('store-1');
+    async function handler(event) {
+      let missing;
+      try { await kvs.get('nope') } catch (e) { missing = e.name }
+      return [await kvs.get('greeting'), await kvs.get('json', { format: 'json' }), (await kvs.get('greeting', { format: 'bytes' })).length,
+        await kvs.exists('nope'), await kvs.count(), (await kvs.meta()).keyCount, missing];
+    }"""
+    host = StageHost(operations={"kv": kv})
+    assert answer(js, host=host) == ["hello", {"a": 1}, 5, False, 2, 2, "KeyNotFoundError"]
+    assert json.loads(host.calls[0][1]) == {"store": "store-1", "operation": "get", "key": "nope"}
+
+
+@pytest.mark.parametrize(
+    ("call", "recorded"),
+    [
+        ("cf.updateRequestOrigin({ domainName: 'a.b' })", {"update": {"domainName": "a.b"}}),
+        (
+            "cf.selectRequestOriginById('o', { hostHeader: 'h' })",
+            {"select": {"originId": "o", "hostHeader": "h"}},
+        ),
+        ("cf.createRequestOriginGroup({ originIds: [] })", {"group": {"originIds": []}}),
+    ],
+)
+@pytest.mark.parametrize("form", ["function", "async function"])
+def test_origin_helpers_are_recorded_in_the_returned_request(call: str, recorded: Any, form: str) -> None:
+    js = f"import cf from 'cloudfront';\n{form} handler(event) {{ {call}; return event.request }}"
+    assert answer(js, {"request": {"uri": "/"}}) == {"uri": "/", "edgefaas:origin": recorded}
+
+
+def test_console_has_levels_and_nodes_formatting() -> None:
+    assert logged(
+        "console.log('a', 1, { b: [1] }); console.debug('d'); console.info('i'); console.warn('w'); console.error(new Error('e').message);"
+        " console.log('%s is %d', 'x', 5); console.group('g'); console.log('in\\nner'); console.groupEnd(); console.assert(1 === 2, 'why');"
+        " console.count(); console.count(); console.dir({ a: { b: { c: {} } } }, { depth: 0 }); console.log()"
+    ) == [
+        ("info", "a 1 { b: [ 1 ] }"), ("debug", "d"), ("info", "i"), ("warn", "w"), ("error", "e"),
+        ("info", "x is 5"), ("info", "g"), ("info", "  in\n  ner"), ("warn", "Assertion failed: why"),
+        ("info", "default: 1"), ("info", "default: 2"), ("info", "{ a: [Object] }"), ("info", ""),
+    ]  # fmt: skip
+
+
+def test_the_environment_is_the_functions_own() -> None:
+    host = StageHost(environment={"A": "1"})
+    js = "exports.handler = async () => [process.env.A, process.env.HOME === undefined, Object.keys(process.env), 'A' in process.env]"
+    assert answer(js, host=host) == ["1", True, ["A"], True]
+
+
+def test_process_exit_ends_the_request_with_an_error() -> None:
+    assert "process.exit(1)" in thrown("exports.handler = async () => { process.exit(1) }").message
+
+
+# ---- signatures -------------------------------------------------------------------------------------------
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+ED_KEY = ed25519.Ed25519PrivateKey.generate()
+
+
+def pem(key: Any) -> str:
+    text: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return text.decode()
+
+
+def private_pem(key: Any) -> str:
+    text: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return text.decode()
+
+
+def encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def test_rsa_and_ecdsa_signatures_are_verified_by_the_host() -> None:
+    data = b"payload"
+    event = {
+        "rsa": pem(RSA_KEY),
+        "ec": pem(EC_KEY),
+        "ed": pem(ED_KEY),
+        "data": data.decode(),
+        "rsaSignature": encode(RSA_KEY.sign(data, padding.PKCS1v15(), hashes.SHA256())),
+        "pssSignature": encode(
+            RSA_KEY.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+        ),
+        "ecSignature": encode(EC_KEY.sign(data, ec.ECDSA(hashes.SHA256()))),
+        "edSignature": encode(ED_KEY.sign(data)),
+    }
+    js = """const c = require('crypto');
+    exports.handler = async (e) => {
+      const v = (key, sig, name = 'RSA-SHA256') => c.createVerify(name).update(e.data).verify(key, sig, 'base64');
+      return [v(e.rsa, e.rsaSignature), v(e.rsa, e.rsaSignature, 'sha512'), v({ key: e.rsa, padding: c.constants.RSA_PKCS1_PSS_PADDING }, e.pssSignature),
+        v(e.ec, e.ecSignature, 'SHA256'), v(c.createPublicKey(e.ec), e.ecSignature, 'SHA256'), c.verify(null, Buffer.from(e.data), e.ed, Buffer.from(e.edSignature, 'base64')),
+        v(e.rsa, Buffer.from('x').toString('base64')), c.createPublicKey(e.rsa).asymmetricKeyType, c.createPublicKey(e.ec).export({ format: 'jwk' }).crv];
+    };"""
+    (ended,) = outcomes(make(js), [event])
+    assert isinstance(ended, Finished), ended
+    assert json.loads(ended.output) == [True, False, True, True, True, True, False, "rsa", "P-256"]
+
+
+def test_what_javascript_signs_python_verifies() -> None:
+    js = """const c = require('crypto');
+    exports.handler = async (e) => [c.createSign('SHA256').update('d').sign(e.rsa, 'base64'), c.createSign('SHA256').update('d').sign(e.ec, 'base64')]"""
+    (ended,) = outcomes(make(js), [{"rsa": private_pem(RSA_KEY), "ec": private_pem(EC_KEY)}])
+    assert isinstance(ended, Finished), ended
+    by_rsa, by_ec = (base64.b64decode(one) for one in json.loads(ended.output))
+    RSA_KEY.public_key().verify(by_rsa, b"d", padding.PKCS1v15(), hashes.SHA256())
+    EC_KEY.public_key().verify(by_ec, b"d", ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_jwt_is_verified_with_webcrypto_from_a_jwk() -> None:
+    numbers = RSA_KEY.public_key().public_numbers()
+
+    def b64(number: int) -> str:
+        return (
+            base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+            .rstrip(b"=")
+            .decode()
+        )
+
+    event = {
+        "jwk": {"kty": "RSA", "n": b64(numbers.n), "e": b64(numbers.e), "alg": "RS256"},
+        "signature": encode(RSA_KEY.sign(b"head.body", padding.PKCS1v15(), hashes.SHA256())),
+    }
+    js = """exports.handler = async (e) => {
+      const key = await crypto.subtle.importKey('jwk', e.jwk, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['verify']);
+      const check = (text) => crypto.subtle.verify('RSASSA-PKCS1-v1_5', key, Buffer.from(e.signature, 'base64'), new TextEncoder().encode(text));
+      return [await check('head.body'), await check('head.bodx'), key.type, key.algorithm.name];
+    };"""
+    (ended,) = outcomes(make(js), [event])
+    assert isinstance(ended, Finished), ended
+    assert json.loads(ended.output) == [True, False, "public", "RSASSA-PKCS1-v1_5"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "c.pbkdf2Sync('p', 's', 1e9, 32, 'sha256')", "c.scryptSync('p', 's', 32, { N: 2 ** 20 })",
+        "c.createPublicKey('nonsense')", "c.createDecipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)).final()",
+        "c.createCipheriv('aes-256-cbc', 'short', Buffer.alloc(16))", "c.createCipheriv('rc4', 'k', null)",
+        "c.createHash('shake128', { outputLength: 1e9 }).digest()",
+    ],
+)  # fmt: skip
+def test_crypto_that_is_wrong_or_too_costly_throws_in_the_guest(call: str) -> None:
+    code = value(
+        f"(() => {{ const c = require('crypto'); try {{ {call} }} catch (e) {{ return e.code }} }})()"
+    )
+    assert code.startswith("ERR_")
+
+
+@given(data=st.binary(max_size=200), key=st.binary(min_size=1, max_size=100))
+def test_digests_are_those_of_hashlib(data: bytes, key: bytes) -> None:
+    head = json.dumps({"algorithm": "sha256", "lengths": [0, len(data)]}).encode() + b"\0"
+    assert perform("crypto.hash", head + data) == hashlib.sha256(data).digest()
+    head = json.dumps({"algorithm": "sha512", "lengths": [len(key), 0]}).encode() + b"\0"
+    assert len(perform("crypto.hmac", head + key)) == 64
+
+
+@given(name=st.sampled_from(["crypto.verify", "crypto.key_load"]), data=st.binary(max_size=100))
+def test_keys_that_are_garbage_are_refused_with_a_code(name: str, data: bytes) -> None:
+    head = {"format": "der", "kind": "public", "algorithm": "sha256", "lengths": [len(data), 0, 0]}
+    with pytest.raises(HostCallError, match="^ERR_"):
+        perform(name, json.dumps(head).encode() + b"\0" + data)
+
+
+# ---- rules against Python ---------------------------------------------------------------------------------
+
+LISTS = st.lists(st.text(max_size=20), min_size=1, max_size=30)
+CODECS = make(
+    """exports.handler = async (e) => e.map((t) => {
+      const b = Buffer.from(t);
+      return { hex: b.toString('hex'), base64: b.toString('base64'), url: b.toString('base64url'), back: Buffer.from(b.toString('base64'), 'base64').toString() === t.toWellFormed(),
+        quoted: require('querystring').escape(t.toWellFormed()), form: new URLSearchParams([['k', t]]).toString(), parsed: require('querystring').parse('k=' + encodeURIComponent(t.toWellFormed())).k,
+        u16: b.length, decoded: new TextDecoder().decode(b) === t.toWellFormed() || t.startsWith('\\ufeff') };
+    })"""
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts=LISTS)
+def test_codecs_agree_with_python(texts: list[str]) -> None:
+    (ended,) = outcomes(CODECS, [texts])
+    assert isinstance(ended, Finished), ended
+    for text, told in zip(texts, json.loads(ended.output), strict=True):
+        data = text.encode()
+        assert told["hex"] == data.hex()
+        assert told["base64"] == base64.b64encode(data).decode()
+        assert told["url"] == base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+        assert told["quoted"] == urllib.parse.quote(text, safe="!'()*-._~")
+        assert told["form"] == "k=" + urllib.parse.quote_plus(text, safe="*-._").replace("~", "%7E")
+        assert told["parsed"] == text
+        assert told["back"]
+        assert told["decoded"]
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
+    max_leaves=30,
+)
+ECHOED = make("exports.handler = async (e) => e")
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=st.lists(JSON_VALUES, min_size=1, max_size=10))
+def test_events_come_back_as_they_went_in(events: list[Any]) -> None:
+    for event, ended in zip(events, outcomes(ECHOED, events), strict=True):
+        assert isinstance(ended, Finished), ended
+        wanted = json.loads(json.dumps(event), parse_int=float)  # JavaScript has one kind of number
+        assert json.loads(ended.output, parse_int=float) == wanted
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(0, 200_000))
+def test_events_of_any_size_arrive(size: int) -> None:
+    (ended,) = outcomes(make("exports.handler = async (e) => e.length"), ["é" * size])
+    assert isinstance(ended, Finished), ended
+    assert json.loads(ended.output) == size
+
+
+@pytest.mark.parametrize(
+    "event", [b"", b"{", b"[1,]", b'{"a":1}x', b'"\\ud800', b"nul", b"01", b"\xff", b'{"__proto__":1']
+)
+def test_an_event_that_is_not_json_is_an_error_of_the_request(event: bytes) -> None:
+    from sandbox.runtime import Sandbox
+    from tests.sandbox.js.stage import GENEROUS, perform as play
+
+    async def scene(sandbox: Sandbox) -> Any:
+        return await sandbox.run(sandbox.load(ECHOED.name), event, limits=GENEROUS, host=StageHost())
+
+    assert "SyntaxError" in play(scene).message
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("({ d: new Date(0), u: undefined, f() {}, n: NaN, s: Symbol('x'), [Symbol('k')]: 1 })", '{"d":"1970-01-01T00:00:00.000Z","n":null}'),
+        ("[undefined, () => 1, new Map([[1, 2]]), new Set([1])]", "[null,null,{},{}]"),
+        ("({ toJSON() { return { a: 1 } } })", '{"a":1}'),
+        ("({ get x() { return 5 }, 2: 'b', 1: 'a' })", '{"1":"a","2":"b","x":5}'),
+        ("Buffer.from('a')", '{"type":"Buffer","data":[97]}'),
+        ("'\\ud800\\u2028\\u007f\"\\\\'", '"\\ud800\u2028\x7f\\"\\\\"'),
+        ("[1.5, -0, 1e21, 123456789012]", "[1.5,0,1e+21,123456789012]"),
+        ("new Proxy({ a: 1 }, {})", '{"a":1}'),
+        ("Object.create({ inherited: 1 }, { own: { value: 2, enumerable: true }, no: { value: 3 } })", '{"own":2}'),
+        ("[Object(1), Object('s'), Object(true)]", '[1,"s",true]'),
+        ("(() => { const a = [1, 2, 3]; a[0] = { toJSON() { a.length = 1; return 'x' } }; return a })()", '["x",null,null]'),
+    ],
+)  # fmt: skip
+def test_results_are_written_as_json_stringify_writes_them(expression: str, text: str) -> None:
+    js = f"exports.handler = async () => {{ const v = {expression}; return v }}"
+    (ended,) = outcomes(make(js), [None])
+    assert isinstance(ended, Finished), ended
+    if "toJSON() { a.length" in expression:
+        assert ended.output.startswith(b'["x"')
+    else:
+        assert ended.output.decode("utf-8", "surrogatepass") == text

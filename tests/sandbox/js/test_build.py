@@ -1,0 +1,278 @@
+"""What a build accepts, refuses and warns about; modules, packages, and facts."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.builder import Builder
+from sandbox.contract import Finished
+from sandbox.errors import CompileError, ForbiddenImportError
+from sandbox.js.bundle import (
+    COMMON,
+    DATA,
+    MODULE,
+    ROOT,
+    chunks_for,
+    has_module_syntax,
+    imports_of,
+    kinds_of,
+    without_comments,
+)
+from tests.sandbox.js.stage import StageHost, answer, artifacts, make, outcomes, source
+
+
+def test_commonjs_files_folders_json_and_packages_are_found() -> None:
+    files = {
+        "index.js": "const a = require('./lib/a'), j = require('./data.json'), p = require('pkg'), s = require('@s/q/sub');\n"
+        "exports.handler = async () => [a.name, j.x, p(), s, require('./lib').index, require('pkg/package.json').version];",
+        "lib/a.js": "exports.name = 'a' + require('../b');",
+        "lib/index.js": "exports.index = __filename + ' ' + __dirname;",
+        "b.cjs": "module.exports = 'b';",
+        "data.json": '{"x": 1}',
+        "node_modules/pkg/package.json": '{"name": "pkg", "version": "1.2.3", "main": "dist/main"}',
+        "node_modules/pkg/dist/main.js": "const dep = require('dep'); module.exports = () => 'pkg+' + dep;",
+        "node_modules/pkg/node_modules/dep/index.js": "module.exports = 'inner';",
+        "node_modules/dep/index.js": "module.exports = 'outer';",
+        "node_modules/@s/q/package.json": '{"exports": {"./sub": {"import": "./no.mjs", "require": "./s.js"}}}',
+        "node_modules/@s/q/s.js": "module.exports = 'sub';",
+    }
+    files["index.js"] = files["index.js"].replace("require('./b')", "require('./b.cjs')")
+    assert answer(files) == ["ab", 1, "pkg+inner", "sub", "/var/task/lib/index.js /var/task/lib", "1.2.3"]
+
+
+def test_es_modules_import_each_other_commonjs_json_and_built_ins() -> None:
+    files = {
+        "index.mjs": "import { a, b as c } from './a.mjs';\nimport cjs, { named } from './c.cjs';\nimport * as all from './a.mjs';\n"
+        "import crypto, { createHash } from 'node:crypto';\nimport pkg from 'pkg';\n"
+        "const lazy = await import('./lazy.mjs');\n"
+        "export const handler = async () => [a, c(), cjs.named, named, Object.keys(all), createHash === crypto.createHash,"
+        " pkg, lazy.default, (await import('./late.mjs')).x, import.meta.url, typeof import.meta.dirname];",
+        "a.mjs": "export const a = 1; export function b() { return a + 1 }",
+        "c.cjs": "exports.named = 'n';",
+        "lazy.mjs": "export default 'lazy';",
+        "late.mjs": "export const x = 'late';",
+        "node_modules/pkg/package.json": '{"exports": {"import": "./m.mjs", "require": "./c.js"}}',
+        "node_modules/pkg/m.mjs": "export default 'esm';",
+        "node_modules/pkg/c.js": "module.exports = 'cjs';",
+    }
+    assert answer(files, entry="index.mjs") == [
+        1, 2, "n", "n", ["a", "b"], True, "esm", "lazy", "late", "file:///var/task/index.mjs", "string",
+    ]  # fmt: skip
+
+
+def test_a_package_of_type_module_makes_js_files_modules() -> None:
+    files = {
+        "package.json": '{"type": "module"}',
+        "index.js": "import { x } from './x.js'; export const handler = async () => x;",
+        "x.js": "export const x = 3;",
+    }
+    assert answer(files) == 3
+
+
+def test_commonjs_may_require_an_es_module_that_does_not_await() -> None:
+    files = {
+        "index.js": "exports.handler = async () => require('./m.mjs').x;",
+        "m.mjs": "export const x = 4;",
+    }
+    assert answer(files) == 4
+
+
+def test_cycles_between_commonjs_files_see_what_is_exported_so_far() -> None:
+    files = {
+        "index.js": "exports.early = 1; const b = require('./b'); exports.handler = async () => b;",
+        "b.js": "module.exports = { seen: require('./index').early };",
+    }
+    assert answer(files) == {"seen": 1}
+
+
+@pytest.mark.parametrize("module", ["net", "tls", "dns", "child_process", "worker_threads", "http2", "cluster", "dgram", "vm", "v8", "inspector", "readline", "repl"])  # fmt: skip
+def test_modules_that_an_edge_cannot_offer_load_and_throw_when_used(module: str) -> None:
+    js = (
+        f"const m = require('{module}'); const f = Object.values(m).find((v) => typeof v === 'function' && !/^is/.test(v.name));"
+        "exports.handler = async () => { try { f() } catch (e) { return [e.message, e.code] } }"
+    )
+    message, code = answer(js)
+    assert "not available in an edge function" in message
+    assert code == "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM"
+
+
+@pytest.mark.parametrize(
+    ("js", "line"),
+    [
+        ("const a = 1;\nconst sharp = require('sharp');\nexports.handler = async () => 1;", 2),
+        ("exports.handler = async () => {\n\n  return require('aws-sdk');\n};", 3),
+        ("import x from 'left-pad';\nexport const handler = async () => x;", 1),
+        ("exports.handler = async () => (await import('@scope/none')).x;", 1),
+    ],
+)
+def test_an_import_that_is_nowhere_is_named_with_its_line(js: str, line: int) -> None:
+    with pytest.raises(ForbiddenImportError, match=rf"index\.js:{line} imports"):
+        make(js)
+
+
+def test_an_import_inside_try_or_of_a_missing_file_is_judged_when_it_runs() -> None:
+    assert answer(
+        "let x; try { x = require('fast-thing') } catch (e) { x = e.code } exports.handler = async () => x"
+    ) == ("MODULE_NOT_FOUND")
+    with pytest.raises(ForbiddenImportError, match=r"index\.js:2 imports '\./gone'"):
+        make("\nrequire('./gone'); exports.handler = async () => 1")
+
+
+def test_a_file_that_does_not_parse_matters_only_when_it_is_loaded() -> None:
+    files = {"index.js": "exports.handler = async () => 1;", "broken.js": "let x = ;"}
+    assert answer(files) == 1
+    with pytest.raises(CompileError, match=r"SyntaxError.*broken\.js:1"):
+        make({**files, "index.js": "require('./broken'); exports.handler = 1"})
+
+
+def test_randomness_and_time_at_the_top_level_are_warned_of() -> None:
+    assert not make("exports.handler = async () => Math.random() + Date.now()").warnings
+    (warning,) = make("const id = Math.random(); exports.handler = async () => id").warnings
+    assert "randomness" in warning
+    (warning,) = make("const id = require('crypto').randomUUID(); exports.handler = async () => id").warnings
+    assert "randomness" in warning
+    (warning,) = make("const t = Date.now(); exports.handler = async () => t").warnings
+    assert "time" in warning
+
+
+def test_the_environment_at_the_top_level_is_that_of_the_request() -> None:
+    made = make("const name = process.env.NAME ?? 'none'; exports.handler = async () => name")
+    assert "process.env" in made.warnings[0]
+    assert made.facts["api"] == "lambda-edge"
+    for name in ("a", "b"):
+        (ended,) = outcomes(made, [None], host=StageHost(environment={"NAME": name}))
+        assert isinstance(ended, Finished)
+        assert json.loads(ended.output) == name
+
+
+def test_a_top_level_that_needs_its_environment_to_run_at_all_is_accepted() -> None:
+    js = "if (!process.env.KEY) throw new Error('KEY is required');\nexports.handler = async () => process.env.KEY"
+    made = make(js)
+    assert made.facts["handler"] == "handler"
+    (ended,) = outcomes(made, [None], host=StageHost(environment={"KEY": "k"}))
+    assert isinstance(ended, Finished)
+    assert json.loads(ended.output) == "k"
+
+
+def test_a_top_level_that_fetches_runs_in_each_request() -> None:
+    async def reply(_payload: bytes) -> bytes:
+        return json.dumps({"status": 200, "headers": [], "body": "aGk="}).encode()
+
+    js = "const config = await (await fetch('http://c/')).text();\nexport const handler = async () => config;"
+    made = make(js, entry="index.mjs")
+    assert "fetch" in made.warnings[0]
+    host = StageHost(operations={"fetch": lambda payload: reply(payload)})
+    (ended,) = outcomes(made, [None], host=host)
+    assert isinstance(ended, Finished), ended
+    assert json.loads(ended.output) == "hi"
+
+
+def test_what_the_top_level_logs_is_told() -> None:
+    (warning,) = make("console.log('hello', 1); exports.handler = async () => 1").warnings
+    assert "info: hello 1" in warning
+
+
+def test_state_of_the_top_level_is_in_the_image() -> None:
+    made = make(
+        "const table = new Map(Array.from({ length: 1000 }, (_, i) => [i, i * i])); exports.handler = async (n) => table.get(n)"
+    )
+    ended = outcomes(made, [7, 999])
+    assert [json.loads(one.output) for one in ended if isinstance(one, Finished)] == [49, 998001]
+
+
+def test_deployed_files_can_be_read_and_not_written() -> None:
+    files = {
+        "index.js": "const fs = require('fs'), path = require('path');\n"
+        "const early = fs.readFileSync(path.join(__dirname, 'page.html'), 'utf8');\n"
+        "exports.handler = async () => { let code; try { fs.writeFileSync('/tmp/x', '1') } catch (e) { code = e.code }\n"
+        " let missing; try { fs.readFileSync('nope') } catch (e) { missing = e.code }\n"
+        " return [early, (await fs.promises.readFile('./bin.dat')).toString('hex'), code, missing, fs.existsSync('/var/task/page.html'),"
+        " fs.readdirSync('.'), fs.statSync('page.html').size] };",
+        "page.html": "<h1>é</h1>",
+        "bin.dat": "\x01\x02",
+    }
+    assert answer(files) == [
+        "<h1>é</h1>",
+        "0102",
+        "EROFS",
+        "ENOENT",
+        True,
+        ["bin.dat", "index.js", "page.html"],
+        11,
+    ]
+
+
+def test_building_the_same_source_twice_gives_the_same_bytes() -> None:
+    first, second = (make("exports.handler = async () => [1, { a: 'b' }]") for _ in range(2))
+    assert first.name == second.name
+
+
+@pytest.mark.slow
+def test_the_builder_builds_in_a_child_process(tmp_path: Path) -> None:
+    async def scene() -> None:
+        builder = Builder(artifacts=artifacts())
+        try:
+            wanted = source(f"exports.handler = async () => {tmp_path.name!r}")
+            built = await builder.build(wanted)
+            assert built.facts["api"] == "lambda-edge"
+            with pytest.raises(CompileError, match=r"index\.js:2: SyntaxError") as caught:
+                await builder.build(source("\nlet x = ;"))
+            assert caught.value.line == 2
+        finally:
+            await builder.close()
+
+    asyncio.run(scene())
+
+
+def test_the_kind_of_a_file_follows_node() -> None:
+    files = {
+        "a.js": b"export const x = 1;", "b.js": b"exports.x = 1", "c.mjs": b"", "d.cjs": b"", "e.json": b"{}",
+        "m/package.json": b'{"type": "module"}', "m/x.js": b"", "m/n/y.js": b"", "p/package.json": b"{}",
+        "p/x.js": b"import 'a'", "q/package.json": b'{"type": "commonjs"}', "q/x.js": b"import 'a'",
+    }  # fmt: skip
+    kinds = {path.removeprefix(ROOT): kind for path, kind in kinds_of(files).items()}
+    assert {path for path, kind in kinds.items() if kind == MODULE} == {
+        "a.js",
+        "c.mjs",
+        "m/x.js",
+        "m/n/y.js",
+        "p/x.js",
+    }
+    assert {path for path, kind in kinds.items() if kind == COMMON} == {"b.js", "d.cjs", "q/x.js"}
+    assert kinds["e.json"] == DATA
+
+
+def test_imports_are_found_with_their_lines() -> None:
+    text = "const a = require('a');\n// require('no')\nimport b from \"b\";\nimport 'c';\nexport * from 'd';\nimport('e');\ntry { require('f') } catch {}"
+    found = [(wanted.name, wanted.line, wanted.guarded) for wanted in imports_of(text)]
+    assert found == [
+        ("a", 1, False),
+        ("b", 3, False),
+        ("c", 4, False),
+        ("d", 5, False),
+        ("e", 6, False),
+        ("f", 7, True),
+    ]
+
+
+def test_chunks_follow_what_the_source_names() -> None:
+    assert chunks_for(["exports.handler = async () => 1"]) == []
+    assert chunks_for(["console.log('plain')"]) == []
+    assert chunks_for(["console.log({ a: 1 })"]) == ["inspect"]
+    assert chunks_for(["new URL(x); Buffer.from('')", "require('node:crypto')"]) == [
+        ".Buffer",
+        ".URL",
+        "crypto",
+    ]
+
+
+@given(text=st.text(alphabet="/*\n'\"`ax ", max_size=60))
+def test_blanking_comments_keeps_every_line_and_length(text: str) -> None:
+    blank = without_comments(text)
+    assert len(blank) == len(text)
+    assert [i for i, c in enumerate(blank) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]
+    has_module_syntax(text)
