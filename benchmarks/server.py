@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,14 +80,14 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(
-        self, core: int, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+        self, core: int | None, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
     ) -> None:
-        """Start pinned to ``core`` and return when it answers.
+        """Start, pinned to ``core`` unless that is None, and return when it answers.
 
         Raises:
             ServerError: it ended, or did not answer within 60 s; says what it wrote last.
         """
-        with self.log.open("wb") as log, pinned(core):
+        with self.log.open("wb") as log, nullcontext() if core is None else pinned(core):
             self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,

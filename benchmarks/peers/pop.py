@@ -98,6 +98,9 @@ class Pop(Peer):
         Workload.EVENT_40K: "/digest",
     }
 
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
+
     def find(self, *, install: bool) -> Found | Missing:
         """Take the edgefaas of this Python environment."""
         try:
@@ -106,20 +109,14 @@ class Pop(Peer):
             return Missing(reason="edgefaas is not installed in this environment", remedy="make install")
         return Found(program=str(Path(sys.executable).parent / "edgefaas"), version=version)
 
-    def start(self, found: Found, ground: Ground, core: int) -> Server:
-        """Start supervisor and one worker on the same core, with a data folder of their own."""
+    def start(self, found: Found, ground: Ground, core: int | None) -> Server:
+        """Start supervisor and workers, on the one core if any, with a data folder of their own."""
         path = ground.folder / "edgefaas.toml"
         path.write_text(site(ground))
         (ground.folder / "probe.js").write_text(FIRST_PROBE)
         command = [found.program, "up", "-c", str(path), "--listen", f"127.0.0.1:{ground.port}"]
-        command += [
-            "--admin",
-            f"127.0.0.1:{free_port()}",
-            "--data",
-            str(ground.folder / "data"),
-            "--workers",
-            "1",
-        ]
+        command += ["--admin", f"127.0.0.1:{free_port()}", "--data", str(ground.folder / "data")]
+        command += ["--workers", str(self._workers)]
         server = Server(command, port=ground.port, log=ground.folder / "log")
         server.start(core)
         return server
