@@ -35,6 +35,7 @@ _ALTERNATIVES_MAX = 3
 _GOLDEN = 0x9E3779B97F4A7C15
 _LOCAL_KEY = -1
 _SHARE_STEPS = 32
+_UNPLACED_MAX = 64  # POPs considered for a viewer of unknown place
 
 
 class Chooser:
@@ -240,9 +241,12 @@ class Chooser:
             prior = self._field.prior(group.point, group.zone)
             peers = self._field.peers(group.network) if group.network else None
             return prior if peers is None else with_peers(prior, peers, self._kernel)
-        count = min(len(self._names), 64)
+        candidates = list(range(min(len(self._names), _UNPLACED_MAX)))
+        if self._here >= len(candidates):
+            candidates.append(self._here)
+        count = len(candidates)
         return Prior(
-            range(count),
+            candidates,
             [0.0] * count,
             [ANYWHERE_LOG_MS] * count,
             [ANYWHERE_LOG_MS] * count,

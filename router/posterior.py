@@ -15,7 +15,7 @@ from operator import itemgetter, mul
 from router.distance import fibre_bound_ms
 from router.field import Prior, Residuals, Vector, arc_km
 from router.path_model import expected_gain_ms, log_extra_of
-from router.samples import Samples, doubt_gain_ms, hidden_gain_ms, noise_exceeds
+from router.samples import USUAL_MS, Samples, doubt_gain_ms, hidden_gain_ms, noise_exceeds
 
 POINTS_MAX = 8  # measured paths that inform the others
 COMMON = 0.15  # correlation of a viewer's paths to POPs however far apart
@@ -31,6 +31,7 @@ PEER_DEVIATION = 0.1  # of a path's log extra within one network
 LEFT_MIN = 0.05  # of a variance: never quite certain
 PHYSICS_SLACK_MS = 1.0
 CONTRADICTION = 3.0  # deviations by which even the best path misses
+NOISE_KNOWN_AT = 6  # samples, from which the usual excess says something
 NOISE_MS = 1.5  # of a floor from one sample
 
 
@@ -145,6 +146,7 @@ def posterior(prior: Prior, samples: Mapping[int, Samples], kernel: PopKernel, c
     order = sorted(range(len(expected)), key=expected.__getitem__)
     if best == float("inf"):
         best = expected[order[0]]
+    noisiness = _noisiness(samples)
     gains: list[float] = []
     explore, most = -1, 0.0
     for at, pop in enumerate(prior.candidates):
@@ -158,7 +160,7 @@ def posterior(prior: Prior, samples: Mapping[int, Samples], kernel: PopKernel, c
         gain += SURPRISE * expected_gain_ms(room_ms, prior.bases[at], WIDE)
         gain += MISPLACED * _anywhere_gain_ms(pop, best, samples, kernel)
         if found is not None:
-            gain = _gain_again(found, best, gain)
+            gain = _gain_again(found, best, gain, noisiness)
         gains.append(gain)
         if gain > most and pop != chosen:
             explore, most = at, gain
@@ -206,7 +208,13 @@ def _anywhere_gain_ms(pop: int, best_ms: float, samples: Mapping[int, Samples], 
     return expected_gain_ms(best_ms - bound_ms, ANYWHERE_LOG_MS, ANYWHERE_DEVIATION)
 
 
-def _gain_again(found: Samples, best_ms: float, gain_ms: float) -> float:
+def _noisiness(samples: Mapping[int, Samples]) -> float:
+    """Return how many times noisier this group's access is than a usual home's: 1 or more."""
+    usual = [found.usual_ms for found in samples.values() if found.count >= NOISE_KNOWN_AT]
+    return max(1.0, max(usual) / USUAL_MS) if usual else 1.0
+
+
+def _gain_again(found: Samples, best_ms: float, gain_ms: float, noisiness: float) -> float:
     """Return what measuring again may win: the path is better, and every sample so far was noise.
 
     ``gain_ms`` is what the path promised before it was measured. A sample that is the best itself promises
@@ -216,9 +224,9 @@ def _gain_again(found: Samples, best_ms: float, gain_ms: float) -> float:
     if over_ms <= 0:
         return 0.0
     doubt_ms = 0.0 if found.former_ms is None else doubt_gain_ms(found.former_ms, best_ms, found.count)
-    return doubt_ms + min(
-        gain_ms * noise_exceeds(over_ms) ** found.count, hidden_gain_ms(over_ms, found.count)
-    )
+    over_ms /= noisiness  # the table is of a usual home
+    hidden_ms = noisiness * hidden_gain_ms(over_ms, found.count)
+    return doubt_ms + min(gain_ms * noise_exceeds(over_ms) ** found.count, hidden_ms)
 
 
 def _cholesky(matrix: list[list[float]]) -> list[list[float]]:

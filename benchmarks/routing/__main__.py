@@ -9,6 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.routing import crowd, trace
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{world.name}: {len(world.cities)} cities; {options.requests} requests per group of viewers; "
         f"seeds 0-{options.seeds - 1}"
     )
-    rows = _evaluate(world, pops, options.seeds, options.requests, say)
+    rows = _evaluate(world, pops, options, say)
     extra: dict[str, Mapping[str, object]] = (
         {}
         if options.only_table
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pops", default="6,12,24", help="how many POPs, several with commas")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--requests", type=int, default=100, help="per group of viewers, on average")
+    parser.add_argument("--noise", type=float, default=1.0, help="times the access noise of a usual home")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only-table", action="store_true", help="without route change, crowd and costs")
     return parser
@@ -82,16 +84,21 @@ def _world(matrix: Path | None, cities: Path | None) -> World:
 
 
 def _evaluate(
-    world: World, pops: Sequence[int], seeds: int, requests: int, say: Callable[[str], None]
+    world: World, pops: Sequence[int], options: argparse.Namespace, say: Callable[[str], None]
 ) -> list[Row]:
     rows = []
+    requests, noise = options.requests, options.noise
     say(Row.heading())
     for count in pops:
         for name, (policy, can_probe) in POLICIES.items():
             started_s = time.process_time()
             outcomes = [
-                trace.play(trace.draw(world, count, seed, requests), policy, can_probe=can_probe)
-                for seed in range(seeds)
+                trace.play(
+                    replace(trace.draw(world, count, seed, requests), noise=noise),
+                    policy,
+                    can_probe=can_probe,
+                )
+                for seed in range(options.seeds)
             ]
             rows.append(row_of(count, name, outcomes, time.process_time() - started_s))
             say(rows[-1].as_text())

@@ -39,6 +39,7 @@ class Setting:
     rtt_ms: list[list[float]]  # by group and POP; inf where unknown
     requests: int
     seed: int
+    noise: float = 1.0  # times the access noise of a usual home
 
 
 @dataclass(slots=True)
@@ -173,11 +174,11 @@ def play(
             outcome.excess.append(excess)
             hits += excess <= 0
             explored += exploring
-        router.observe(group, pop, row[pop] + noise_ms(chance), now_s)
+        router.observe(group, pop, row[pop] + setting.noise * noise_ms(chance), now_s)
         if probe is not None:
             probes += 1
             if probing[group]:
-                router.observe(group, probe, row[probe] + noise_ms(chance), now_s)
+                router.observe(group, probe, row[probe] + setting.noise * noise_ms(chance), now_s)
         if shift is not None:
             shift.apply(number, group, pop, row, outcome)
     outcome.best_share = hits / (setting.requests - half)

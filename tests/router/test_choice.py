@@ -225,6 +225,11 @@ def test_a_viewer_of_unknown_place_is_answered_here() -> None:
     assert choose(Chooser(MESH, here="sin"), "", UNKNOWN).pop == "sin"
 
 
+def test_a_viewer_of_unknown_place_is_answered_here_in_a_large_mesh_too() -> None:
+    mesh = Mesh([Pop(name=f"p{i}", latitude=0, longitude=i) for i in range(100)])
+    assert choose(Chooser(mesh, here="p99"), "10.0.0.1", UNKNOWN).pop == "p99"
+
+
 def test_a_router_in_front_spreads_viewers_of_unknown_place_and_keeps_each_where_it_is() -> None:
     chooser = Chooser(MESH)
     first = [choose(chooser, f"10.0.{i}.1", UNKNOWN).pop for i in range(100)]

@@ -122,3 +122,11 @@ def test_who_is_misplaced_may_be_near_any_pop_that_physics_allows() -> None:
     beside_one = posterior(PRIOR, samples(p0=12.0, p1=20.0), KERNEL, 0)
     assert far_from_all.gains[2] > 0.01
     assert beside_one.gains[2] == 0
+
+
+def test_a_noisy_network_is_given_more_chances() -> None:
+    quiet, noisy = samples(p0=25.0, p1=45.0), samples(p0=25.0, p1=45.0)
+    for found in (quiet, noisy):
+        found[0].count = found[1].count = 6
+    noisy[0].usual_ms = 15.0
+    assert posterior(PRIOR, noisy, KERNEL, 0).gains[1] > 3 * posterior(PRIOR, quiet, KERNEL, 0).gains[1]
