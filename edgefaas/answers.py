@@ -11,8 +11,10 @@ from edgefaas.cache.cache_status import Forward
 from edgefaas.cache.stored import StoredResponse
 from edgefaas.events.skipping import generated_word
 from edgefaas.keeping import Keeper
+from edgefaas.made import MARKED_DATE, MARKED_ID, Made, template_of
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.pages import error_page
+from edgefaas.wire import http_date, prepare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +61,26 @@ class Answers:
         headers.set("X-Edge-Request-Id", request.id)
         return response
 
-    def generated(self, request: Request, response: Response, api: str) -> Response:
-        """Sign what a viewer-request function answered by itself; it is never stored.
+    def generated(self, request: Request, made: Made) -> Response | Prepared:
+        """Sign what a viewer-request function answered by itself; it is never stored."""
+        word = x_cache(generated_word(made.api))
+        if request.method == "GET" and request.timings is None:
+            if not made.tried:
+                made.tried = True
+                marked = self._signed(made.copy(), word, MARKED_ID)
+                made.template = template_of(prepare(marked, method="GET", date=MARKED_DATE))
+            if made.template is not None:
+                request.begun = word
+                return made.template.fill(request.id, http_date())
+        return self._signed(made.copy(), word, request.id)
 
-        Functions cannot set these fields, so they are appended without a look.
-        """
+    def _signed(self, response: Response, word: str, request_id: str) -> Response:
+        """Append this POP's fields; functions cannot set them, so nothing is replaced."""
         headers = response.headers
-        headers.add("X-Cache", x_cache(generated_word(api)))
+        headers.add("X-Cache", word)
         if self.pop:
             headers.add("X-Edge-Pop", self.pop)
-        headers.add("X-Edge-Request-Id", request.id)
+        headers.add("X-Edge-Request-Id", request_id)
         return response
 
     def forwarded(

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from edgefaas.admission import Admission
@@ -42,6 +43,7 @@ from sandbox import Sandbox
 logger = logging.getLogger("edgefaas.app")
 
 HIT = "Hit from edgefaas"
+SPOOLED_AN_HOUR_AGO_S = 3600.0  # a body file of that age that nothing refers to was left behind by a crash
 SPOOL_MEMORY_BYTES = 8 * 1024 * 1024  # of one body on its way from the origin, before it goes to a file
 
 
@@ -128,6 +130,10 @@ class PopApp:
     async def start(self) -> None:
         """Begin the background work (probing other POPs, reloading GeoIP files)."""
         self._front_task = self._background.start(self._front.run(), name="front")
+        if isinstance(self._store, TieredStore):
+            older_than_s = time_now() - SPOOLED_AN_HOUR_AGO_S
+            vacuum = partial(self._store.disk.vacuum, older_than_s=older_than_s)
+            self._background.start(asyncio.to_thread(vacuum), name="vacuum of the cache's folder")
 
     # -- ViewerSide ----------------------------------------------------------------------------------------
 
@@ -143,7 +149,8 @@ class PopApp:
         except Exception as error:  # the outermost layer
             return prepare(self._failed(error, request), method=request.method, date=http_date())
         if isinstance(result, Prepared):
-            request.begun = HIT
+            if request.begun is None:
+                request.begun = HIT
             return result
         request.begun = result if isinstance(result, Suspended) else start_with(result)
         return None
@@ -256,7 +263,7 @@ class PopApp:
         """Drop what matches; in force on return. Raises UsageError for a purge that means nothing."""
         if problem := problem_with(purge):
             raise UsageError(problem, remedy="See edgefaas purge --help.")
-        return await self._keeper.purge(purge)
+        return await self._store.purge_everywhere(purge)
 
     async def invoke(self, function: str, event: bytes) -> dict[str, object]:
         """Run a function once; see ``invoking.invoke_once``."""
@@ -277,8 +284,7 @@ class PopApp:
         await self._client.close()
         await self._outbound.close()
         await self._sandbox.close()
-        if isinstance(self._store, TieredStore):
-            await asyncio.to_thread(self._store.close)
+        await asyncio.to_thread(self._store.close)
         self._front.close()
 
 

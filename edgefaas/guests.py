@@ -6,7 +6,11 @@ here; what a guest may ask of its host is decided here.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
+
+import msgpack
+import orjson
 
 from edgefaas.contract import LiveFunction, LogLine, LogSink
 from edgefaas.errors import (
@@ -30,6 +34,8 @@ from sandbox.contract import (
     Trapped,
 )
 from sandbox.errors import SandboxError
+
+MSGPACK = "msgpack"
 
 Operation = Callable[[LiveFunction, bytes], bytes | Awaitable[bytes]]
 """One thing a guest may ask of its host, by name (``fetch``, ``kv``)."""
@@ -160,6 +166,8 @@ class Guests:
         """
         function, program = self._find(name)
         host = GuestHost(function, request_id, sink or self._sink, self._clock, self._operations)
+        if function.encoding == MSGPACK:
+            event = msgpack.packb(orjson.loads(event))
         invocation = self._begin(program, event, function.limits, host)
         outcome = invocation.outcome
         if outcome is None:
@@ -168,6 +176,8 @@ class Guests:
             except (asyncio.CancelledError, GeneratorExit):
                 invocation.cancel()
                 raise
+        if function.encoding == MSGPACK and isinstance(outcome, Finished):
+            return _from_msgpack(outcome)
         return outcome
 
     async def output(self, name: str, event: bytes, request_id: str) -> bytes:
@@ -197,6 +207,15 @@ class Guests:
                 version=version,
             )
         )
+
+
+def _from_msgpack(outcome: Finished) -> Outcome:
+    """Return the outcome with its output as JSON; octets in it become text where they are UTF-8."""
+    try:
+        value = msgpack.unpackb(outcome.output, raw=False, strict_map_key=True)
+        return replace(outcome, output=orjson.dumps(value))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        return Trapped(message=f"its result is not msgpack that JSON can hold: {error}", usage=outcome.usage)
 
 
 _KEYS = {

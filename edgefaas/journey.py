@@ -52,6 +52,7 @@ from edgefaas.events.skipping import generated_word, runs_viewer_response
 from edgefaas.express import Express, memorable
 from edgefaas.forwarding import forwarded
 from edgefaas.keeping import Ask, Keeper, policy_for
+from edgefaas.made import Made
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.origins import Origins, release
 from edgefaas.routes import Routes
@@ -148,9 +149,8 @@ class Journey:
         if isinstance(admitted, Refusal):
             return self.answers.sign(viewer, admitted.response, admitted.word)
         turned = await self.triggers.viewer_request(admitted, behaviour)
-        if isinstance(turned, GeneratedResponse):  # never stored, and viewer-response is skipped
-            api = self.triggers.api(behaviour, Trigger.VIEWER_REQUEST)
-            return self.answers.generated(viewer, turned.response, api)
+        if isinstance(turned, Made):  # never stored, and viewer-response is skipped
+            return self.answers.generated(viewer, turned)
         request = turned.request
         if request.path == "/" and self.default_root:
             request = replace(request, path=f"/{self.default_root}")
@@ -258,8 +258,11 @@ class Journey:
         """The trip itself: a task that outlives the viewer who started it."""
         got = await self._consult(question)
         if isinstance(got, FromStore):
-            flight.share(got, bodiless=True)
-        elif isinstance(got.decided, Store):
+            if got.stored.is_shareable(self.wall_s()):
+                flight.share(got, bodiless=True)
+            else:
+                flight.keep_private(got)
+        elif isinstance(got.decided, Store) and got.decided.shareable:
             body = got.response.body
             flight.share(got)
             if isinstance(body, bytes):
@@ -271,7 +274,7 @@ class Journey:
             await self.keeper.keep_spooled(
                 self._ask(question.errand, got.response.status), got.decided, flight.spool
             )
-        elif not flight.keep_private(got):
+        elif not flight.keep_private(got):  # may be stored, but belongs to one viewer (RFC 9111, 4)
             await release(got.response)
 
     async def _consult(self, question: Question) -> FromStore | FromOrigin:

@@ -11,7 +11,6 @@ from edgefaas.cache import (
     DamagedBodyError,
     MemoryStore,
     Pass,
-    Purge,
     Store,
     StoredResponse,
     TieredStore,
@@ -60,11 +59,8 @@ class Keeper:
 
         What an unsafe request invalidates is gone from every worker when this returns.
         """
-        outdated_uris = invalidated_by(ask.request, response)
-        for uri in outdated_uris:
-            self.store.invalidate(uri)
-        if outdated_uris and isinstance(self.store, TieredStore):
-            await self.store.settled()
+        if uris := invalidated_by(ask.request, response, ask.policy):
+            await self.store.invalidate_everywhere(uris)
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
         if isinstance(decided, Store):
             return decided
@@ -79,7 +75,8 @@ class Keeper:
     def keep(self, ask: Ask, decided: Store, body: bytes) -> StoredResponse:
         """Store a complete body; one too large, or purged meanwhile, is answered with all the same."""
         stored = decided.with_body(body)
-        self.store.put(stored, ask.token)
+        # What a POST invalidates is older than its own response, which answers GETs from now on (RFC 9110, 9.3.3).
+        self.store.put(stored, self.store.token() if ask.request.method == "POST" else ask.token)
         return stored
 
     async def keep_spooled(self, ask: Ask, decided: Store, spool: Spool) -> None:
@@ -88,12 +85,6 @@ class Keeper:
             await self.store.put_spooled(decided, spool, ask.token)
         elif spool.whole_in_memory:
             self.store.put(decided.with_body(spool.body(), digest=spool.digest), ask.token)
-
-    async def purge(self, purge: Purge) -> int:
-        """Put a purge in force in every worker; return how many stored responses of this one it hit."""
-        if isinstance(self.store, TieredStore):
-            return await self.store.purge_everywhere(purge)
-        return self.store.purge(purge)
 
     def body_of(self, stored: StoredResponse, answer: Answer) -> Body:
         """Return the body of an answer from the store; what lies on disk is streamed, checked piece by piece."""

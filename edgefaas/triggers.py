@@ -4,7 +4,7 @@ A thin shell: the event and its rules are ``edgefaas.events``, the run is ``gues
 function for a trigger costs one dictionary look-up.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from edgefaas.eager import in_task
@@ -17,15 +17,19 @@ from edgefaas.events import (
     ModifiedResponse,
     Result,
     Rules,
+    SentEvent,
     ShownBody,
     decode_result,
     encode_event,
 )
 from edgefaas.events.origins import OriginDescription
 from edgefaas.guests import Guests
+from edgefaas.made import Made, MadeMemo
 from edgefaas.message import Body, Request, Response
 from edgefaas.recorder import rejoined
 from edgefaas.site import Behaviour, Trigger
+
+NO_CONTEXT = EventContext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +38,28 @@ class Triggers:
 
     guests: Guests
     rules: Rules
+    made: MadeMemo = field(default_factory=MadeMemo)
 
     def api(self, behaviour: Behaviour, trigger: Trigger) -> str:
         """Return which event API the trigger's function speaks."""
         return str(self.guests.get(behaviour.triggers[trigger]).facts.get("api", Api.LAMBDA_EDGE))
 
-    async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | GeneratedResponse:
+    async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | Made:
         """Return what the viewer-request function wants; without one, go on with ``request``."""
         name = behaviour.triggers.get(Trigger.VIEWER_REQUEST)
         if name is None:
             return Continue(request)
-        return await self._request_trigger(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
+        sent, output = await self._asked(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
+        made = self.made.get(sent.api, output)
+        if made is not None:
+            return made
+        result = self._decoded(name, sent, output)
+        assert not isinstance(result, ModifiedResponse)
+        if isinstance(result, Continue):
+            return result
+        made = Made(result.response, sent.api)
+        self.made.put(output, made)
+        return made
 
     async def origin_request(
         self, request: Request, behaviour: Behaviour, origin: OriginDescription | None
@@ -93,23 +108,36 @@ class Triggers:
         behaviour: Behaviour,
         origin: OriginDescription | None,
     ) -> Continue | GeneratedResponse:
+        sent, output = await self._asked(trigger, name, request, behaviour, origin)
+        result = self._decoded(name, sent, output)
+        assert not isinstance(result, ModifiedResponse)
+        return result
+
+    async def _asked(
+        self,
+        trigger: Trigger,
+        name: str,
+        request: Request,
+        behaviour: Behaviour,
+        origin: OriginDescription | None,
+    ) -> tuple[SentEvent, bytes]:
         shown = None
         if behaviour.include_body:
             shown, request.body = await show_body(request.body, self.rules.body_shown_bytes(trigger))
-        result = await self._run(trigger, name, request, None, EventContext(body=shown, origin=origin))
-        assert not isinstance(result, ModifiedResponse)
-        return result
+        context = NO_CONTEXT if shown is None and origin is None else EventContext(body=shown, origin=origin)
+        return await self._run(trigger, name, request, None, context)
 
     async def _response_trigger(
         self, trigger: Trigger, name: str, request: Request, response: Response, context: EventContext
     ) -> Response:
-        result = await self._run(trigger, name, request, response, context)
+        sent, output = await self._run(trigger, name, request, response, context)
+        result = self._decoded(name, sent, output)
         assert isinstance(result, ModifiedResponse)
         return result.response
 
     async def _run(
         self, trigger: Trigger, name: str, request: Request, response: Response | None, context: EventContext
-    ) -> Result:
+    ) -> tuple[SentEvent, bytes]:
         try:
             api = str(self.guests.get(name).facts.get("api", Api.LAMBDA_EDGE))
         except UnknownFunctionError as error:  # named by the site, not deployed yet
@@ -119,10 +147,13 @@ class Triggers:
         output = await self.guests.output(name, sent.payload, request.id)
         if request.timings is not None:
             request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
+        return sent, output
+
+    def _decoded(self, name: str, sent: SentEvent, output: bytes) -> Result:
         try:
             return decode_result(sent, output, self.rules)
         except FunctionValidationError as error:
-            self.guests.note(name, request.id, "error", f"{error}. {error.remedy}")
+            self.guests.note(name, sent.request.id, "error", f"{error}. {error.remedy}")
             raise
 
 

@@ -1,6 +1,7 @@
 """The wire's clocks: one timer for all deadlines of a loop, and the ``Date`` of this second. A thin shell."""
 
 import asyncio
+import time
 import weakref
 from email.utils import formatdate
 from typing import Protocol
@@ -10,9 +11,16 @@ from edgefaas.wire.deadlines import DeadlineWheel, Mortal
 _tickers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Ticker]" = weakref.WeakKeyDictionary()
 
 
+_this_second = (0, "")
+
+
 def http_date() -> str:
-    """Return now as an IMF-fixdate (RFC 9110, 5.6.7)."""
-    return formatdate(usegmt=True)
+    """Return now as an IMF-fixdate (RFC 9110, 5.6.7); made once a second."""
+    global _this_second
+    now_s = int(time.time())  # noqa: TID251 - the wire's own clock
+    if _this_second[0] != now_s:
+        _this_second = (now_s, formatdate(now_s, usegmt=True))
+    return _this_second[1]
 
 
 class Expiring(Mortal, Protocol):

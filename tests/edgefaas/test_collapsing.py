@@ -109,3 +109,22 @@ def test_viewers_whom_vary_tells_apart_get_their_own(tmp_path: Path) -> None:
         ),
         scenario,
     )
+
+
+def test_what_must_be_validated_before_each_use_is_not_shared(tmp_path: Path) -> None:
+    """A response with no-cache may be stored for its validator, but may be one viewer's own (RFC 9111, 4)."""
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert fake.gate is not None
+        viewers = [asyncio.ensure_future(ask_raw(served.port, "/a")) for _ in range(10)]
+        await under_way(served, 9)
+        fake.gate.set()
+        answers = await asyncio.gather(*viewers)
+        assert len({answer.rsplit(b"\r\n\r\n", 1)[1] for answer in answers}) == 10
+
+    counter = iter(range(100))
+    play(
+        tmp_path,
+        lambda _: reply(f"page {next(counter)}", Cache_Control="no-cache", ETag=f'"{next(counter)}"'),
+        scenario,
+    )

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 
 from edgefaas.contract import LiveFunction
@@ -185,3 +187,22 @@ def test_invoking_tells_result_logs_and_usage(tmp_path: Path) -> None:
         assert trapped["remedy"]
 
     play(tmp_path, 'viewer_request = "f"', {"f": constant('{"status":"204"}'), "t": TRAP}, scenario)
+
+
+def test_a_function_may_take_and_give_msgpack(tmp_path: Path) -> None:
+    async def main() -> None:
+        site = '[functions.f]\nsource = "f.wat"\n[[behaviors]]\npath = "*"\nviewer_request = "f"\n'
+        async with pop(site, tmp_path) as served:
+            packed = msgpack.packb({"status": "200", "body": "packed"})
+            data = "".join(f"\\{byte:02x}" for byte in packed)
+            text = CONSTANT.format(data=data, packed=1024 << 32 | len(packed))
+            await deploy(served, tmp_path / "artifacts", f=text)
+            live = served.app._guests.get("f")
+            served.app.activate({"f": replace(live, encoding="msgpack")})
+            assert (await served.ask("/")).body == b"packed"
+            broken = CONSTANT.format(data="\\c1", packed=1024 << 32 | 1)
+            await deploy(served, tmp_path / "artifacts", f=broken)
+            served.app.activate({"f": replace(served.app._guests.get("f"), encoding="msgpack")})
+            assert (await served.ask("/")).status == 503
+
+    asyncio.run(main())
