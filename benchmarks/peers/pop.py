@@ -14,6 +14,7 @@ FIRST_PROBE = "exports.handler = async () => ({ status: '200', body: 'first' });
 SITE = """\
 [site]
 name = "bench"
+access_log = "off"       # as in every other column
 
 [origins.app]
 url = "http://127.0.0.1:{origin}"
