@@ -139,3 +139,10 @@ def test_query_members_pass_in_their_order(selection: Selection, names: list[str
     query = "&".join(f"{name}={at}" for at, name in enumerate(names))
     passed = origin_query(query, CachePolicy(query=selection), OriginRequestPolicy(query=NONE))
     assert passed == "&".join(f"{name}={at}" for at, name in enumerate(names) if selects(selection, name))
+
+
+@pytest.mark.parametrize("mode", ["all", "forward"])
+def test_cookies_that_all_go_are_not_touched(mode: str) -> None:
+    fields = Headers([("Cookie", "a=1;b=2;  c")])
+    assert with_cookies(fields, NONE, Selection(mode=mode)) is fields
+    assert with_cookies(Headers(), NONE) == Headers()

@@ -216,6 +216,18 @@ def test_a_quote_cannot_be_smuggled_into_a_canned_policy() -> None:
     assert denial(signed(NOW - 60, f"https://d111.example{inner}")) == "the signature does not match"
 
 
+@pytest.mark.parametrize(
+    ("expires", "granted"), [("9" * 12, True), ("9" * 13, False), ("+1", False), ("1e9", False)]
+)
+def test_an_end_is_a_plain_number_of_at_most_twelve_digits(expires: str, granted: bool) -> None:
+    text = canned_text(URL, 0).replace(":0}", f":{expires}}}")
+    key = private_key(rsa_pair()[0])
+    assert isinstance(key, rsa.RSAPrivateKey)
+    signature = to_url(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA1()))
+    found = verdict(f"{URL}&Expires={expires}&Signature={signature}&Key-Pair-Id=K1")
+    assert isinstance(found, Granted) is granted
+
+
 def test_an_unknown_hash_is_refused() -> None:
     assert "Hash-Algorithm" in denial(signed() + "&Hash-Algorithm=MD5")
 
