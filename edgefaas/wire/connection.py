@@ -6,6 +6,7 @@ The base of ``WireProtocol``, which adds the requests. Not pure: owns a transpor
 import asyncio
 import logging
 import math
+import socket
 from typing import Any, ClassVar
 
 from edgefaas.errors import RequestError
@@ -197,6 +198,37 @@ class ViewerConnection(asyncio.Protocol):
             await self._writable
         if self._lost:
             raise ConnectionResetError("the viewer left")
+
+    def _read_preamble(self, preamble: ProxyPreamble, data: bytes) -> bytes:
+        """Read what a trusted proxy says about the viewer (PROXY protocol); return what is behind it."""
+        try:
+            rest = preamble.feed(data)
+        except ValueError as error:
+            logger.warning("the proxy %s does not speak the PROXY protocol: %s", self._peer[0], error)
+            self.transport.abort()
+            self._deaf = True
+            return b""
+        if rest is None:
+            return b""
+        self._preamble = None
+        self._peer = preamble.source or self._peer
+        return rest
+
+    def open_tunnel(self, tunnel: IncomingBody) -> None:
+        """Pass everything that comes from now on to ``tunnel``: the protocol has been switched."""
+        self._keep_alive = False
+        self._ticker.set(self, math.inf)
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._tunnel = tunnel
+        if self._buffer:
+            held, self._buffer = self._buffer, b""
+            tunnel.push(held)
+        if self._reading_paused:
+            self._reading_paused = False
+            if not tunnel.paused:
+                self.transport.resume_reading()
 
     def _next(self) -> None:
         """Turn to the next request of the connection."""

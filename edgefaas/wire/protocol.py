@@ -11,7 +11,6 @@ and deadlines; ``receiving`` takes bodies in, ``outgoing`` writes the answers of
 import asyncio
 import logging
 import math
-import socket
 from collections.abc import Callable
 from time import perf_counter
 from typing import ClassVar
@@ -25,10 +24,9 @@ from edgefaas.wire.connection import ViewerConnection
 from edgefaas.wire.grammar import HEAD_LIMIT_BYTES, has_bare_lf
 from edgefaas.wire.incoming import IncomingBody
 from edgefaas.wire.outgoing import OutgoingResponse
-from edgefaas.wire.preamble import ProxyPreamble
 from edgefaas.wire.receiving import DISCARD_LIMIT_BYTES, BodyReceiver
 from edgefaas.wire.render import InvalidResponseError, prepare, refusal, render_interim
-from edgefaas.wire.requests import ALLOWED_ANYWHERE, keeps_alive, make_request
+from edgefaas.wire.requests import answer_to_asterisk, keeps_alive, make_request
 from edgefaas.wire.settings import WireSettings
 
 logger = logging.getLogger("edgefaas.wire")
@@ -72,21 +70,6 @@ class WireProtocol(ViewerConnection):
             self._hold(data)
         elif data:
             self._serve(data)
-
-    def _read_preamble(self, preamble: ProxyPreamble, data: bytes) -> bytes:
-        """Read what a trusted proxy says about the viewer (PROXY protocol); return what is behind it."""
-        try:
-            rest = preamble.feed(data)
-        except ValueError as error:
-            logger.warning("the proxy %s does not speak the PROXY protocol: %s", self._peer[0], error)
-            self.transport.abort()
-            self._deaf = True
-            return b""
-        if rest is None:
-            return b""
-        self._preamble = None
-        self._peer = preamble.source or self._peer
-        return rest
 
     def _hold(self, data: bytes) -> None:
         """Keep octets of later requests until the answer in hand is out."""
@@ -205,7 +188,7 @@ class WireProtocol(ViewerConnection):
         request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
         self._keep_alive = keeps_alive(facts, is_1_1=is_1_1) and not self._draining
         if facts.bodiless:
-            prepared = self.viewer_side.inline(request) if target != b"*" else _answer_to_asterisk()
+            prepared = self.viewer_side.inline(request) if target != b"*" else answer_to_asterisk(http_date())
             if prepared is not None:
                 self._write_inline(prepared.head, prepared.body, is_1_1=is_1_1)
                 self._note(request, prepared.head, prepared.body, began_s)
@@ -264,22 +247,6 @@ class WireProtocol(ViewerConnection):
         elif receiver.progressed(self.settings.body_step_bytes):
             self._set_deadline(self.settings.body_idle_timeout_s)
         return rest
-
-    def open_tunnel(self, tunnel: IncomingBody) -> None:
-        """Pass everything that comes from now on to ``tunnel``: the protocol has been switched."""
-        self._keep_alive = False
-        self._ticker.set(self, math.inf)
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._tunnel = tunnel
-        if self._buffer:
-            held, self._buffer = self._buffer, b""
-            tunnel.push(held)
-        if self._reading_paused:
-            self._reading_paused = False
-            if not tunnel.paused:
-                self.transport.resume_reading()
 
     def _write_continue(self) -> None:
         if not self._lost:
@@ -407,12 +374,6 @@ class WireProtocol(ViewerConnection):
         self._write_inline(prepared.head, prepared.body, is_1_1=True)
         request = Request(method="", path="", viewer_ip=self._peer[0], viewer_port=self._peer[1])
         self._note(request, prepared.head, prepared.body, perf_counter())
-
-
-def _answer_to_asterisk() -> Prepared:
-    """Answer ``OPTIONS *``, which is about the server and no resource (RFC 9110, 9.3.7)."""
-    head = f"HTTP/1.1 204 No Content\r\nAllow: {ALLOWED_ANYWHERE}\r\nDate: {http_date()}\r\n"
-    return Prepared(head.encode("ascii"), b"")
 
 
 def _never(_place: tuple[str, str, bytes, str]) -> None:

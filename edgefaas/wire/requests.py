@@ -3,12 +3,12 @@
 Sources: RFC 9112, 3.2 (target forms, their relation to Host) and 9.3 (persistence); RFC 9110, 9.3.6 and 9.3.7.
 """
 
-from edgefaas.message import Headers, Request
+from edgefaas.message import Headers, Prepared, Request
 from edgefaas.wire.fields import WireHeaders
 from edgefaas.wire.heads import Facts, bad_request, parse_host, split_target
 
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
-ALLOWED_ANYWHERE = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_ALLOWED_ANYWHERE = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 def make_request(
@@ -59,3 +59,9 @@ def make_request(
 def keeps_alive(facts: Facts, *, is_1_1: bool) -> bool:
     """Return whether the viewer wants the connection to stay open (RFC 9112, 9.3)."""
     return not facts.close if is_1_1 else facts.keep_alive
+
+
+def answer_to_asterisk(date: str) -> Prepared:
+    """Return the answer to ``OPTIONS *``, which is about the server and no resource (RFC 9110, 9.3.7)."""
+    head = f"HTTP/1.1 204 No Content\r\nAllow: {_ALLOWED_ANYWHERE}\r\nDate: {date}\r\n"
+    return Prepared(head.encode("ascii"), b"")
