@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
-from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidKey, InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -395,8 +395,12 @@ def _cipher_of(options: Options, key: bytes, iv: bytes) -> tuple[str, Any]:
         return mode, AESGCM(key)
     if len(iv) != (0 if mode == "ecb" else 16):
         raise _refuse("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
-    made = {"cbc": modes.CBC, "ctr": modes.CTR, "ecb": lambda _iv: modes.ECB()}[mode](iv)  # noqa: S305
-    return mode, Cipher(algorithms.AES(key), made)
+    block = algorithms.AES(key)
+    if mode == "cbc":
+        return mode, Cipher(block, modes.CBC(iv))
+    if mode == "ctr":
+        return mode, Cipher(block, modes.CTR(iv))
+    return mode, Cipher(block, modes.ECB())  # noqa: S305  # Node offers it
 
 
 def _cipher_check(options: Options, parts: list[bytes]) -> bytes:
@@ -441,7 +445,6 @@ _OPERATIONS: dict[str, Callable[[Options, list[bytes]], bytes]] = {
     "sign": _sign, "rsa_encrypt": _rsa_encrypt, "rsa_decrypt": _rsa_decrypt, "pbkdf2": _pbkdf2,
     "scrypt": _scrypt, "hkdf": _hkdf, "cipher": _cipher, "cipher_check": _cipher_check,
 }  # fmt: skip
-OPERATIONS = tuple(f"crypto.{name}" for name in _OPERATIONS)
 
 
 def perform(name: str, payload: bytes) -> bytes:
@@ -452,4 +455,7 @@ def perform(name: str, payload: bytes) -> bytes:
     for length in options["lengths"]:
         parts.append(rest[at : at + length])
         at += length
-    return _OPERATIONS[name.removeprefix("crypto.")](options, parts)
+    try:
+        return _OPERATIONS[name.removeprefix("crypto.")](options, parts)
+    except (UnsupportedAlgorithm, InvalidKey) as error:
+        raise _refuse("ERR_OSSL_UNSUPPORTED", str(error)) from error

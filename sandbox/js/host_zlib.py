@@ -12,6 +12,7 @@ from sandbox.contract import HostCallError
 
 STEP_BYTES = 65_536
 STREAMS_MAX = 64
+_GZIP_MAGIC = b"\x1f\x8b"
 _RAW, _GZIP, _ZLIB, _EITHER = -1, 16, 0, 32
 _MODES = {
     "deflate": (True, _ZLIB), "gzip": (True, _GZIP), "deflateRaw": (True, _RAW),
@@ -67,17 +68,18 @@ class _Stream:
         pending = self._rest + data
         self._rest = b""
         try:
-            if self._unpacker.eof and pending and self.gunzip and pending[:2] == b"\x1f\x8b":
-                self._unpacker = zlib.decompressobj(self._wbits)  # RFC 1952: members follow one another
             if self._unpacker.eof:
-                return b""
+                if not (self.gunzip and pending[:2] == _GZIP_MAGIC):
+                    return b""  # what follows the end is not ours, as in Node
+                self._unpacker = zlib.decompressobj(self._wbits)  # RFC 1952, 2.2: members follow one another
             out = self._unpacker.decompress(pending, STEP_BYTES)
         except zlib.error as error:
             raise HostCallError(f"Z_DATA_ERROR: {str(error).rpartition(': ')[2]}") from error
         self._rest = self._unpacker.unconsumed_tail
-        if self._unpacker.eof and self._unpacker.unused_data[:2] == b"\x1f\x8b" and self.gunzip:
+        ended: bool = self._unpacker.eof
+        if ended and self.gunzip and self._unpacker.unused_data[:2] == _GZIP_MAGIC:
             self._rest = self._unpacker.unused_data
-        if last and not self._unpacker.eof and not self._rest and len(out) < STEP_BYTES:
+        if last and not ended and not self._rest and len(out) < STEP_BYTES:
             raise HostCallError("Z_BUF_ERROR: unexpected end of file")
         return out
 

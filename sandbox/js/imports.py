@@ -8,10 +8,9 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
-from typing import cast
+from typing import Protocol, cast
 from weakref import WeakSet
 
 import orjson
@@ -28,7 +27,8 @@ _FAIL_MEMORY = 1
 RANDOM_BYTES_MAX = 65_536
 SLEEP_MS_MAX = 24 * 60 * 60 * 1000
 _U32 = 0xFFFF_FFFF
-Local = Callable[["Session", bytes], bytes]
+Local = Callable[["Session", str, bytes], bytes]
+_BAD_ARGUMENTS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 
 class Session:
@@ -48,7 +48,7 @@ class Session:
         "timer",
     )
 
-    def __init__(self, guest: Guest, package: "Package", *, deadline_s: float) -> None:
+    def __init__(self, guest: Guest, package: "Deployed", *, deadline_s: float) -> None:
         self.guest = guest
         self.package = package
         self.deadline_s = deadline_s
@@ -62,40 +62,37 @@ class Session:
 
     def call(self, name: str, payload: bytes) -> int:
         """Do an operation; return what the guest is told (see engine.c). Raises LimitReachedError."""
-        guest = self.guest
         try:
-            if name == "code":
-                return self._answer(self.package.code(payload.decode()))
-            local = LOCAL.get(name)
-            if local is not None:
-                guest.count_host_call()
-                return self._answer(local(self, payload))
-            if name.startswith("crypto."):
-                guest.count_host_call()
-                return self._answer(_crypto().perform(name, payload))
-            if name.startswith("zlib."):
-                guest.count_host_call()
-                return self._answer(host_zlib.perform(name, payload, self.streams))
-            answer = self.ask(name, payload)
+            answer = self._perform(name, payload)
         except HostCallError as error:
-            guest.result = str(error).encode("utf-8", "replace")
-            return _FAILED | len(guest.result)
+            return self._failed(str(error))
+        except (
+            _BAD_ARGUMENTS
+        ) as error:  # the library checks its arguments; a guest may have changed the library
+            return self._failed(f"ERR_INVALID_ARG_VALUE: {name}: {type(error).__name__}")
         if isinstance(answer, bytes):
-            return self._answer(answer)
+            self.guest.result = answer
+            return _DONE | len(answer)
         self._numbers += 1
         number = self._numbers
         self.pending[number] = answer
         answer.add_done_callback(lambda future: self._arrive(number, future))
         return _PENDING | number
 
-    def ask(self, name: str, payload: bytes) -> "bytes | asyncio.Future[bytes]":
-        """Ask the host of this invocation."""
+    def _perform(self, name: str, payload: bytes) -> "bytes | asyncio.Future[bytes]":
+        """Return the answer, or what will have it."""
+        if name == "code":
+            return self.package.code(payload.decode())
+        family = name.partition(".")[0]
+        if family in LOCAL:
+            self.guest.count_host_call()
+            return LOCAL[family](self, name, payload)
         answer = self.guest.call_host(name, payload)
         return answer if isinstance(answer, bytes) else asyncio.ensure_future(answer)
 
-    def _answer(self, data: bytes) -> int:
-        self.guest.result = data
-        return _DONE | len(data)
+    def _failed(self, message: str) -> int:
+        self.guest.result = message.encode("utf-8", "replace")
+        return _FAILED | len(self.guest.result)
 
     def _arrive(self, number: int, future: "asyncio.Future[bytes]") -> None:
         if self.pending.pop(number, None) is None:
@@ -146,6 +143,24 @@ class Session:
                 future.cancel()
 
 
+class Deployed(Protocol):
+    """What a session needs of the function: its files, and bytecode by name."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The deployed files by absolute path."""
+        ...
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """What each of them is; see bundle."""
+        ...
+
+    def code(self, name: str) -> bytes:
+        """Return bytecode by name. Raises HostCallError: it does not parse, or is not there."""
+        ...
+
+
 class Package:
     """What was deployed, and the library."""
 
@@ -172,32 +187,38 @@ class Package:
         raise HostCallError(found or f"{name} is not part of the function")
 
 
-def _crypto() -> ModuleType:
-    """Return the module behind ``crypto``: its library costs 30 ms to import, and most functions need none."""
-    return import_module("sandbox.js.host_crypto")
+def _crypto(_session: Session, name: str, payload: bytes) -> bytes:
+    # Its library costs 30 ms to import, and most functions need none.
+    done: bytes = import_module("sandbox.js.host_crypto").perform(name, payload)
+    return done
 
 
-def _environment(session: Session, _payload: bytes) -> bytes:
+def _zlib(session: Session, name: str, payload: bytes) -> bytes:
+    return host_zlib.perform(name, payload, session.streams)
+
+
+def _environment(session: Session, _name: str, _payload: bytes) -> bytes:
     return orjson.dumps(dict(session.guest.host.environment))
 
 
-def _files(session: Session, _payload: bytes) -> bytes:
+def _files(session: Session, _name: str, _payload: bytes) -> bytes:
     return orjson.dumps(session.package.kinds)
 
 
-def _file(session: Session, payload: bytes) -> bytes:
-    found = session.package.files.get(payload.decode())
+def _file(session: Session, _name: str, payload: bytes) -> bytes:
+    found = session.package.files.get(payload.decode("utf-8", "replace"))
     if found is None:
         raise HostCallError("ENOENT")
     return found
 
 
-def _remaining(session: Session, _payload: bytes) -> bytes:
+def _remaining(session: Session, _name: str, _payload: bytes) -> bytes:
     return str(max(0, round((session.deadline_s - time.monotonic()) * 1000))).encode()
 
 
 LOCAL: dict[str, Local] = {
-    "env": _environment, "files": _files, "file": _file, "remaining": _remaining,
+    "crypto": _crypto, "zlib": _zlib, "env": _environment, "files": _files, "file": _file,
+    "remaining": _remaining,
 }  # fmt: skip
 
 

@@ -1,12 +1,15 @@
 """A loaded function of kind ``js``: instances whose memory is put back to the function's image for every request."""
 
+import asyncio
 import json
 import os
 import struct
 import time
 import zlib
 from collections import OrderedDict
+from collections.abc import Generator
 from functools import cached_property
+from typing import Any
 
 import msgpack
 
@@ -98,63 +101,35 @@ class JsProgram:
     def run(self, guest: Guest) -> Steps:
         """Put an instance back to the image, hand the event over, run until the answer is there."""
         image = ready_images.get(self)
-        foundation = self._foundation
         memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
-        if image.size_bytes > memory_bytes:
-            raise LimitReachedError(Limit.MEMORY, memory_bytes)
         session = Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
         guest.scratch = session
         store = self._take_idle(memory_bytes)
+        fresh = store is None
+        if store is None:
+            store = Store(self._bench.engine, memory_bytes=memory_bytes)
         answered = False
         try:
-            if store is None:
-                store = Store(self._bench.engine, memory_bytes=memory_bytes)
-                done = store.instantiate(foundation.pre)
+            if fresh:
+                done = store.instantiate(self._foundation.pre)
                 while not done:
                     yield None
                     done = store.poll()
-                guest.memory = memory = store.memory(MEMORY)
-                lacking = image.pages() - memory.size_bytes() // WASM_PAGE_BYTES
-                if lacking > 0 and not memory.grow(lacking):
-                    raise LimitReachedError(Limit.MEMORY, memory_bytes)
             else:
                 store.renew_slice()
-                guest.memory = memory = store.memory(MEMORY)
-            image.restore(memory)
+            guest.memory = memory = store.memory(MEMORY)
+            _put_back(image, memory, memory_bytes)
             event = guest.event
-            if len(event) < INBOX_BYTES:
-                memory.write(foundation.inbox, event)
-            else:
-                guest.result = event
+            self._hand_over(guest, memory, event)
             seed = int.from_bytes(os.urandom(8), "little", signed=True)
             done = store.call(START, START_SHAPE, len(event), seed, time.time_ns() // 1_000_000)
             while not done:
                 yield None
                 done = store.poll()
             status = store.result()
-            while status == PENDING:
-                timer_ms = _STATE.unpack(memory.read(foundation.state, _STATE.size))[4]
-                told = session.next_event(timer_ms)
-                if told is None:
-                    raise GuestThrewError("the handler waits for something that never comes")
-                if not isinstance(told, tuple):
-                    yield told
-                    continue
-                number, failed, data = told
-                if len(data) < INBOX_BYTES:
-                    memory.write(foundation.inbox, data)
-                else:
-                    guest.result = data
-                store.renew_slice()
-                done = store.call(RESUME, RESUME_SHAPE, number, failed, len(data))
-                while not done:
-                    yield None
-                    done = store.poll()
-                status = store.result()
-            where, length, _, _, _ = _STATE.unpack(memory.read(foundation.state, _STATE.size))
-            if length > guest.limits.output_bytes:
-                raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
-            output = memory.read(where, length)
+            if status == PENDING:
+                status = yield from self._converse(guest, store, memory)
+            output = self._output(guest, memory)
             answered = True
             if status != FINISHED:
                 raise _thrown(output)
@@ -164,12 +139,50 @@ class JsProgram:
             if guest.memory is not None:
                 guest.memory_bytes = guest.memory.size_bytes()
                 guest.memory = None
-            if store is not None:
-                kept = answered and guest.memory_bytes <= image.size_bytes + KEPT_GROWTH_BYTES
-                if kept and self._bench.room.park(self):
-                    self._idle.append((store, memory, memory_bytes))
-                else:
-                    store.close()
+            kept = answered and guest.memory_bytes <= image.size_bytes + KEPT_GROWTH_BYTES
+            if kept and self._bench.room.park(self):
+                self._idle.append((store, memory, memory_bytes))
+            else:
+                store.close()
+
+    def _converse(
+        self, guest: Guest, store: Store, memory: Memory
+    ) -> Generator["asyncio.Future[Any] | None", None, int]:
+        """Tell the guest of timers and operations as they end; return how it ended itself."""
+        session = guest.scratch
+        assert isinstance(session, Session)
+        status = PENDING
+        while status == PENDING:
+            timer_ms = _STATE.unpack(memory.read(self._foundation.state, _STATE.size))[4]
+            told = session.next_event(timer_ms)
+            if told is None:
+                raise GuestThrewError("the handler waits for something that never comes")
+            if not isinstance(told, tuple):
+                yield told
+                continue
+            number, failed, data = told
+            self._hand_over(guest, memory, data)
+            store.renew_slice()
+            done = store.call(RESUME, RESUME_SHAPE, number, failed, len(data))
+            while not done:
+                yield None
+                done = store.poll()
+            status = store.result()
+        return status
+
+    def _hand_over(self, guest: Guest, memory: Memory, data: bytes) -> None:
+        """Give the guest its next input: in the inbox, or to be taken when it is larger."""
+        if len(data) < INBOX_BYTES:
+            memory.write(self._foundation.inbox, data)
+        else:
+            guest.result = data
+
+    def _output(self, guest: Guest, memory: Memory) -> bytes:
+        """Return the answer that the guest left. Raises LimitReachedError, GuestPointerError."""
+        where, length, _, _, _ = _STATE.unpack(memory.read(self._foundation.state, _STATE.size))
+        if length > guest.limits.output_bytes:
+            raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
+        return memory.read(where, length)
 
     def code(self, name: str) -> bytes:
         """Return bytecode by name; see Package."""
@@ -201,6 +214,14 @@ class JsProgram:
             return False
         self._idle.pop(0)[0].close()
         return True
+
+
+def _put_back(image: Image, memory: Memory, memory_bytes: int) -> None:
+    """Make the memory the image. Raises LimitReachedError when the limit is below the image itself."""
+    lacking = image.pages() - memory.size_bytes() // WASM_PAGE_BYTES
+    if lacking > 0 and not memory.grow(lacking):
+        raise LimitReachedError(Limit.MEMORY, memory_bytes)
+    image.restore(memory)
 
 
 def _thrown(output: bytes) -> GuestThrewError:

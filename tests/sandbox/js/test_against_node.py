@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # one case is one line
 """The library says what Node says: the same expressions, run by both. Skipped where Node is not installed."""
 
 import json

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # scripts are shown as they are
 """What the host does for JavaScript: fetch, http, the key-value store, crypto, console; and rules against Python."""
 
 import base64
@@ -291,7 +292,7 @@ def test_digests_are_those_of_hashlib(data: bytes, key: bytes) -> None:
 @given(name=st.sampled_from(["crypto.verify", "crypto.key_load"]), data=st.binary(max_size=100))
 def test_keys_that_are_garbage_are_refused_with_a_code(name: str, data: bytes) -> None:
     head = {"format": "der", "kind": "public", "algorithm": "sha256", "lengths": [len(data), 0, 0]}
-    with pytest.raises(HostCallError, match="^ERR_"):
+    with pytest.raises(HostCallError, match=r"^ERR_"):
         perform(name, json.dumps(head).encode() + b"\0" + data)
 
 
@@ -359,7 +360,8 @@ def test_events_of_any_size_arrive(size: int) -> None:
 )
 def test_an_event_that_is_not_json_is_an_error_of_the_request(event: bytes) -> None:
     from sandbox.runtime import Sandbox
-    from tests.sandbox.js.stage import GENEROUS, perform as play
+    from tests.sandbox.js.stage import GENEROUS
+    from tests.sandbox.js.stage import perform as play
 
     async def scene(sandbox: Sandbox) -> Any:
         return await sandbox.run(sandbox.load(ECHOED.name), event, limits=GENEROUS, host=StageHost())

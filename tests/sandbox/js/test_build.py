@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # scripts are shown as they are
 """What a build accepts, refuses and warns about; modules, packages, and facts."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # scripts are shown as they are
 """Every form of handler that the two APIs document."""
 
 import json

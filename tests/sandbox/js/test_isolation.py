@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # scripts are shown as they are
 """Nothing of one request is there for the next: not a byte of memory, not a global, not a prototype."""
 
 import asyncio
