@@ -7,9 +7,7 @@ many requests are to come is guessed as how many there were (Lindy's law).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil, inf
-from random import Random
 
 from router.address import is_local, packed, prefix_key
 from router.decision import ChoiceSettings, Decision, Reason
@@ -18,6 +16,7 @@ from router.field import Field, Prior, arc_km, unit_vector
 from router.groups import Group, GroupTable, network_of
 from router.load import Loads, PopLoad
 from router.location import Location
+from router.looks import Looks
 from router.mesh import Mesh
 from router.path_model import PathModel, fit_paths, log_extra_of
 from router.posterior import (
@@ -55,10 +54,7 @@ class Chooser:
         self._loads = Loads(len(mesh))
         self._busy = False  # whether waits must be looked at
         self._epoch = 0
-        self._random = Random(seed)  # noqa: S311  chance that costs latency, no secret
-        self._tokens = self.settings.probes_burst
-        self._token_rate = self.settings.probes_per_request
-        self._next_audit = self._audit_gap()
+        self._looks = Looks(self._names, self._shares, self._loads.waits, self.settings, seed)
         self._news = PathNews(mesh, self._groups)
 
     def set_health(self, pop: str, share: float) -> None:
@@ -121,13 +117,7 @@ class Chooser:
         assert isinstance(decision, Decision)
         if self._busy:
             decision = self._spill(group, decision)
-        self._tokens += self._token_rate
-        self._next_audit -= 1
-        if self._next_audit <= 0:
-            return self._audit(group, decision, now_s)
-        if group.requests >= group.look_at:
-            return self._look(group, decision, now_s, can_probe=can_probe)
-        return decision
+        return self._looks.turn(group, decision, now_s, can_probe=can_probe)
 
     def passing_on_pays(self, decision: Decision) -> bool:
         """Say whether a request that arrived here is answered sooner by passing it on to the chosen POP.
@@ -265,7 +255,7 @@ class Chooser:
         group.picture = posterior(group.prior, group.samples, self._kernel, group.chosen)
         group.epoch = self._epoch
         self._decide(group)
-        self._plan(group)
+        self._looks.plan(group)
 
     def _decide(self, group: Group) -> None:
         """Choose by the picture among the POPs in service."""
@@ -324,67 +314,6 @@ class Chooser:
         name = self._names[self._here] if self._here >= 0 else None
         return Decision(name, Reason.NONE_IN_SERVICE, 0.0, settled=False)
 
-    def _plan(self, group: Group) -> None:
-        """Say at which request a look elsewhere will have become worth its cost."""
-        picture, prior, settings = group.picture, group.prior, self.settings
-        assert picture is not None
-        assert prior is not None
-        group.look_at = inf
-        if group.local or picture.explore < 0:
-            return
-        if not picture.gains:  # nothing measured yet: ask about the runner-up, but send nobody there
-            group.look_at = 0 if self._probing(group) else inf
-            return
-        if self._probing(group):
-            group.look_at = settings.probe_cost / picture.gains[picture.explore] - settings.head_start
-            return
-        best = picture.expected[picture.order[0]]
-        for at, gain in enumerate(picture.gains):
-            if (
-                gain > 0
-                and prior.candidates[at] != group.chosen
-                and self._shares[prior.candidates[at]] > group.ticket
-            ):
-                loss = picture.expected[at] - best + gain
-                at_request = (
-                    settings.explore_cost + settings.explore_patience * loss
-                ) / gain - settings.head_start
-                if at_request < group.look_at:
-                    group.look_at = at_request
-                    picture.explore = at
-
-    def _probing(self, group: Group) -> bool:
-        return self.settings.side_probes and group.unanswered < self.settings.unanswered_max
-
-    def _look(self, group: Group, decision: Decision, now_s: float, *, can_probe: bool) -> Decision:
-        """Look elsewhere once, and not again until something was learnt or some requests have passed."""
-        picture, prior = group.picture, group.prior
-        assert picture is not None
-        assert prior is not None
-        pop = prior.candidates[picture.explore]
-        if self._shares[pop] <= group.ticket or (decision.pop is None):
-            group.look_at = group.requests + 16
-            return decision
-        if self._probing(group):
-            if not can_probe or self._tokens < 1 or now_s - group.looked_s < self.settings.probe_pause_s:
-                return decision
-            self._tokens -= 1
-            group.looked_s = now_s
-            group.unanswered += 1
-            group.look_at = group.requests + (1 << group.unanswered)
-            if group.unanswered >= self.settings.unanswered_max:
-                self._plan(group)
-            return replace(decision, probe=self._names[pop])
-        group.look_at = group.requests + 4
-        if self._names[pop] == decision.pop:
-            return decision
-        return Decision(
-            self._names[pop],
-            Reason.EXPLORED,
-            picture.expected[picture.explore],
-            (decision.pop, *decision.alternatives),
-        )
-
     def _spill(self, group: Group, decision: Decision) -> Decision:
         """Return the decision with the least predicted total: round trip and wait."""
         picture, prior = group.picture, group.prior
@@ -407,24 +336,6 @@ class Chooser:
         name = self._names[prior.candidates[best]]
         others = (decision.pop, *(other for other in decision.alternatives if other != name))
         return Decision(name, Reason.SPILLED, picture.expected[best], others, decision.gain_ms)
-
-    def _audit(self, group: Group, decision: Decision, now_s: float) -> Decision:
-        """Ask for a probe of any POP now and then: finds those that everybody believes to be bad."""
-        self._next_audit = self._audit_gap()
-        if group.local or not self._probing(group) or self._tokens < 1:
-            return decision
-        prior = group.prior
-        assert prior is not None
-        pop = prior.candidates[self._random.randrange(len(prior.candidates))]
-        if self._names[pop] == decision.pop or self._shares[pop] <= group.ticket:
-            return decision
-        self._tokens -= 1
-        group.looked_s = now_s
-        return replace(decision, probe=self._names[pop])
-
-    def _audit_gap(self) -> int:
-        share = self.settings.audit_share
-        return 1 << 62 if share <= 0 else max(1, round(self._random.expovariate(share)))
 
     def _credit(self, group: Group, pop: int) -> None:
         """Tell the map what this group's path to the POP is like."""

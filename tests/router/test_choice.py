@@ -371,3 +371,35 @@ def test_whatever_happens_a_decision_names_a_pop_in_service(seed: int, steps: li
         assert decision.pop is not None
         assert shares[decision.pop] > 0 or not any(shares.values())
         assert decision.probe is None or shares[decision.probe] > 0
+
+
+def test_viewers_that_cannot_probe_are_found_out_and_then_learn_by_requests() -> None:
+    chooser = Chooser(MESH, settings=ChoiceSettings(audit_share=0))
+    measured(chooser, "fra", 150.0)
+    truth = {"fra": 150.0, "iad": 80.0, "sin": 190.0}
+    pops = []
+    for second in range(150):
+        decision = chooser.choose(VIEWER, PARIS, 100.0 + second, can_probe=False)
+        assert decision.probe is None
+        pops.append(decision.pop or "")
+        chooser.observe(VIEWER, PARIS, pops[-1], truth[pops[-1]], 100.0 + second)
+    assert pops[-50:].count("iad") >= 45
+
+
+def test_nobody_is_sent_to_a_busy_pop_to_explore() -> None:
+    chooser = Chooser(MESH, settings=NO_PROBES)
+    measured(chooser, "fra", 95.0)
+    for pop in ("iad", "sin"):
+        chooser.set_load(pop, PopLoad(in_flight=50, capacity=8, service_ms=20.0), 100.0)
+    assert {choose(chooser).pop for _ in range(100)} == {"fra"}
+
+
+def test_probes_that_were_not_needed_are_not_saved_up_without_end() -> None:
+    chooser = Chooser(MESH, settings=ChoiceSettings(probes_burst=5, probes_per_request=0.1, audit_share=0))
+    for _ in range(5_000):
+        chooser.choose("10.0.0.1", UNKNOWN, 0.0)
+    asked = sum(
+        chooser.choose(f"198.{40 + i // 250}.{i % 250}.1", PARIS, float(i)).probe is not None
+        for i in range(100)
+    )
+    assert asked <= 5 + 0.1 * 100 + 1
