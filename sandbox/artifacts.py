@@ -73,7 +73,7 @@ class ArtifactStore:
             "files": {file: hashlib.sha256(data).hexdigest() for file, data in files.items()},
         }
         sealed = json.dumps({"manifest": manifest, "mac": self._mac(name, manifest)}, sort_keys=True).encode()
-        temporary = self.folder / f".new-{secrets.token_hex(8)}"
+        temporary = self.folder / f".new-{os.getpid()}-{secrets.token_hex(8)}"
         temporary.mkdir()
         try:
             for file, data in {**files, _MANIFEST: sealed}.items():
@@ -114,6 +114,11 @@ class ArtifactStore:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(name, str(error)) from error
+
+    def sweep(self, pid: int) -> None:
+        """Delete what a process left half-written: it was killed in the middle of ``put``."""
+        for left in self.folder.glob(f".new-{pid}-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def remove(self, name: str) -> None:
         """Delete an artefact; what is mapped of it stays usable until unmapped."""

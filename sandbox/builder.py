@@ -106,6 +106,7 @@ class Builder:
                 raise _told(answer)
         finally:
             await _end(child)
+            self._artifacts.sweep(child.pid)
             if self._spare is None and not self._closed:
                 self._spare = asyncio.ensure_future(_spawn())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 from sandbox.capi import EngineError, GuestPointerError, GuestTrapError, TrapCode
 from sandbox.contract import (
@@ -20,6 +21,9 @@ from sandbox.guest import GuestFaultError, GuestThrewError, LimitReachedError
 
 _log = logging.getLogger("edgefaas.sandbox")
 _NEARLY_ALL_BYTES = 1024 * 1024
+_FRAME = re.compile(r"^ +\d+: +0x[0-9a-f]+ - [^!\n]*!(.*)$", re.MULTILINE)
+_FRAMES_MAX = 5
+_NAME_MAX = 80
 _WORDS: dict[int, str] = {
     TrapCode.STACK_OVERFLOW: "call stack exhausted",
     TrapCode.MEMORY_OUT_OF_BOUNDS: "out of bounds memory access",
@@ -56,10 +60,20 @@ def outcome_of(error: Exception | asyncio.CancelledError, *, usage: Usage, limit
 
 
 def _of_trap(error: GuestTrapError, usage: Usage, limits: Limits) -> Outcome:
-    """A guest that traps with its memory full was refused more: growth itself cannot be watched."""
-    if usage.memory_bytes + _NEARLY_ALL_BYTES > limits.memory_bytes:
+    """A guest that gives up with its memory full was refused more: growth itself cannot be watched."""
+    margin = min(_NEARLY_ALL_BYTES, limits.memory_bytes // 16)
+    gave_up = error.code == TrapCode.UNREACHABLE or "unreachable" in str(error)
+    if gave_up and usage.memory_bytes + margin > limits.memory_bytes:
         return OverLimit(limit=Limit.MEMORY, allowed=limits.memory_bytes, usage=usage)
-    return Trapped(message=_WORDS.get(error.code, str(error)), usage=usage)
+    return Trapped(message=trap_message(error), usage=usage)
+
+
+def trap_message(error: GuestTrapError) -> str:
+    """Say what happened and in which functions; the names are the guest's own, so they are cut."""
+    text = str(error)
+    what = _WORDS.get(error.code) or text.rpartition("wasm trap:")[2].strip() or text
+    frames = [name[:_NAME_MAX] for name in _FRAME.findall(text)[:_FRAMES_MAX]]
+    return f"{what}, in {' called by '.join(frames)}" if frames else what
 
 
 def _of_refusal(text: str, usage: Usage, limits: Limits) -> Outcome:

@@ -66,10 +66,15 @@ class Sandbox:
         return program
 
     def start(self, program: Program, event: bytes, *, limits: Limits, host: Host) -> Invocation:
-        """Start an invocation and run its first slice: most are done when this returns."""
-        assert not self._closed
+        """Start an invocation and run its first slice: most are done when this returns.
+
+        A closed sandbox cancels it at once.
+        """
         invocation = Invocation(self._scheduler, program, Guest(event, limits, host))
-        self._scheduler.admit(invocation)
+        if self._closed:
+            invocation.cancel()
+        else:
+            self._scheduler.admit(invocation)
         return invocation
 
     async def run(self, program: Program, event: bytes, *, limits: Limits, host: Host) -> Outcome:

@@ -51,6 +51,14 @@ class HostCall:
         self.results_address = 0
         self.trap_address = 0
 
+    def take_fault(self) -> BaseException:
+        """Return the exception that a host function raised, and forget it."""
+        assert self.fault is not None
+        try:
+            return self.fault
+        finally:
+            self.fault = None
+
     def resume(self) -> bool:
         """Ask what is pending; write its result and say True when it is there."""
         assert self.pending is not None

@@ -88,6 +88,7 @@ class Store:
     def call(self, export: int, shape: CallShape, *arguments: Number) -> bool:
         """Start to call an export by its index in the InstancePre, and poll once; see ``poll``."""
         assert self._future is None
+        assert self._address is not None
         frame = self._frame.address
         if shape.count:
             ctypes.memmove(frame + _ARGUMENTS, shape.pack(arguments), shape.arguments_bytes)
@@ -107,6 +108,7 @@ class Store:
     def _begin(self) -> int:
         """Return the frame's address, for a call of a kind that leaves nothing to be read."""
         assert self._future is None
+        assert self._address is not None
         self._shape = None
         return self._frame.address
 
@@ -142,7 +144,8 @@ class Store:
         return value
 
     def memory(self, export: int) -> Memory:
-        """Return an exported memory by its index in the InstancePre."""
+        """Return an exported memory by its index in the InstancePre; use it until the store is closed."""
+        assert self._address is not None
         return Memory(self.context, self._frame.address + _EXPORTS + export * _EXPORT_BYTES + 8)
 
     def renew_slice(self) -> None:
@@ -175,14 +178,21 @@ class Store:
 
     def _raise(self, trap: int, error: int) -> None:
         ctypes.memmove(self._frame.address, bytes(16), 16)
-        fault = self._frame.host_call.fault
-        self._frame.host_call.fault = None
+        host_call = self._frame.host_call
+        if host_call.fault is not None:
+            _discard(trap, error)
+            raise host_call.take_fault()
+        # No exception is held in a variable here: with its traceback it would be a cycle for the collector.
         if trap:
-            trapped = take_trap(trap)
-            raise trapped if fault is None else fault
+            raise take_trap(trap)
         text = take_error(error)
-        if fault is not None:
-            raise fault
         if _COMPONENT_TRAP in text:  # components tell of traps as text only
-            raise GuestTrapError(text.rpartition(_COMPONENT_TRAP)[2].strip(), code=TrapCode.HOST)
+            raise GuestTrapError(text, code=TrapCode.HOST)
         raise EngineError(text)
+
+
+def _discard(trap: int, error: int) -> None:
+    if trap:
+        c.trap_delete(trap)
+    if error:
+        c.error_delete(error)

@@ -14,20 +14,17 @@ from sandbox.capi.component import HostFunction, Interface
 from sandbox.capi.values import Err, Number, Ok, Own, Some, Variant
 from sandbox.contract import HostCallError
 from sandbox.wasi_http.host_io import resources
-from sandbox.wasi_http.resources import (
-    BodySink,
+from sandbox.wasi_http.messages import (
     Fields,
     FutureResponse,
     IncomingBody,
     IncomingMessage,
-    InputStream,
     OutgoingBody,
     OutgoingRequest,
     OutgoingResponse,
-    OutputStream,
-    Pollable,
-    world,
 )
+from sandbox.wasi_http.streams import BodySink, InputStream, OutputStream, Pollable
+from sandbox.wasi_http.world import world
 
 Functions = dict[str, HostFunction]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
@@ -148,7 +145,7 @@ def _outgoing_body(rep: int) -> object:
     if message.body is not None:
         return Err()
     if message.sink is None:
-        message.sink = BodySink(world())
+        message.sink = BodySink(world().keep)
     message.body = OutgoingBody(OutputStream(message.sink))
     return Ok(world().own("outgoing-body", message.body))
 

@@ -11,18 +11,10 @@ from sandbox.capi.values import Err, Number, Ok
 from sandbox.guest import CURRENT, GuestFaultError
 from sandbox.suspend import sleep
 from sandbox.wasi.streams import GuestExitError
-from sandbox.wasi_http.resources import (
-    CHUNK_BYTES,
-    TYPES,
-    InputStream,
-    IoError,
-    OutputStream,
-    Pollable,
-    Timer,
-    attempted,
-    world,
-)
+from sandbox.wasi_http.messages import IoError
+from sandbox.wasi_http.streams import CHUNK_BYTES, InputStream, OutputStream, Pollable, Timer
 from sandbox.wasi_http.waiting import first_of
+from sandbox.wasi_http.world import TYPES, attempted, world
 
 _RANDOM_BYTES_MAX = 1024 * 1024
 

@@ -22,12 +22,9 @@ from sandbox.kinds import Bench, Parts, Steps, Workshop
 from sandbox.wasi.streams import GuestExitError
 from sandbox.wasi_http.host_http import HTTP
 from sandbox.wasi_http.host_io import IO
-from sandbox.wasi_http.resources import (
-    Headers,
-    IncomingMessage,
-    InputStream,
-    World,
-)
+from sandbox.wasi_http.messages import Headers, IncomingMessage
+from sandbox.wasi_http.streams import InputStream
+from sandbox.wasi_http.world import World
 
 BUILD_VERSION = "1"
 CODE = "component.cwasm"

@@ -84,6 +84,15 @@ def test_the_key_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / ".key").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_killed_process_left_half_written_is_swept_up(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    (tmp_path / ".new-123-abc").mkdir()
+    (tmp_path / ".new-123-abc" / "code").write_bytes(b"half")
+    (tmp_path / ".new-1234-def").mkdir()
+    store.sweep(123)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".key", ".new-1234-def"]
+
+
 def test_a_removed_artefact_is_gone(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     store.put("a1", FILES, kind="event")

@@ -111,10 +111,11 @@ def test_an_endless_loop_ends_at_the_wall_limit_when_that_comes_first(tmp_path: 
     assert outcome.limit is Limit.WALL
 
 
-def test_a_trap_says_what_happened(tmp_path: Path) -> None:
-    outcome = run(tmp_path, event_module("(unreachable)"))
+def test_a_trap_says_what_happened_and_where(tmp_path: Path) -> None:
+    text = event_module("(call $boom) (unreachable)", extra="(func $boom (unreachable))")
+    outcome = run(tmp_path, text)
     assert isinstance(outcome, Trapped)
-    assert outcome.message == "unreachable instruction executed"
+    assert outcome.message.startswith("unreachable instruction executed, in boom called by ")
 
 
 def test_an_import_that_is_not_offered_is_named(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from sandbox.contract import Cancelled, Finished, Kind, Limit, Limits, NoRoom, O
 from sandbox.errors import ArtifactError, CompileError, SettingsError
 from sandbox.kinds import kind_module
 from sandbox.settings import Settings
-from tests.sandbox.guests import LOOP, Bed, RecordingHost, built, event_module, on_loop, wat
-from tests.sandbox.test_hostcalls import CALLER
+from tests.sandbox.guests import ECHO, LOOP, Bed, RecordingHost, built, event_module, on_loop, wat
+from tests.sandbox.test_hostcalls import CALLER, SLEEP
 
 PATIENT = Limits(wall_ms=60_000, cpu_ms=60_000)
 
@@ -133,6 +133,8 @@ def test_closing_the_sandbox_ends_what_runs(tmp_path: Path) -> None:
         invocation = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
         await bed.sandbox.close()
         assert isinstance(invocation.outcome, Cancelled)
+        late = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
+        assert isinstance(late.outcome, Cancelled)
 
     on_loop(tmp_path, scene)
 
@@ -214,3 +216,21 @@ def test_settings_that_make_no_sense_are_refused_with_a_value_that_does(wrong: d
     value = float(caught.value.remedy.removeprefix("Write ").removesuffix("."))
     better: dict[str, Any] = {next(iter(wrong)): value if value % 1 else int(value)}
     Settings(**better)
+
+
+@pytest.mark.parametrize("handle", [ECHO, "(unreachable)", "(call $sleep (f64.const 0)) (unreachable)", LOOP])
+def test_no_end_of_an_invocation_leaves_work_for_the_collector(tmp_path: Path, handle: str) -> None:
+    async def scene(bed: Bed) -> int:
+        program = bed.sandbox.load(built(tmp_path, wat(event_module(handle, imports=SLEEP))))
+        host, limits = RecordingHost(), Limits(cpu_ms=1)
+        await bed.sandbox.run(program, b"", limits=limits, host=host)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await bed.sandbox.run(program, b"", limits=limits, host=host)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert on_loop(tmp_path, scene) < 20

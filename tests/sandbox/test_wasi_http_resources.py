@@ -13,8 +13,10 @@ from sandbox.capi.values import Err, Number, Ok, Own, Some, Variant
 from sandbox.contract import Limits
 from sandbox.guest import CURRENT, Guest, GuestFaultError
 from sandbox.wasi_http.host_http import HTTP, method_value
-from sandbox.wasi_http.resources import CHUNK_BYTES, Fields, InputStream, OutputStream, World
+from sandbox.wasi_http.messages import Fields
+from sandbox.wasi_http.streams import CHUNK_BYTES, InputStream, OutputStream
 from sandbox.wasi_http.waiting import first_of
+from sandbox.wasi_http.world import World
 from tests.sandbox.guests import RecordingHost
 
 TYPES = HTTP["wasi:http/types"].functions
