@@ -50,6 +50,7 @@ from edgefaas.events.parts import (
     read_body,
     read_query,
     read_reason,
+    read_result,
     read_status,
     read_uri,
 )
@@ -99,13 +100,7 @@ def decode(sent: SentEvent, output: bytes, rules: Rules) -> Result:
         FunctionValidationError: the output breaks a rule of the trigger; the function's author is at fault.
     """
     trigger = sent.trigger
-    try:
-        returned = orjson.loads(output)
-    except orjson.JSONDecodeError as error:
-        refuse(trigger, f"the result is not JSON ({error})", "Return the request or a response.")
-    if not isinstance(returned, dict):
-        kind = "nothing (null)" if returned is None else f"a {type(returned).__name__}"
-        refuse(trigger, f"the result is {kind}", "Return event.request or a response object.")
+    returned = read_result(trigger, output)
     if "viewer" in returned and "request" in returned:
         wanted = "request" if trigger in _REQUEST_TRIGGERS else "response"
         refuse(trigger, "the result is the whole event", f"Return event.{wanted}.")

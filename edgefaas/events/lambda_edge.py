@@ -35,6 +35,7 @@ from edgefaas.events.parts import (
     read_body,
     read_query,
     read_reason,
+    read_result,
     read_status,
     read_uri,
 )
@@ -90,12 +91,7 @@ def decode(sent: SentEvent, output: bytes, rules: Rules) -> Result:
         FunctionValidationError: the output breaks a rule of the trigger; the function's author is at fault.
     """
     trigger = sent.trigger
-    try:
-        returned = orjson.loads(output)
-    except orjson.JSONDecodeError as error:
-        refuse(trigger, f"the result is not JSON ({error})", "Return the request or a response.")
-    if not isinstance(returned, dict):
-        refuse(trigger, f"the result is {_kind(returned)}", "Return the request or a response object.")
+    returned = read_result(trigger, output)
     if trigger in _REQUEST_TRIGGERS:
         if "status" in returned:
             return GeneratedResponse(_generated(trigger, returned, rules))
@@ -103,10 +99,6 @@ def decode(sent: SentEvent, output: bytes, rules: Rules) -> Result:
             refuse(trigger, "the response has statusCode in place of status", 'Name the field "status".')
         return _continued(sent, returned, rules)
     return _modified(sent, returned, rules)
-
-
-def _kind(value: object) -> str:
-    return "nothing (null)" if value is None else f"a {type(value).__name__}"
 
 
 def _shown_headers(headers: Headers) -> dict[str, list[dict[str, str]]]:

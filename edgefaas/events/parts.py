@@ -5,9 +5,12 @@ Pure. Sources: "Restrictions on edge functions" and "Quotas" of the CloudFront d
 
 import base64
 import binascii
+import json
 import re
 from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from edgefaas.events.event import Rules
 from edgefaas.events.refusal import refuse
@@ -19,8 +22,37 @@ STATUS_MIN, STATUS_MAX = 200, 599
 _PLAIN_URI = re.compile(r"/[!$%&'()*+,\-./0-9:;=@A-Z_a-z~\[\]{}|^`\"<>\\]*")
 _PLAIN_QUERY = re.compile(r"[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]{}|^`\"<>\\]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STATUS = re.compile(r"[0-9]{3}")
 _NO_REASON = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def read_result(trigger: Trigger, output: bytes) -> dict[str, Any]:
+    """Return the object that a function returned, as JSON.
+
+    Lone surrogates, which JavaScript's strings may hold and UTF-8 cannot, become U+FFFD as they do in browsers.
+    """
+    try:
+        returned = orjson.loads(output)
+    except orjson.JSONDecodeError as error:
+        returned = _without_surrogates(output)
+        if returned is None:
+            refuse(trigger, f"the result is not JSON ({error})", "Return the request or a response.")
+    if not isinstance(returned, dict):
+        kind = "nothing (null)" if returned is None else f"a {type(returned).__name__}"
+        refuse(trigger, f"the result is {kind}", "Return the request or a response object.")
+    return returned
+
+
+def _without_surrogates(output: bytes) -> Any:
+    """Return the JSON value with surrogates replaced, or None when it is none even so."""
+    if b"\\u" not in output:
+        return None
+    try:
+        text = json.dumps(json.loads(output), ensure_ascii=False)
+        return orjson.loads(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _encoded(text: str, also: str) -> str:

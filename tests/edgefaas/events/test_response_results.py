@@ -433,3 +433,20 @@ def test_a_response_trigger_may_leave_the_status_out_but_not_return_the_request(
     event = sent(FUNCTIONS, VIEWER)
     assert modified(event, lambda message: message.pop("statusCode")).response is event.response
     assert modified(event, lambda message: message.update(uri="/x")).response is event.response
+
+
+@BOTH_APIS
+def test_a_lone_surrogate_becomes_the_replacement_character(api: Api) -> None:
+    output = f'{{"{status_name(api)}": 200, "body": "a\\ud83db", "statusDescription": "\\u00fc"}}'.encode()
+    result = decode_result(sent(api, Trigger.VIEWER_REQUEST), output)
+    assert isinstance(result, GeneratedResponse)
+    assert result.response.body == "a\N{REPLACEMENT CHARACTER}b".encode()
+
+
+@BOTH_APIS
+@pytest.mark.parametrize(
+    "output", [b'{"a": "\\ud83d", "b": NaN}', b"[" * 5000 + b'"\\ud83d"', b'"\\ud83d"', b'"\\u12"']
+)
+def test_other_broken_json_is_refused(api: Api, output: bytes) -> None:
+    with refused("the result is"):
+        decode_result(sent(api, Trigger.VIEWER_REQUEST), output)
