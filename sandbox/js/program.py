@@ -6,7 +6,6 @@ import os
 import struct
 import time
 import zlib
-from collections import OrderedDict
 from collections.abc import Generator
 from functools import cached_property
 from typing import Any
@@ -32,6 +31,7 @@ from sandbox.js.foundation import (
 )
 from sandbox.js.image import Image, unpack
 from sandbox.js.imports import Package, Session
+from sandbox.js.shelf import Shelf
 from sandbox.kinds import Bench, Steps
 
 _STATE = struct.Struct(
@@ -39,6 +39,7 @@ _STATE = struct.Struct(
 )  # engine.c: output, its length, operations under way, end of heap, next timer
 KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
 READY_IMAGES_BYTES = 64 * 1024 * 1024
+IDLE_INSTANCES_BYTES = 64 * 1024 * 1024
 
 
 def load(artifact: Artifact, bench: Bench) -> "JsProgram":
@@ -47,29 +48,25 @@ def load(artifact: Artifact, bench: Bench) -> "JsProgram":
     return JsProgram(artifact, bench, foundation)
 
 
-class _ReadyImages:
-    """Images in full, least recently used given up first; idle functions keep only what differs from the base."""
-
-    def __init__(self, room_bytes: int) -> None:
-        self._room_bytes = room_bytes
-        self._images: OrderedDict[str, Image] = OrderedDict()
-        self._used_bytes = 0
-
-    def get(self, program: "JsProgram") -> Image:
-        """Return a program's image, made now if need be (a millisecond)."""
-        image = self._images.get(program.name)
-        if image is not None:
-            self._images.move_to_end(program.name)
-            return image
-        image = self._images[program.name] = program.unpacked()
-        self._used_bytes += len(image.body)
-        while self._used_bytes > self._room_bytes and len(self._images) > 1:
-            _, dropped = self._images.popitem(last=False)
-            self._used_bytes -= len(dropped.body)
-        return image
+def _put_down(idle: "_Idle") -> None:
+    """Give up an idle instance because others are wanted more."""
+    idle.program.put_down(idle)
 
 
-ready_images = _ReadyImages(READY_IMAGES_BYTES)
+class _Idle:
+    """An instance that waits for the next request of its function."""
+
+    __slots__ = ("memory", "memory_bytes", "program", "store")
+
+    def __init__(self, program: "JsProgram", store: Store, memory: Memory, memory_bytes: int) -> None:
+        self.program = program
+        self.store = store
+        self.memory = memory
+        self.memory_bytes = memory_bytes
+
+
+ready_images: Shelf[str, Image] = Shelf(READY_IMAGES_BYTES)
+idle_instances: Shelf[_Idle, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
 
 
 class JsProgram:
@@ -85,12 +82,19 @@ class JsProgram:
         image_bytes = artifact.facts["image_bytes"]
         assert isinstance(image_bytes, int)
         self._image_bytes = image_bytes
-        self._packed = artifact.read(IMAGE)
-        self._idle: list[tuple[Store, Memory, int]] = []
+        self._idle: list[_Idle] = []
 
     def unpacked(self) -> Image:
-        """Return the image in full."""
-        return Image(unpack(self._packed, self._foundation.base, image_bytes=self._image_bytes))
+        """Return the image in full, from the artefact: a millisecond. Raises ArtifactError."""
+        packed = self._artifact.read(IMAGE)
+        return Image(unpack(packed, self._foundation.base, image_bytes=self._image_bytes))
+
+    def _image(self) -> Image:
+        image = ready_images.get(self.name)
+        if image is None:
+            image = self.unpacked()
+            ready_images.put(self.name, image, len(image.body))
+        return image
 
     @cached_property
     def package(self) -> Package:
@@ -100,7 +104,7 @@ class JsProgram:
 
     def run(self, guest: Guest) -> Steps:
         """Put an instance back to the image, hand the event over, run until the answer is there."""
-        image = ready_images.get(self)
+        image = self._image()
         memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
         session = Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
         guest.scratch = session
@@ -141,7 +145,9 @@ class JsProgram:
                 guest.memory = None
             kept = answered and guest.memory_bytes <= image.size_bytes + KEPT_GROWTH_BYTES
             if kept and self._bench.room.park(self):
-                self._idle.append((store, memory, memory_bytes))
+                idle = _Idle(self, store, memory, memory_bytes)
+                self._idle.append(idle)
+                idle_instances.put(idle, None, guest.memory_bytes)
             else:
                 store.close()
 
@@ -201,19 +207,28 @@ class JsProgram:
     def _take_idle(self, memory_bytes: int) -> Store | None:
         """Return the youngest idle instance: its memory is likeliest in the cache."""
         while self._idle:
-            store, _, allowed = self._idle.pop()
+            idle = self._idle.pop()
+            idle_instances.take(idle)
             self._bench.room.unpark(self)
-            if allowed == memory_bytes:
-                return store
-            store.close()
+            if idle.memory_bytes == memory_bytes:
+                return idle.store
+            idle.store.close()
         return None
 
     def drop_idle(self) -> bool:
-        """Give up the oldest idle instance."""
+        """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
         if not self._idle:
             return False
-        self._idle.pop(0)[0].close()
+        idle = self._idle.pop(0)
+        idle_instances.take(idle)
+        idle.store.close()
         return True
+
+    def put_down(self, idle: _Idle) -> None:
+        """Give up this idle instance, and its place."""
+        self._idle.remove(idle)
+        self._bench.room.unpark(self)
+        idle.store.close()
 
 
 def _put_back(image: Image, memory: Memory, memory_bytes: int) -> None:

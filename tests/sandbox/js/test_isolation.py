@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sandbox.capi import Memory
 from sandbox.contract import Finished, Limits, OverLimit
 from sandbox.js.image import Image, pack, unpack
-from sandbox.js.program import JsProgram
+from sandbox.js.program import JsProgram, idle_instances
+from sandbox.js.shelf import Shelf
 from sandbox.runtime import Sandbox
 from tests.sandbox.js.stage import GENEROUS, StageHost, make, outcomes, perform
 
@@ -41,8 +42,7 @@ exports.handler = async (event) => {
 
 def _memory_of(program: JsProgram) -> tuple[Memory, int]:
     """Return the memory of the youngest idle instance."""
-    store, memory, _ = program._idle[-1]
-    assert store is not None
+    memory = program._idle[-1].memory
     return memory, memory.size_bytes()
 
 
@@ -173,13 +173,48 @@ def test_an_image_leaves_out_its_leading_zeros_and_nothing_else(zeros: int, body
     assert bytes(image.offset) + image.body == bytes(zeros) + body
 
 
-@pytest.mark.slow
-def test_a_function_that_is_idle_keeps_less_than_200_kilobytes() -> None:
-    made = make(CHAOS)
+def test_idle_instances_are_given_up_oldest_first_when_they_need_more_than_their_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [make(f"exports.handler = async () => {n}").name for n in range(6)]
 
     async def scene(sandbox: Sandbox) -> None:
-        program = sandbox.load(made.name)
-        assert isinstance(program, JsProgram)
-        assert len(program._packed) < 100_000
+        programs = [sandbox.load(name) for name in names]
+        for program in programs:
+            await sandbox.run(program, b"1", limits=GENEROUS, host=StageHost())
+        assert [len(program._idle) for program in programs if isinstance(program, JsProgram)] == [
+            0,
+            0,
+            0,
+            1,
+            1,
+            1,
+        ]
+        assert sandbox.stats()["idle"] == 3
 
+    size = 11 * 65_536  # what one instance of these has
+    monkeypatch.setattr(idle_instances, "room_bytes", idle_instances.used_bytes + 3 * size + size // 2)
     perform(scene)
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 50)), max_size=40),
+    room=st.integers(0, 120),
+)
+def test_a_shelf_keeps_to_its_bytes_and_tells_of_all_it_gives_up(
+    sizes: list[tuple[int, int]], room: int
+) -> None:
+    gone: list[int] = []
+    shelf: Shelf[int, int] = Shelf(room, gone.append)
+    kept: dict[int, int] = {}
+    for key, size in sizes:
+        gone.clear()
+        shelf.put(key, size, size)
+        kept.pop(key, None)
+        kept[key] = size
+        for one in gone:
+            assert one == next(iter(kept))  # the oldest
+            del kept[one]
+        assert shelf.used_bytes == sum(kept.values())
+        assert shelf.used_bytes <= room or len(shelf) == 1
+        assert shelf.get(key) == size
