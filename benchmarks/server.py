@@ -69,6 +69,15 @@ def tree(root: int, among: Sequence[Process]) -> list[int]:
     return found
 
 
+def cpu_s_of(pid: int) -> float:
+    """Return the CPU time that a process has used so far; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """A running server: ``port`` on loopback, its processes, and how to end it."""
 
@@ -148,12 +157,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """Return the CPU time that all processes have used so far."""
-        ticks = 0
-        for pid in self.pids:
-            with suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(map(cpu_s_of, self.pids))
 
     def stop(self) -> None:
         """End the server and all that it started, first asked, after 10 s forced; return when all is over."""
