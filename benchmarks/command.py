@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def _measure(rows: list[Row], once: list[str], pace: Pace, *, install: bool) -> 
 
 def _write_files(request: Request, report: Report) -> None:
     if request.output is not None:
-        _write(request.output, json.dumps(report.as_json(), indent=1) + "\n")
+        _write(request.output, in_lines(report.as_json()))
     if request.html_file is not None:
         _write(request.html_file, page.render(report.as_json()))
     if request.hgrm is not None:
@@ -125,6 +126,17 @@ def _write_files(request: Request, report: Report) -> None:
                 if column.runs:
                     name = f"{outcome.row.name}-{column.name.replace(' ', '-')}.hgrm"
                     _write(request.hgrm / name, hgrm(merged([run.buckets for run in column.runs])))
+
+
+def in_lines(report: Mapping[str, object]) -> str:
+    """Return the report as JSON with a line for each fact and each row, as a version control likes it."""
+    lines = []
+    for key, value in report.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n  " + ",\n  ".join(json.dumps(item) for item in value) + "\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _write(path: Path, text: str) -> None:

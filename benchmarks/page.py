@@ -1,5 +1,10 @@
-"""The report as one HTML page with inline plots; it loads nothing. Pure: JSON values in, text out."""
+"""The report as one HTML page with inline plots; it loads nothing. Pure: JSON values in, text out.
 
+``python -m benchmarks.page REPORT.json > report.html`` draws the page of an earlier run again.
+"""
+
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -219,3 +224,7 @@ def _machine(report: Json) -> str:
         *report["warnings"],
     ]
     return "<h2>Machine and method</h2>" + "".join(f"<p>{escape(fact)}</p>" for fact in facts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(json.loads(Path(sys.argv[1]).read_text())))

@@ -103,7 +103,7 @@ def _start(
     about: dict[str, object] = {"version": found.version}
     try:
         server = peer.start(found, ground, cores.server)
-    except ServerError as error:
+    except (ServerError, OSError) as error:
         return {**about, "missing": f"it does not start: {error}", "remedy": "see its message"}, None
     about["command"] = shown(server.command, ground.folder)
     about["start_ms"] = round(server.start_s * 1e3)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import page, plots, table
+from benchmarks.command import in_lines
 from benchmarks.figures import count, duration, size
 from benchmarks.generator import Measurement
 from benchmarks.measure import FULL, Column, Outcome, headline
@@ -138,6 +139,13 @@ def test_the_json_is_plain_and_complete() -> None:
     assert told["rows"][0]["columns"]["edgefaas"]["cpu_us"]["median"] == 500
     assert told["servers"]["nginx"]["missing"]
     assert told["probes"][0]["median"] == 4
+
+
+def test_the_file_of_a_report_is_the_same_json_with_a_line_for_each_row() -> None:
+    told = json.loads(json.dumps(report(outcome(), outcome()).as_json()))
+    text = in_lines(told)
+    assert json.loads(text) == told
+    assert sum(line.startswith('  {"name": "hit-1k') for line in text.splitlines()) == 2
 
 
 def test_the_page_is_whole_loads_nothing_and_names_what_is_missing() -> None:
