@@ -31,10 +31,10 @@ def import_distribution(data: Any) -> Imported:
     config = _config(data)
     notes, origins, functions, found = Notes(), Names(), Names(), Found()
     origin_list = objects(config.get("Origins"), "Origins")
+    group_list = objects(config.get("OriginGroups"), "OriginGroups")
+    _check_ids([*origin_list, *group_list])
     origin_tables = [origin_table(origin, origins, notes) for origin in origin_list]
-    group_tables = [
-        group_table(group, origins, notes) for group in objects(config.get("OriginGroups"), "OriginGroups")
-    ]
+    group_tables = [group_table(group, origins, notes) for group in group_list]
     behaviours = [
         *objects(config.get("CacheBehaviors"), "CacheBehaviors"),
         mapping(config["DefaultCacheBehavior"], "DefaultCacheBehavior"),
@@ -70,6 +70,19 @@ def _config(data: Any) -> Mapping[str, Any]:
             remedy="Give the output of: aws cloudfront get-distribution-config --id ID.",
         )
     return data
+
+
+def _check_ids(things: list[Mapping[str, Any]]) -> None:
+    """Refuse origins and groups that have no Id, or share one."""
+    seen: set[str] = set()
+    for thing in things:
+        identifier = text(thing.get("Id"))
+        if not identifier or identifier in seen:
+            raise UsageError(
+                f"the Id {identifier!r} of an origin or origin group is empty or used twice",
+                remedy="Give the output of: aws cloudfront get-distribution-config --id ID.",
+            )
+        seen.add(identifier)
 
 
 def _site(config: Mapping[str, Any]) -> dict[str, Value]:

@@ -1,5 +1,6 @@
 """What an import leaves out, and how it reads JSON of unknown quality. Pure."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ def text(value: Any) -> str:
 def number(value: Any, default: float) -> float:
     """Return a number member; the API writes some as strings."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
         return default
+    return found if math.isfinite(found) else default

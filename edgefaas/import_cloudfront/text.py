@@ -20,7 +20,8 @@ def value(item: Value) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, str):
-        return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007F")
+        sound = item.encode("utf-8", "replace").decode()  # JSON may hold surrogates, TOML may not
+        return json.dumps(sound, ensure_ascii=False).replace("\x7f", "\\u007F")
     if isinstance(item, int | float):
         return f"{item:g}" if isinstance(item, float) and item.is_integer() else str(item)
     if isinstance(item, Mapping):

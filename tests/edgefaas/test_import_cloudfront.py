@@ -2,12 +2,13 @@
 
 import tomllib
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.config import load_site, parse_site
@@ -130,6 +131,16 @@ def test_other_json_is_refused_with_the_command_to_type(data: Any) -> None:
     with pytest.raises(UsageError, match="not the configuration") as refusal:
         import_distribution(data)
     assert "get-distribution-config" in refusal.value.remedy
+
+
+def test_text_that_toml_cannot_hold_is_replaced() -> None:
+    assert site_of(import_distribution(distribution(Comment="a\ud83d\x7fb"))).name == "a?\x7fb"
+
+
+@pytest.mark.parametrize("names", [["", "a"], ["a", "a"]])
+def test_origins_without_an_id_of_their_own_are_refused(names: list[str]) -> None:
+    with pytest.raises(UsageError, match="empty or used twice"):
+        import_distribution(distribution(*map(custom_origin, names)))
 
 
 def test_site_origins_groups_and_pages_are_carried_over() -> None:
@@ -367,7 +378,6 @@ ids = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), min_size=1, m
 field_values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
 
 
-@settings(deadline=None)
 @given(st.lists(ids, min_size=1, max_size=4, unique=True), st.text(max_size=70), field_values)
 def test_whatever_things_are_called_the_site_loads(names: list[str], comment: str, secret: str) -> None:
     headers = listed({"HeaderName": "X-Secret", "HeaderValue": secret})
@@ -381,22 +391,41 @@ def test_whatever_things_are_called_the_site_loads(names: list[str], comment: st
     assert site.behaviours[0].origin == list(site.origins)[-1]
 
 
-@settings(deadline=None)
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Items", "Enabled", "Id"]), inner)
-        ),
-        max_leaves=6,
+odd_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Items", "Enabled", "Id"]), inner)
     ),
-    st.sampled_from(
-        ["Origins", "CacheBehaviors", "Aliases", "CustomErrorResponses", "OriginGroups", "Restrictions"]
-    ),
+    max_leaves=6,
 )
-def test_broken_json_is_refused_and_never_a_crash(value: Any, member: str) -> None:
-    data = distribution()
-    data["DistributionConfig"][member] = value
+MEMBERS = [
+    "Origins",
+    "CacheBehaviors",
+    "Aliases",
+    "CustomErrorResponses",
+    "OriginGroups",
+    "Restrictions",
+    "Comment",
+]
+PAGE: dict[str, Any] = {
+    "ErrorCode": 404,
+    "ResponsePagePath": "/x",
+    "ResponseCode": "200",
+    "ErrorCachingMinTTL": 1,
+}
+
+
+@given(
+    value=odd_json, where=st.sampled_from(["distribution", "origin", "behaviour", "page"]), pick=st.randoms()
+)
+def test_broken_json_is_refused_and_never_a_crash(value: Any, where: str, pick: Random) -> None:
+    origin, default, page = custom_origin(), behaviour(ForwardedValues={}, MinTTL=0), dict(PAGE)
+    parts = {"origin": origin, "behaviour": default, "page": page}
+    if where != "distribution":
+        parts[where][pick.choice(sorted(parts[where]))] = value
+    data = distribution(origin, default=default, CustomErrorResponses=listed(page))
+    if where == "distribution":
+        data["DistributionConfig"][pick.choice(MEMBERS)] = value
     try:
         imported = import_distribution(data)
     except UsageError as refusal:
