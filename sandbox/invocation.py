@@ -8,6 +8,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from sandbox.capi import guest_is_running
 from sandbox.contract import (
     Cancelled,
     Finished,
@@ -57,8 +58,10 @@ class Invocation:
         return self.outcome is not None
 
     def cancel(self) -> None:
-        """End it now with ``Cancelled``, unless it is done."""
-        if self.outcome is None:
+        """End it now with ``Cancelled``, unless it is done. Called by a host function: right after its guest."""
+        if guest_is_running():
+            self._scheduler.loop.call_soon(self.cancel)
+        elif self.outcome is None:
             self._stop()
             self._end(Cancelled(usage=self._usage()))
 

@@ -5,7 +5,7 @@ Guests that wait for the host are not polled. The epoch timer ticks only while g
 
 import asyncio
 
-from sandbox.capi import Ticker
+from sandbox.capi import Ticker, guest_is_running
 from sandbox.contract import Kind
 from sandbox.fairness import FairQueue
 from sandbox.invocation import Invocation
@@ -64,7 +64,12 @@ class Scheduler:
     def admit(self, invocation: Invocation) -> None:
         """Run the first slice now if there is room and nobody waits; otherwise queue or refuse it."""
         lane = self._lane(invocation.program)
-        if not lane.queue and lane.room.enter(invocation.program):
+        if guest_is_running():  # a host function starts another guest: that one begins in a turn of its own
+            self.live.add(invocation)
+            lane.queue.push(invocation.program, invocation)
+            invocation.queued(self._queue_ms)
+            self._plan_turn()
+        elif not lane.queue and lane.room.enter(invocation.program):
             self._begin(invocation)
         elif len(lane.queue) < self._queue_max:
             self.live.add(invocation)

@@ -6,7 +6,7 @@ compile or load → ``Module``; ``Linker.prepare`` → ``InstancePre``; ``Store`
 from sandbox.capi.engine import WASM_PAGE_BYTES, Engine, EngineConfig, Module, PoolConfig, wat_to_wasm
 from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode
 from sandbox.capi.library import WASMTIME_VERSION
-from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory
+from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory, guest_is_running
 from sandbox.capi.memory import GuestPointerError, Memory
 from sandbox.capi.store import CallShape, Store
 from sandbox.capi.ticker import Ticker
@@ -30,5 +30,6 @@ __all__ = [
     "Ticker",
     "TrapCode",
     "caller_memory",
+    "guest_is_running",
     "wat_to_wasm",
 ]

@@ -78,14 +78,20 @@ class HostCall:
 class _Running:
     """Whose guest is being polled. Guests run inside a poll only, on one thread, one at a time."""
 
-    __slots__ = ("caller", "host_call")
+    __slots__ = ("caller", "host_call", "polling")
 
     def __init__(self) -> None:
         self.host_call = HostCall()
         self.caller = 0
+        self.polling = False
 
 
 RUNNING = _Running()
+
+
+def guest_is_running() -> bool:
+    """Whether this is called from inside a guest: then no other may be run, and no store deleted."""
+    return RUNNING.polling
 
 
 def caller_memory() -> Memory | None:

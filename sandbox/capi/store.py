@@ -120,8 +120,12 @@ class Store:
         """
         assert self._future is not None
         frame = self._frame
+        assert not RUNNING.polling
         RUNNING.host_call = frame.host_call
-        if not c.future_poll(self._future):
+        RUNNING.polling = True
+        done = c.future_poll(self._future)
+        RUNNING.polling = False
+        if not done:
             return False
         c.future_delete(self._future)
         self._future = None

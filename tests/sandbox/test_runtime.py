@@ -9,10 +9,11 @@ import pytest
 
 from sandbox.contract import Cancelled, Finished, Kind, Limit, Limits, NoRoom, OverLimit
 from sandbox.errors import ArtifactError, CompileError, SettingsError
+from sandbox.invocation import Invocation
 from sandbox.kinds import kind_module
 from sandbox.settings import Settings
 from tests.sandbox.guests import ECHO, LOOP, Bed, RecordingHost, built, event_module, on_loop, wat
-from tests.sandbox.test_hostcalls import CALLER, SLEEP
+from tests.sandbox.test_hostcalls import CALL, CALLER, LOG, SLEEP
 
 PATIENT = Limits(wall_ms=60_000, cpu_ms=60_000)
 
@@ -123,6 +124,38 @@ def test_when_the_caller_gives_up_so_does_the_guest(tmp_path: Path) -> None:
                 bed.sandbox.run(looping, b"", limits=PATIENT, host=RecordingHost()), timeout=0.01
             )
         assert bed.sandbox.stats()["running"] == 0
+
+    on_loop(tmp_path, scene)
+
+
+def test_a_host_function_may_start_and_cancel_guests_without_mixing_them_up(tmp_path: Path) -> None:
+    """The outer guest logs after its host call: the line is its own, not the other's."""
+
+    async def scene(bed: Bed) -> None:
+        inner = bed.sandbox.load(built(tmp_path, wat(event_module())))
+        looping = bed.sandbox.load(built(tmp_path, wat(event_module(LOOP))))
+        stranger = bed.sandbox.start(looping, b"", limits=PATIENT, host=RecordingHost())
+        started: list[Invocation] = []
+
+        def nested(payload: bytes) -> bytes:
+            stranger.cancel()
+            started.append(bed.sandbox.start(inner, b"inner", limits=PATIENT, host=RecordingHost()))
+            assert not started[0].done
+            return payload
+
+        text = event_module(
+            "(drop (call $call (i32.const 16) (i32.const 2) (i32.const 0) (i32.const 0)))"
+            "(call $log (i32.const 1) (i32.const 16) (i32.const 2))" + ECHO,
+            imports=CALL + LOG,
+            extra='(data (i32.const 16) "op")',
+        )
+        outer = bed.sandbox.load(built(tmp_path, wat(text)))
+        host = RecordingHost(calls={"op": nested})
+        outcome = await bed.sandbox.run(outer, b"outer", limits=PATIENT, host=host)
+        assert isinstance(outcome, Finished)
+        assert host.lines == [("info", "op")]
+        assert isinstance(await started[0].wait(), Finished)
+        assert isinstance(await stranger.wait(), Cancelled)
 
     on_loop(tmp_path, scene)
 
