@@ -82,14 +82,18 @@ class Outcome:
             return None
         return paired_ratio(ours.of(quantity), theirs.of(quantity))
 
+    def fell_behind(self, column: Column) -> bool:
+        """Return whether more requests were left over than fit on the connections: the rate was too much."""
+        left = sum(run.unfinished for run in column.runs)
+        return self.rate is not None and left > self.row.connections * len(column.runs)
+
     def warnings(self) -> list[str]:
         """Return what a sceptic should know about these figures."""
         told = []
         for column in self.columns:
             if column.runs and max(run.generator_cpu_share for run in column.runs) > SATURATED:
                 told.append(f"{self.row.name}: the generator used its whole core against {column.name}")
-            behind = sum(run.unfinished for run in column.runs)
-            if self.rate is not None and behind > self.row.connections * len(column.runs):
+            if self.fell_behind(column):
                 told.append(f"{self.row.name}: {column.name} could not keep up with the rate")
         return told
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from benchmarks import generator, machine
 from benchmarks.content import write_files
@@ -216,4 +217,4 @@ def _target(ready: Stage, pace: Pace) -> Target:
 
 
 def _peaks(outcome: Outcome) -> dict[str, float]:
-    return {column.name: max(column.of("throughput")) for column in outcome.columns if column.runs}
+    return {column.name: median(column.of("throughput")) for column in outcome.columns if column.runs}

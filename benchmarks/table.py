@@ -56,7 +56,8 @@ def _line(column: Column, outcome: Outcome) -> str:
     cpu = sample(column.of("cpu_us")).median
     spread = f"±{throughput.spread / 2:.0%}"
     text = f"{ratio:>7}{count(throughput.median):>12}{spread:>6}{latencies}{cpu:>10.1f}"
-    return name + (click.style(text, bold=True) if ours else text)
+    behind = click.style("  fell behind", fg="yellow") if outcome.fell_behind(column) else ""
+    return name + (click.style(text, bold=True) if ours else text) + behind
 
 
 def row_lines(outcome: Outcome) -> list[str]:

@@ -39,7 +39,7 @@ class Varnish(Peer):
         """Start in the foreground with a working folder of its own."""
         path = ground.folder / "site.vcl"
         path.write_text(dedent(VCL).format(origin=ground.origin_port))
-        command = [found.program, "-F", "-j", "none", "-n", str(ground.folder / "work")]
+        command = [found.program, "-F", "-j", "none", "-n", str(ground.folder / "state")]
         command += ["-a", f"127.0.0.1:{ground.port}", "-f", str(path), "-s", "malloc,256m"]
         command += ["-p", "thread_pools=1", "-p", "timeout_idle=600"]
         server = Server(command, port=ground.port, log=ground.folder / "log")
