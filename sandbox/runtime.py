@@ -16,7 +16,7 @@ from sandbox.invocation import Invocation
 from sandbox.kinds import Bench, Program, kind_module
 from sandbox.room import Room
 from sandbox.scheduler import Scheduler
-from sandbox.settings import Settings
+from sandbox.settings import Settings, address_bits
 
 
 class Sandbox:
@@ -28,6 +28,7 @@ class Sandbox:
 
     def __init__(self, *, artifacts: Path, settings: Settings = Settings()) -> None:  # noqa: B008  # frozen
         _allow_open_files()
+        settings = settings.fitting(address_bits())
         engine, functions = _engine(settings.engine_config())
         room = Room(instances=settings.instances, idle_max=settings.idle_max)
         self._bench = Bench(
@@ -40,7 +41,7 @@ class Sandbox:
         self._scheduler = Scheduler(
             room=room,
             components=Room(instances=settings.components, idle_max=0),
-            ticker=Ticker(engine, slice_us=round(settings.slice_ms * 1000)),
+            ticker=Ticker(engine, slice_us=round(settings.slice_ms * 1000), dead_man_s=settings.dead_man_s),
             queue=settings.queue,
             queue_ms=settings.queue_ms,
         )

@@ -147,4 +147,5 @@ class Scheduler:
             self._ticker.stop()
         else:
             self._begun_at_rest_check = self.begun
+            self._ticker.alive()
             self.loop.call_later(_REST_S, self._rest)

@@ -1,9 +1,12 @@
 """What the operator may set about the sandbox. Frozen values; sizes are bytes, times milliseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sandbox.capi import WASM_PAGE_BYTES, EngineConfig, PoolConfig
 from sandbox.errors import SettingsError
+
+SLOT_BYTES = 4 * 1024**3 + 64 * 1024**2  # what the pool reserves for a memory, with its guards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +16,8 @@ class Settings:
     ``instances`` bounds live instances, running and idle (of these, ``idle_max``); ``components`` those of
     kind ``http``, which have room of their own; ``queue`` bounds
     invocations that wait for one, and ``queue_ms`` how long they wait. ``memory_max_bytes`` bounds what any
-    function's limit may allow.
+    function's limit may allow. ``dead_man_s`` above 0 has the kernel end this process (SIGALRM) when its loop
+    is held for so long: for workers that a supervisor replaces.
     """
 
     instances: int = 1_000
@@ -26,6 +30,7 @@ class Settings:
     idle_max: int = 500
     queue: int = 1_000
     queue_ms: int = 2_000
+    dead_man_s: float = 0
 
     def __post_init__(self) -> None:
         if self.memory_max_bytes <= 0 or self.memory_max_bytes % WASM_PAGE_BYTES:
@@ -46,6 +51,21 @@ class Settings:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}, below {least}", remedy=f"Write {least}."
                 )
+
+    def fitting(self, address_bits: int) -> "Settings":
+        """Return settings whose pool fits into half of an address space of so many bits.
+
+        Each slot reserves 4 GiB of addresses and a guard: 47 bits (x86_64) hold 16,000, the 39 bits of some
+        ARM kernels 60.
+        """
+        slots = max(2, 2 ** (address_bits - 1) // SLOT_BYTES)
+        if self.instances + self.components <= slots:
+            return self
+        components = min(self.components, max(1, slots // 8))
+        instances = min(self.instances, slots - components)
+        return replace(
+            self, instances=instances, components=components, idle_max=min(self.idle_max, instances)
+        )
 
     def engine_config(self) -> EngineConfig:
         """Return the configuration of a worker's engine."""
@@ -70,3 +90,11 @@ class BuildLimits:
     wall_s: int = 60
     memory_bytes: int = 2 * 1024 * 1024 * 1024
     source_bytes: int = 64 * 1024 * 1024
+
+
+def address_bits() -> int:
+    """Return how many bits the addresses of this process have: where the kernel put its stack tells."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if line.endswith("[stack]"):
+            return int(line.partition("-")[0], 16).bit_length()
+    return 47

@@ -7,6 +7,7 @@ takes no interrupts. Measured: 33 microseconds of CPU per tick, 3 to arm; see do
 
 import ctypes
 import os
+import signal
 import struct
 
 from sandbox.capi import library as c
@@ -20,9 +21,15 @@ _OFF = struct.pack("<qqqq", 0, 0, 0, 0)  # struct itimerspec: interval, value
 
 
 class Ticker:
-    """A timer that advances the engine's epoch every ``slice_us`` microseconds while it is on."""
+    """A timer that advances the engine's epoch every ``slice_us`` microseconds while it is on.
 
-    def __init__(self, engine: Engine, *, slice_us: int) -> None:
+    Should ticks get lost (no thread can be started), a guest could hold the process for good. With
+    ``dead_man_s`` the kernel ends a process that has not said ``alive`` for so long: SIGALRM, whose default
+    that is, so nobody else may use it there.
+    """
+
+    def __init__(self, engine: Engine, *, slice_us: int, dead_man_s: float = 0) -> None:
+        self._dead_man_s = dead_man_s
         self._spec = struct.pack("<qqqq", *divmod(slice_us * 1000, 10**9), *divmod(slice_us * 1000, 10**9))
         tick = ctypes.cast(c.engine_increment_epoch, ctypes.c_void_p).value or 0
         # struct sigevent: sigev_value, sigev_signo, sigev_notify, sigev_notify_function, attributes, padding
@@ -42,12 +49,20 @@ class Ticker:
         if not self.on:
             self._set(self._spec)
             self.on = True
+            self.alive()
+
+    def alive(self) -> None:
+        """Put off the end of the process; to be called more often than every ``dead_man_s`` seconds."""
+        if self._dead_man_s:
+            signal.setitimer(signal.ITIMER_REAL, self._dead_man_s)
 
     def stop(self) -> None:
         """Tick no more."""
         if self.on:
             self._set(_OFF)
             self.on = False
+            if self._dead_man_s:
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
     def close(self) -> None:
         """Give the timer back."""

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.contract import Cancelled, Finished, Kind, Limit, Limits, NoRoom, OverLimit
 from sandbox.errors import ArtifactError, CompileError, SettingsError
 from sandbox.invocation import Invocation
 from sandbox.kinds import kind_module
-from sandbox.settings import Settings
+from sandbox.settings import SLOT_BYTES, Settings, address_bits
 from tests.sandbox.guests import ECHO, LOOP, Bed, RecordingHost, built, event_module, on_loop, wat
 from tests.sandbox.test_hostcalls import CALL, CALLER, LOG, SLEEP
 
@@ -236,6 +238,22 @@ def test_hundreds_of_functions_are_loaded_and_each_answers_for_itself(tmp_path: 
         assert (private_bytes() - before) / count < 200_000
 
     on_loop(tmp_path, scene)
+
+
+@given(bits=st.integers(34, 57), instances=st.integers(1, 100_000), components=st.integers(1, 1_000))
+def test_a_pool_fits_into_half_of_the_addresses_there_are(bits: int, instances: int, components: int) -> None:
+    asked = Settings(instances=instances, components=components)
+    fitted = asked.fitting(bits)
+    slots = fitted.instances + fitted.components
+    assert slots * SLOT_BYTES <= max(2 ** (bits - 1), 2 * SLOT_BYTES)
+    assert 1 <= fitted.instances <= instances
+    assert 1 <= fitted.components <= components
+    assert fitted == asked or (instances + components) * SLOT_BYTES > 2 ** (bits - 1)
+
+
+def test_this_process_has_addresses_for_the_default_pool() -> None:
+    assert Settings().fitting(47) == Settings()
+    assert 36 <= address_bits() <= 57
 
 
 @pytest.mark.parametrize(
