@@ -205,6 +205,37 @@ class CacheSizes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate chain and its key (PEM files), for ``hosts``: names or ``*.names``; lower case."""
+
+    hosts: tuple[str, ...]
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenPolicy:
+    """How viewers' connections are taken. Times are seconds, sizes bytes; see ``wire.WireSettings``.
+
+    ``tls`` is ``HOST:PORT`` of a listener with TLS ("" for none). ``proxy_protocol`` are the networks (CIDR) whose
+    connections begin with a PROXY protocol header; not on the listener with TLS. ``connections_max`` is for one
+    worker. ``drain_grace_s`` is how long a POP that ends says so in its health before it stops accepting, and
+    ``drain_timeout_s`` how long it then lets viewers finish.
+    """
+
+    tls: str = ""
+    proxy_protocol: tuple[str, ...] = ()
+    connections_max: int = 16_384
+    head_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    write_timeout_s: float = 60.0
+    body_limit_bytes: int = 1 << 30
+    drain_grace_s: float = 0.0
+    drain_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything one ``edgefaas.toml`` says."""
 
@@ -223,3 +254,5 @@ class Site:
     access_log: str = "requests"  # all but hits; or "all", "off"
     server_timing: str = "asked"  # by the viewer's X-Edge-Server-Timing field; or "always", "never"
     default_root: str = ""  # the object served for "/", without its slash
+    listening: ListenPolicy = ListenPolicy()
+    certificates: tuple[Certificate, ...] = ()  # the first is for viewers who name no host, or an unknown one

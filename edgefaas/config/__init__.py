@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgefaas.config.behaviours import read_behaviour
 from edgefaas.config.functions import limits, read_function_spec
+from edgefaas.config.listening import read_certificate, read_listening
 from edgefaas.config.names import named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
@@ -51,6 +52,8 @@ def _site(root: Table, folder: Path) -> Site:
     pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
     router = read_router(root.table("router"), pops, folder)
     sizes = _cache_sizes(root.table("cache"))
+    certificates = tuple(read_certificate(table, folder) for table in root.tables("certificates"))
+    listening = read_listening(root.table("listen"), certificates, probed=bool(pops))
     root.done()
     return Site(
         name=site_name,
@@ -68,6 +71,8 @@ def _site(root: Table, folder: Path) -> Site:
         server_timing=server_timing,
         default_root=default_root,
         cache_sizes=sizes,
+        listening=listening,
+        certificates=certificates,
     )
 
 

@@ -1,5 +1,6 @@
-"""Names in ``edgefaas.toml``: what a name is, and that a reference means something. Pure."""
+"""Names in ``edgefaas.toml``, of things, fields and networks: what is one, and that it means something. Pure."""
 
+import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -38,3 +39,16 @@ def field_names(table: Table, key: str, default: tuple[str, ...] = ()) -> tuple[
         if not TOKEN.match(name):
             raise table.refuse(key, f'holds "{name}", not a field name', "Use names such as Accept-Language.")
     return names
+
+
+def networks(table: Table, key: str) -> tuple[str, ...]:
+    """Return a list of networks (CIDR) or addresses."""
+    listed = table.strings(key)
+    for network in listed:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise table.refuse(
+                key, f'holds "{network}", not a network', 'Use CIDR such as "10.0.0.0/8".'
+            ) from None
+    return listed

@@ -1,11 +1,10 @@
 """``[pops.NAME]`` and ``[router]``. Pure."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgefaas.config.names import TOKEN, must_exist
+from edgefaas.config.names import TOKEN, must_exist, networks
 from edgefaas.site import Pop, RouterPolicy, Steering
 from edgefaas.table import Table
 
@@ -56,7 +55,7 @@ def read_router(table: Table, pops: Mapping[str, Pop], folder: Path) -> RouterPo
     result = RouterPolicy(
         pop=pop,
         steering=steering,
-        trusted=_networks(table),
+        trusted=networks(table, "trusted"),
         forwarding_header=header.lower(),
         geoip_city=folder / city if city else None,
         geoip_asn=folder / asn if asn else None,
@@ -82,15 +81,3 @@ def _check_steering(table: Table, pops: Mapping[str, Pop], pop: str, secret: str
             "is missing, and POPs that steer must share one",
             "Make one with: openssl rand -hex 32",
         )
-
-
-def _networks(table: Table) -> tuple[str, ...]:
-    networks = table.strings("trusted")
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise table.refuse(
-                "trusted", f'holds "{network}", not a network', 'Use CIDR such as "10.0.0.0/8".'
-            ) from None
-    return networks

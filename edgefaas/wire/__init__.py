@@ -19,12 +19,13 @@ server's ``ssl`` (uvicorn: ``config.load(); config.ssl = certificates.context``)
 PROXY protocol: ``WireSettings(proxy_trusted=("10.0.0.0/8",))``, for listeners without TLS.
 """
 
+from edgefaas.site import Certificate
 from edgefaas.wire.clock import http_date
 from edgefaas.wire.grammar import FramingError
 from edgefaas.wire.protocol import WireProtocol, bind
 from edgefaas.wire.render import InvalidResponseError, prepare
 from edgefaas.wire.settings import WireSettings
-from edgefaas.wire.tls import Certificate, Certificates
+from edgefaas.wire.tls import Certificates
 
 __all__ = [
     "Certificate",

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from edgefaas.wire.tls import Certificate
+from edgefaas.site import Certificate
 
 
 def make(folder: Path, name: str, *hosts: str, subject: str = "") -> Certificate:

@@ -13,7 +13,8 @@ from edgefaas.errors import ConfigError, OriginError
 from edgefaas.message import Request
 from edgefaas.origin import OriginClient
 from edgefaas.site import UrlOrigin
-from edgefaas.wire.tls import Certificate, Certificates, choose
+from edgefaas.wire import Certificate
+from edgefaas.wire.tls import Certificates, choose
 from tests.edgefaas.origin.scripted import body_of
 from tests.edgefaas.wire import certificates
 from tests.edgefaas.wire.serving import Serving, Viewer, serving
