@@ -46,6 +46,7 @@ from sandbox.js.image import pack
 from sandbox.js.imports import Package, Session
 from sandbox.kinds import Parts, Workshop
 
+ENVIRONMENT = "process.env"
 IMAGE, PACKAGE = "image.z", "package.z"
 DEFAULT_HANDLER = "handler"
 LOCAL_HANDLER = "edgefaas handler"
@@ -67,7 +68,7 @@ class _BuildHost:
     @property
     def environment(self) -> Mapping[str, str]:
         """Return nothing, and note that it was asked for."""
-        self.wanted.append("process.env")
+        self.wanted.append(ENVIRONMENT)
         return {}
 
     def log(self, level: str, text: str) -> None:
@@ -167,12 +168,15 @@ class _Job:
         warnings = list(result.warnings)
         if result.wanted:
             asked = ", ".join(dict.fromkeys(result.wanted))
-            warnings.append(
-                f"The top level uses {asked}, which only a request has: it runs anew in every request."
-            )
+            if asked != ENVIRONMENT:
+                warnings.append(
+                    f"The top level uses {asked}, which only a request has: it runs anew in every request."
+                )
             facts = result.facts
             result = self.run({**options, "lazy": True})
             result.facts.update(facts)
+            if asked == ENVIRONMENT:  # a worker freezes it once more for each environment
+                result.facts["scope"] = json.dumps({**options, "chunks": []})
         del texts
         facts = {**result.facts, "image_bytes": len(result.image)}
         package = msgpack.packb(

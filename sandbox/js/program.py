@@ -1,6 +1,7 @@
 """A loaded function of kind ``js``: instances whose memory is put back to the function's image for every request."""
 
 import asyncio
+import hashlib
 import json
 import os
 import struct
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import msgpack
+import orjson
 
 from sandbox.artifacts import Artifact
 from sandbox.capi import WASM_PAGE_BYTES, Memory, Store
@@ -18,8 +20,12 @@ from sandbox.contract import Kind, Limit
 from sandbox.guest import Guest, GuestThrewError, LimitReachedError
 from sandbox.js.build import IMAGE, PACKAGE
 from sandbox.js.foundation import (
+    BUILD,
     FINISHED,
+    FREEZE,
+    GIVES_I32,
     INBOX_BYTES,
+    LENGTH,
     MEMORY,
     PENDING,
     RESUME,
@@ -82,6 +88,9 @@ class JsProgram:
         image_bytes = artifact.facts["image_bytes"]
         assert isinstance(image_bytes, int)
         self._image_bytes = image_bytes
+        scope = artifact.facts.get("scope", "")
+        assert isinstance(scope, str)
+        self._scope = scope
         self._idle: list[_Idle] = []
 
     def unpacked(self) -> Image:
@@ -89,12 +98,12 @@ class JsProgram:
         packed = self._artifact.read(IMAGE)
         return Image(unpack(packed, self._foundation.base, image_bytes=self._image_bytes))
 
-    def _image(self) -> Image:
-        image = ready_images.get(self.name)
-        if image is None:
-            image = self.unpacked()
-            ready_images.put(self.name, image, len(image.body))
-        return image
+    def _key(self, guest: Guest) -> str:
+        """Return what names the image that this request wants: one for each environment, if that matters."""
+        if not self._scope:
+            return self.name
+        environment = orjson.dumps(sorted(guest.host.environment.items()))
+        return f"{self.name} {hashlib.blake2b(environment, digest_size=16).hexdigest()}"
 
     @cached_property
     def package(self) -> Package:
@@ -104,15 +113,13 @@ class JsProgram:
 
     def run(self, guest: Guest) -> Steps:
         """Put an instance back to the image, hand the event over, run until the answer is there."""
-        image = self._image()
         memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
-        session = Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
-        guest.scratch = session
+        guest.scratch = self._session(guest)
         store = self._take_idle(memory_bytes)
         fresh = store is None
         if store is None:
             store = Store(self._bench.engine, memory_bytes=memory_bytes)
-        answered = False
+        kept_bytes = 0
         try:
             if fresh:
                 done = store.instantiate(self._foundation.pre)
@@ -122,6 +129,10 @@ class JsProgram:
             else:
                 store.renew_slice()
             guest.memory = memory = store.memory(MEMORY)
+            key = self._key(guest)
+            image = ready_images.get(key)
+            if image is None:
+                image = yield from self._make_ready(guest, store, memory, key)
             _put_back(image, memory, memory_bytes)
             event = guest.event
             self._hand_over(guest, memory, event)
@@ -134,22 +145,64 @@ class JsProgram:
             if status == PENDING:
                 status = yield from self._converse(guest, store, memory)
             output = self._output(guest, memory)
-            answered = True
+            kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
             if status != FINISHED:
                 raise _thrown(output)
             return output
         finally:
-            session.close()
-            if guest.memory is not None:
-                guest.memory_bytes = guest.memory.size_bytes()
-                guest.memory = None
-            kept = answered and guest.memory_bytes <= image.size_bytes + KEPT_GROWTH_BYTES
-            if kept and self._bench.room.park(self):
+            self._end(guest, store, memory_bytes, kept_bytes)
+
+    def _end(self, guest: Guest, store: Store, memory_bytes: int, kept_bytes: int) -> None:
+        """Keep the instance when it has at most ``kept_bytes`` and there is room; else drop it."""
+        session, memory = guest.scratch, guest.memory
+        assert isinstance(session, Session)
+        session.close()
+        if memory is not None:
+            guest.memory_bytes = memory.size_bytes()
+            guest.memory = None
+            if guest.memory_bytes <= kept_bytes and self._bench.room.park(self):
                 idle = _Idle(self, store, memory, memory_bytes)
                 self._idle.append(idle)
                 idle_instances.put(idle, None, guest.memory_bytes)
-            else:
-                store.close()
+                return
+        store.close()
+
+    def _session(self, guest: Guest) -> Session:
+        return Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
+
+    def _make_ready(
+        self, guest: Guest, store: Store, memory: Memory, key: str
+    ) -> Generator["asyncio.Future[Any] | None", None, Image]:
+        """Return the image in full and keep it; if the environment matters, after the top level ran with it."""
+        image = self.unpacked()
+        if self._scope:
+            _put_back(image, memory, guest.limits.memory_bytes)
+            image = (yield from self._run_scope(guest, store, memory)) or image
+            session = guest.scratch
+            assert isinstance(session, Session)
+            session.close()
+            guest.scratch = self._session(guest)
+            store.renew_slice()
+        ready_images.put(key, image, len(image.body))
+        return image
+
+    def _run_scope(
+        self, guest: Guest, store: Store, memory: Memory
+    ) -> Generator["asyncio.Future[Any] | None", None, Image | None]:
+        """Run the top level with this environment and freeze it; None when it must run in each request."""
+        scope = self._scope.encode()
+        self._hand_over(guest, memory, scope)
+        done = store.call(BUILD, LENGTH, len(scope))
+        while not done:
+            yield None
+            done = store.poll()
+        if store.result() != FINISHED:
+            return None
+        done = store.call(FREEZE, GIVES_I32)
+        while not done:
+            yield None
+            done = store.poll()
+        return Image(memory.read(0, store.result()))
 
     def _converse(
         self, guest: Guest, store: Store, memory: Memory

@@ -570,11 +570,11 @@
   function build(wanted) {
     options = wanted;
     mainPath = wanted.entry;
+    for (const name of options.chunks) touch(name);
     if (wanted.lazy) return null; // module scope runs in each request
     return prepare();
   }
   function prepare() {
-    for (const name of options.chunks) touch(name);
     if (kindOf(mainPath) === 2) {
       return native.module(mainPath).then(found);
     }
