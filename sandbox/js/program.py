@@ -8,6 +8,7 @@ import struct
 import time
 import zlib
 from collections.abc import Generator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +45,7 @@ _STATE = struct.Struct(
     "<IIIId"
 )  # engine.c: output, its length, operations under way, end of heap, next timer
 KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
+SCOPE_CPU_MS = 2_000  # what a top level may use beyond its function's limit, once per environment
 READY_IMAGES_BYTES = 64 * 1024 * 1024
 IDLE_INSTANCES_BYTES = 64 * 1024 * 1024
 
@@ -176,8 +178,11 @@ class JsProgram:
         """Return the image in full and keep it; if the environment matters, after the top level ran with it."""
         image = self.unpacked()
         if self._scope:
-            _put_back(image, memory, guest.limits.memory_bytes)
+            limits = guest.limits
+            _put_back(image, memory, limits.memory_bytes)
+            guest.limits = replace(limits, cpu_ms=limits.cpu_ms + SCOPE_CPU_MS)
             image = (yield from self._run_scope(guest, store, memory)) or image
+            guest.limits = replace(limits, cpu_ms=limits.cpu_ms + guest.cpu_ns // 1_000_000)
             session = guest.scratch
             assert isinstance(session, Session)
             session.close()

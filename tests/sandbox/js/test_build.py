@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.builder import Builder
-from sandbox.contract import Finished, Threw
+from sandbox.contract import Finished, Limits, OverLimit, Threw
 from sandbox.errors import CompileError, ForbiddenImportError
 from sandbox.js.bundle import (
     COMMON,
@@ -172,6 +172,20 @@ def test_a_top_level_that_reads_its_environment_runs_once_for_each_environment()
         assert all(text.startswith(name) for text in told)
         lines += [text for _, text in host.lines]
     assert lines == ["top a", "top b"]
+
+
+def test_a_top_level_has_a_budget_of_its_own_and_the_handler_does_not() -> None:
+    spend = "const end = Date.now() + 150; while (Date.now() < end);"
+    made = make(
+        f"if (process.env.N) {{ {spend} }} exports.handler = async (loop) => {{ while (loop); return 1 }}"
+    )
+    host = StageHost(environment={"N": "1"})
+    limits = Limits(cpu_ms=50, wall_ms=60_000)
+    good, bad = outcomes(made, [False, True], host=host, limits=limits)
+    assert isinstance(good, Finished)
+    assert isinstance(bad, OverLimit)
+    (bad,) = outcomes(made, [True], host=StageHost(environment={"N": "2"}), limits=limits)
+    assert isinstance(bad, OverLimit)
 
 
 def test_a_top_level_that_throws_in_one_environment_answers_in_another() -> None:
