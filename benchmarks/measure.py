@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import generator
-from benchmarks.content import Right, Workload, request_text, right_answer
+from benchmarks.content import Workload, request_text, right_answer
 from benchmarks.cores import Cores
 from benchmarks.generator import GeneratorError, Load, Measurement
 from benchmarks.peers.contract import Peer
@@ -60,6 +60,7 @@ class Column:
         return [run.latency_us.get(quantity, 0.0) for run in self.runs]
 
 
+HEADLINE = ("throughput", "p99", "cpu_us")
 QUANTITIES = ("throughput", "p50", "p90", "p99", "p999", "max", "cpu_us")
 
 
@@ -231,10 +232,17 @@ def _rate(row: Row, peak: Mapping[str, float]) -> float | None:
     return row.share * min(peaks) if peaks else None
 
 
-def headline(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Return the median throughput ratio of each row against its reference, by row name."""
-    found = ((outcome.row.name, outcome.ratio("throughput", outcome.row.reference)) for outcome in outcomes)
-    return {name: significant(ratio.median, 3) for name, ratio in found if ratio is not None}
+def headline(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """Return the median ratios of each row against its reference, by row name.
 
-
-__all__ = ["FULL", "QUICK", "Bench", "Column", "Outcome", "Pace", "Right", "headline"]
+    Throughput is left out of open rows: the rate was given.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for outcome in outcomes:
+        quantities = HEADLINE if outcome.rate is None else HEADLINE[1:]
+        ratios = ((quantity, outcome.ratio(quantity, outcome.row.reference)) for quantity in quantities)
+        if told := {
+            quantity: significant(ratio.median, 3) for quantity, ratio in ratios if ratio is not None
+        }:
+            found[outcome.row.name] = told
+    return found

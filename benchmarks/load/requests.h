@@ -145,4 +145,18 @@ static const char *requests_parse(struct requests *all, const char *data, size_t
     return all->count ? NULL : "requests file: it holds no request";
 }
 
+/* Reads the file, or standard input for "-". Returns NULL, or what is wrong. */
+static const char *requests_read(struct requests *all, const char *path, const char *authority)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (!file)
+        return "requests file: it cannot be opened";
+    size_t room = 1u << 16, n = 0;
+    char *data = malloc(room);
+    for (size_t got; (got = fread(data + n, 1, room - n, file)) > 0;)
+        if ((n += got) == room)
+            data = realloc(data, room *= 2);
+    return requests_parse(all, data, n, authority);
+}
+
 #endif

@@ -112,7 +112,7 @@ def test_the_ratio_is_the_median_of_pairs_and_not_the_ratio_of_medians() -> None
     ratio = outcome().ratio("throughput", "nginx")
     assert ratio is not None
     assert (ratio.low, ratio.median, ratio.high) == (0.5, 0.5, 2.0)
-    assert headline([outcome()]) == {"hit-1k-c1": 0.5}
+    assert headline([outcome()])["hit-1k-c1"]["throughput"] == 0.5
 
 
 def test_a_column_with_a_wrong_answer_has_a_reason_and_no_figures() -> None:
