@@ -1,25 +1,39 @@
-"""Build hook: wheel and editable install carry the JavaScript engine, built from the registry's sources."""
+"""Build hook: wheel and editable install carry what is made from C: the JavaScript engine and the native calls."""
 
 import importlib.util
+import platform
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class EngineHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Makes ``sandbox/js/engine.wasm`` before the files of a wheel are gathered."""
+class CompiledHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Makes ``sandbox/js/engine.wasm`` and ``sandbox/capi/libcalls.so`` before the wheel's files are gathered."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the engine, or take it from the cache; ``version`` is hatch's name for the build."""
+        """Build both, or find them up to date; ``version`` is hatch's name for the build."""
         if self.target_name != "wheel":
             return
-        path = Path(self.root) / "sandbox" / "js" / "engine_build.py"
-        spec = importlib.util.spec_from_file_location("edgefaas_engine_build", path)
+        self._load("js/engine_build.py").ensure_engine(_say)
+        build_data["artifacts"].append("/sandbox/js/engine.wasm")
+        if self._load("capi/calls_build.py").ensure_calls(_say) is not None:
+            build_data["artifacts"].append("/sandbox/capi/libcalls.so")
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-linux_{platform.machine()}"
+
+    def _load(self, path: str) -> ModuleType:
+        """Return a build script as a module, without importing the package that it stands in."""
+        name = f"edgefaas_{Path(path).stem}"
+        spec = importlib.util.spec_from_file_location(name, Path(self.root) / "sandbox" / path)
         assert spec is not None
         assert spec.loader is not None
-        engine_build = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(engine_build)
-        engine_build.ensure_engine(lambda line: print(f"edgefaas: {line}", file=sys.stderr, flush=True))
-        build_data["artifacts"].append("/sandbox/js/engine.wasm")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+def _say(line: str) -> None:
+    print(f"edgefaas: {line}", file=sys.stderr, flush=True)

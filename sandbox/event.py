@@ -4,9 +4,11 @@ It exports ``memory``, ``alloc(len i32) -> i32`` and ``handle(ptr i32, len i32) 
 ``ptr << 32 | len``, and may export ``_initialize()``, which runs first. See docs/guest-abi.md.
 """
 
+from collections.abc import Generator
+
 from sandbox.artifacts import Artifact
 from sandbox.binary import check_exports, check_imports, describe
-from sandbox.capi import CallShape, EngineError, InstancePre, Module, Store, wat_to_wasm
+from sandbox.capi import CallShape, EngineError, EventStore, InstancePre, Module, Progress, wat_to_wasm
 from sandbox.contract import Kind, Limit, Source
 from sandbox.errors import ArtifactError, CompileError
 from sandbox.guest import Guest, LimitReachedError
@@ -16,9 +18,7 @@ BUILD_VERSION = "1"
 DEFAULT_HANDLER = "handle"
 CODE = "module.cwasm"
 _U32 = 0xFFFF_FFFF
-_MEMORY, _ALLOC, _HANDLE, _INITIALIZE = range(4)
-_ALLOC_SHAPE = CallShape("i", "i")
-_HANDLE_SHAPE = CallShape("ii", "q")
+_MEMORY, _INITIALIZE = 0, 3  # exports by index; alloc and handle are 1 and 2, see Store.exchange
 _INITIALIZE_SHAPE = CallShape("", "")
 
 
@@ -106,33 +106,28 @@ class EventProgram:
 
     def run(self, guest: Guest) -> Steps:
         """Instantiate, hand the event over, call, copy the result out."""
-        store = Store(self._engine, memory_bytes=min(guest.limits.memory_bytes, self._memory_max_bytes))
+        event, output_max = guest.event, guest.limits.output_bytes
+        store = EventStore(
+            self._engine, self._pre, memory_bytes=min(guest.limits.memory_bytes, self._memory_max_bytes)
+        )
         try:
-            done = store.instantiate(self._pre)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.ready:
+                yield from _rest(store)
             guest.memory = memory = store.memory(_MEMORY)
-            if self._initialize:
-                done = store.call(_INITIALIZE, _INITIALIZE_SHAPE)
-                while not done:
-                    yield None
-                    done = store.poll()
-            event = guest.event
-            done = store.call(_ALLOC, _ALLOC_SHAPE, len(event))
-            while not done:
-                yield None
-                done = store.poll()
-            pointer = store.result()
-            memory.write(pointer, event)
-            done = store.call(_HANDLE, _HANDLE_SHAPE, pointer, len(event))
-            while not done:
-                yield None
-                done = store.poll()
+            if self._initialize and not store.call(_INITIALIZE, _INITIALIZE_SHAPE):
+                yield from _rest(store)
+            came = store.exchange(memory, event, output_max)
+            if isinstance(came, bytes):  # by far the most frequent
+                return came
+            if came is Progress.IN_ALLOC:
+                yield from _rest(store)
+                came = store.handle(memory, event)
+            if came is Progress.IN_HANDLE:
+                yield from _rest(store)
             packed = store.result()
             length = packed & _U32
-            if length > guest.limits.output_bytes:
-                raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
+            if length > output_max:
+                raise LimitReachedError(Limit.OUTPUT, output_max)
             return memory.read(packed >> 32, length)
         finally:
             if guest.wasi is not None:
@@ -145,3 +140,10 @@ class EventProgram:
     def drop_idle(self) -> bool:
         """Return False: every invocation has a fresh instance."""
         return False
+
+
+def _rest(store: EventStore) -> Generator[None, None, None]:
+    """Poll on until the call is done, a slice at a time."""
+    yield None
+    while not store.poll():
+        yield None

@@ -8,7 +8,7 @@ from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode
 from sandbox.capi.library import WASMTIME_VERSION
 from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory, guest_is_running
 from sandbox.capi.memory import GuestPointerError, Memory
-from sandbox.capi.store import CallShape, Store
+from sandbox.capi.store import CallShape, EventStore, Progress, Store
 from sandbox.capi.ticker import Ticker
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Engine",
     "EngineConfig",
     "EngineError",
+    "EventStore",
     "GuestPointerError",
     "GuestTrapError",
     "InstancePre",
@@ -26,6 +27,7 @@ __all__ = [
     "Module",
     "Pending",
     "PoolConfig",
+    "Progress",
     "Store",
     "Ticker",
     "TrapCode",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sandbox.capi import library as c
+from sandbox.capi.calls import packed_pre
 from sandbox.capi.engine import Engine, Module
 from sandbox.capi.faults import check
 from sandbox.capi.memory import Memory
@@ -148,12 +149,14 @@ class Linker:
 class InstancePre:
     """A module whose imports are resolved: its instances are made without looking anything up."""
 
-    __slots__ = ("_owners", "address", "exports")
+    __slots__ = ("_owners", "_words", "address", "exports", "packed")
 
     def __init__(self, address: int, exports: tuple[str, ...], owners: tuple[Linker, Module]) -> None:
         self.address = address
         self.exports = tuple((name.encode(), len(name.encode())) for name in exports)
         self._owners = owners
+        self._words = packed_pre(address, self.exports)
+        self.packed = ctypes.addressof(self._words)
 
     def __del__(self, _delete: Callable[[int], None] = c.instance_pre_delete) -> None:
         _delete(self.address)  # bound early: at the interpreter's end modules go first

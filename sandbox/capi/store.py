@@ -7,18 +7,24 @@ slice (one tick of the epoch timer).
 
 import ctypes
 import struct
+from enum import Enum
 
 from sandbox.capi import library as c
+from sandbox.capi.calls import BAD_POINTER, DONE, FAILED, NO_EXPORT, PENDING, TOO_LONG, quick
 from sandbox.capi.engine import Engine
 from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode, take_error, take_trap
 from sandbox.capi.linker import KINDS, RUNNING, TAGGED, HostCall, InstancePre, Number
-from sandbox.capi.memory import Memory
+from sandbox.capi.memory import GuestPointerError, Memory
 
 _TRAP, _ERROR, _INSTANCE, _ARGUMENTS, _RESULT, _EXPORTS = 0, 8, 16, 64, 320, 384
 _EXPORT_BYTES = 32  # wasmtime_extern_t
 _EXPORTS_MAX = 20
 _FRAME_BYTES = _EXPORTS + _EXPORTS_MAX * _EXPORT_BYTES
+_STORE, _FUTURE, _OUTPUT = 32, 48, 352
 _words = struct.Struct("<QQ")
+_word = struct.Struct("<Q")
+_store_words = struct.Struct("<QQQ")
+_NOTHING = bytes(_ARGUMENTS)  # traps, errors, instance, store and future of the invocation before
 FIRST_SLICE_TICKS = 2
 _COMPONENT_TRAP = "wasm trap:"
 
@@ -58,6 +64,18 @@ class CallShape:
         return self._layout.pack(*mixed)
 
 
+_ALLOC_SHAPE = CallShape("i", "i")
+_HANDLE_SHAPE = CallShape("ii", "q")
+
+
+class Progress(Enum):
+    """How far an exchange came."""
+
+    IN_ALLOC = 1
+    IN_HANDLE = 2
+    HANDLED = 3
+
+
 class Store:
     """A fresh store. ``close`` it exactly once; use it afterwards for nothing."""
 
@@ -67,11 +85,11 @@ class Store:
         self, engine: Engine, *, memory_bytes: int, table_elements: int = 20_000, instances: int = 1
     ) -> None:
         self._frame = _free_frames.pop() if _free_frames else _Frame()
-        self._address: int | None = c.store_new(engine.address, None, None)
         self._future: int | None = None
         self._shape: CallShape | None = None
-        self.context: int = c.store_context(self._address)
         self.pre: InstancePre | None = None
+        self._address: int | None = c.store_new(engine.address, None, None)
+        self.context: int = c.store_context(self._address)
         c.store_limiter(self._address, memory_bytes, table_elements, instances, 2 * instances, instances)
         c.set_epoch_deadline(self.context, FIRST_SLICE_TICKS)
         c.epoch_yield(self.context, 1)
@@ -158,16 +176,18 @@ class Store:
 
     def close(self) -> None:
         """Delete the future, then the store: in the other order the process aborts."""
-        if self._address is None:
+        address, future, frame = self._address, self._future, self._frame
+        if address is None:
             return
-        if self._future is not None:
-            c.future_delete(self._future)
-            self._future = None
-        c.store_delete(self._address)
-        self._address = None
-        frame = self._frame
+        self._address = self._future = None
+        if quick is not None:
+            quick.close(frame.address, address, future)
+        else:
+            if future is not None:
+                c.future_delete(future)
+            c.store_delete(address)
+            ctypes.memmove(frame.address, _NOTHING, len(_NOTHING))
         frame.host_call.pending = frame.host_call.fault = None
-        ctypes.memmove(frame.address, bytes(16), 16)
         _free_frames.append(frame)
 
     def _find_exports(self) -> None:
@@ -193,6 +213,85 @@ class Store:
         if _COMPONENT_TRAP in text:  # components tell of traps as text only
             raise GuestTrapError(text, code=TrapCode.HOST)
         raise EngineError(text)
+
+
+class EventStore(Store):
+    """A store for one exchange of the kind ``event``: exports 0 to 2 are memory, ``alloc`` and ``handle``.
+
+    The usual exchange ends within its first slice and is four crossings into C; see ``calls``.
+    """
+
+    __slots__ = ("ready",)
+
+    def __init__(  # the store is made together with its instance
+        self, engine: Engine, pre: InstancePre, *, memory_bytes: int, table_elements: int = 20_000
+    ) -> None:
+        """Begin to make the instance: ``ready`` tells whether it is there, else ``poll``.
+
+        Raises as ``poll`` does; the store is closed then.
+        """
+        try:
+            if quick is None:
+                super().__init__(engine, memory_bytes=memory_bytes, table_elements=table_elements)
+                self.ready = self.instantiate(pre)
+                return
+            self._frame = frame = _free_frames.pop() if _free_frames else _Frame()
+            assert not RUNNING.polling
+            RUNNING.host_call, RUNNING.polling = frame.host_call, True
+            outcome = quick.open(
+                frame.address, engine.address, pre.packed, memory_bytes, table_elements, FIRST_SLICE_TICKS
+            )
+            RUNNING.polling = False
+            self._shape, self.pre = None, pre
+            self._address, self.context, future = _store_words.unpack_from(frame.buffer, _STORE)
+            self._future = future or None
+            self.ready = outcome == DONE
+            if outcome < 0:
+                self._fail(outcome)
+        except BaseException:
+            self.close()
+            raise
+
+    def _fail(self, outcome: int) -> None:
+        if outcome == NO_EXPORT:
+            raise EngineError("an export is gone that was there when the module was built")
+        self._raise(*_words.unpack_from(self._frame.buffer, _TRAP))
+
+    def exchange(self, memory: Memory, event: bytes, output_max: int) -> "bytes | Progress":
+        """Call ``alloc``, write the event, call ``handle``.
+
+        Returns the output, or how far it came within the slice: ``poll`` goes on. Raises as ``poll`` and
+        ``Memory.write`` do.
+        """
+        assert self._future is None
+        if quick is None:
+            if not self.call(1, _ALLOC_SHAPE, len(event)):
+                return Progress.IN_ALLOC
+            return self.handle(memory, event)
+        frame = self._frame
+        assert not RUNNING.polling
+        RUNNING.host_call, RUNNING.polling = frame.host_call, True
+        outcome: int = quick.exchange(frame.address, event, len(event), output_max)
+        RUNNING.polling = False
+        if outcome == DONE:
+            return ctypes.string_at(*_words.unpack_from(frame.buffer, _OUTPUT))
+        self._shape = _ALLOC_SHAPE if outcome == PENDING else _HANDLE_SHAPE
+        self._future = _word.unpack_from(frame.buffer, _FUTURE)[0] or None
+        if outcome == FAILED:
+            self._raise(*_words.unpack_from(frame.buffer, _TRAP))
+        if outcome == BAD_POINTER:
+            pointer, size = _words.unpack_from(frame.buffer, _OUTPUT + 8)
+            raise GuestPointerError(pointer, len(event), size)
+        if outcome == TOO_LONG:
+            return Progress.HANDLED
+        return Progress.IN_ALLOC if outcome == PENDING else Progress.IN_HANDLE
+
+    def handle(self, memory: Memory, event: bytes) -> Progress:
+        """Write the event where ``alloc``, which is done, said, and call ``handle``."""
+        pointer = self.result()
+        memory.write(pointer, event)
+        done = self.call(2, _HANDLE_SHAPE, pointer, len(event))
+        return Progress.HANDLED if done else Progress.IN_HANDLE
 
 
 def _discard(trap: int, error: int) -> None:

@@ -1,0 +1,65 @@
+"""``libcalls.so``: an invocation's calls in a row, in C. ``quick`` is None where it was not built.
+
+Thirty crossings from Python to C become three. What it does, ``store`` does in Python where it is missing; the
+same tests run both ways.
+"""
+
+import ctypes
+import os
+from pathlib import Path
+
+from sandbox.capi import library as c
+
+LIBRARY = Path(__file__).with_name("libcalls.so")
+FAILED, NO_EXPORT, BAD_POINTER, PENDING, DONE, PENDING_IN_HANDLE, TOO_LONG = -1, -2, -3, 0, 1, 2, 3
+EXPORTS_MAX = 20
+_TABLE = (
+    c.store_new,
+    c.store_context,
+    c.store_delete,
+    c.store_limiter,
+    c.set_epoch_deadline,
+    c.epoch_yield,
+    c.instance_pre_instantiate_async,
+    c.instance_export_get,
+    c.func_call_async,
+    c.future_poll,
+    c.future_delete,
+    c.memory_data,
+    c.memory_data_size,
+)
+
+
+class _Quick:
+    """The functions of ``libcalls.so``."""
+
+    DONE = DONE
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.PyDLL(str(path))
+        word, signed = ctypes.c_uint64, ctypes.c_int64
+        bind = library.edgefaas_bind
+        bind.restype, bind.argtypes = None, (ctypes.c_void_p,)
+        addresses = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in _TABLE)
+        table = (ctypes.c_uint64 * len(_TABLE))(*addresses)
+        bind(ctypes.addressof(table))
+        self.open = library.edgefaas_open
+        self.open.restype = ctypes.c_int
+        self.open.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, signed, signed, word)
+        self.exchange = library.edgefaas_exchange
+        self.exchange.restype = ctypes.c_int
+        self.exchange.argtypes = (ctypes.c_void_p, ctypes.c_char_p, word, word)
+        self.close = library.edgefaas_close
+        self.close.restype, self.close.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+quick = _Quick(LIBRARY) if LIBRARY.is_file() and not os.environ.get("EDGEFAAS_NO_NATIVE_CALLS") else None
+
+
+def packed_pre(address: int, exports: tuple[tuple[bytes, int], ...]) -> "ctypes.Array[ctypes.c_uint64]":
+    """Return an InstancePre and the names of its exports as ``calls.c`` reads them; the names must stay alive."""
+    assert len(exports) <= EXPORTS_MAX
+    words = [address, len(exports)]
+    for name, length in exports:
+        words += (ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p).value or 0, length)
+    return (ctypes.c_uint64 * len(words))(*words)
