@@ -14,7 +14,11 @@ from cli.admin import CONFIG_NAME, DATA_NAME
     metavar="FILE", help="The site's file.",
 )  # fmt: skip
 @click.option(
-    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="For viewers."
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT",
+    help="For viewers; or unix:PATH, for a proxy on this machine.",
+)  # fmt: skip
+@click.option(
+    "--listen-tls", metavar="HOST:PORT", help="For viewers with TLS. [default: listen.tls of the site's file]"
 )
 @click.option(
     "--admin", default="127.0.0.1:8079", show_default=True, metavar="HOST:PORT", help="For the commands."
@@ -24,19 +28,23 @@ from cli.admin import CONFIG_NAME, DATA_NAME
     help=f"What survives restarts. [default: {DATA_NAME} beside the site's file]",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="[default: one per core]")
-def up(config: Path, listen: str, admin: str, data: Path | None, workers: int | None) -> int:
+def up(
+    config: Path, listen: str, listen_tls: str | None, admin: str, data: Path | None, workers: int | None
+) -> int:
     """Run a point of presence in the foreground.
 
-    Prints one line, ready http://HOST:PORT, when it serves. Port 0 lets the kernel choose.
+    Prints one line, ready http://HOST:PORT, when it serves; the address with TLS, if any, stands behind it.
+    Port 0 lets the kernel choose.
     """
-    from edgefaas.listen import parse_address
+    from edgefaas.listen import parse_address, parse_listen
     from edgefaas.supervisor import UpOptions
     from edgefaas.supervisor import up as run
 
     return run(
         UpOptions(
             config=config,
-            listen=parse_address(listen, option="--listen"),
+            listen=parse_listen(listen, option="--listen"),
+            listen_tls=parse_address(listen_tls, option="--listen-tls") if listen_tls else None,
             admin=parse_address(admin, option="--admin"),
             data=(data or config.resolve().parent / DATA_NAME).absolute(),
             workers=workers or len(os.sched_getaffinity(0)),

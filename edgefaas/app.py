@@ -278,6 +278,10 @@ class PopApp:
             "sandbox": self._sandbox.stats(),
         }
 
+    def drain(self) -> None:
+        """Say in the answer to the health path that this POP ends, so that others steer nobody here."""
+        self.draining = True
+
     async def close(self) -> None:
         """Finish background work and let go of everything."""
         await self._background.close()

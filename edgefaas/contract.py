@@ -101,6 +101,10 @@ class PopSide(Protocol):
         """Return counters and gauges as plain JSON values."""
         ...
 
+    def drain(self) -> None:
+        """Say from now on, to those who ask for the POP's health, that it ends; viewers get answers as before."""
+        ...
+
     async def close(self) -> None:
         """Finish background work and let go of everything."""
         ...

@@ -8,7 +8,6 @@ answer is ended: whatever it runs now, its replacement starts with what is live 
 import asyncio
 import itertools
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from edgefaas.cache.purge import Purge
 from edgefaas.channel import ChannelClosedError
 from edgefaas.contract import LiveFunction
 from edgefaas.errors import DeployError, EdgeError, StateError
+from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch, OnLogs, WorkerProcess
 
@@ -36,9 +36,7 @@ log = logging.getLogger("edgefaas.fleet")
 class Fleet:
     """As many workers as there are sockets."""
 
-    def __init__(
-        self, sockets: Sequence[socket.socket], launch: Launch, site: Site, *, on_logs: OnLogs
-    ) -> None:
+    def __init__(self, sockets: Sequence[Inherited], launch: Launch, site: Site, *, on_logs: OnLogs) -> None:
         self._sockets = list(sockets)
         self._launch = launch
         self._site = site
@@ -83,12 +81,14 @@ class Fleet:
             self._serving = True
             await self._all(self._present(), lambda worker: worker.serve())
 
-    async def drain(self, *, timeout_s: float) -> None:
-        """Let every worker finish what it has begun; all are gone on return."""
+    async def drain(self, *, timeout_s: float, grace_s: float = 0) -> None:
+        """Let every worker say for ``grace_s`` that it ends, then finish what it has begun; all are gone on return."""
         self._draining = True
-        for sock in self._sockets:
-            sock.close()
-        await asyncio.gather(*(worker.drain(timeout_s=timeout_s) for worker in self._processes))
+        for sockets in self._sockets:
+            sockets.close()
+        await asyncio.gather(
+            *(worker.drain(grace_s=grace_s, timeout_s=timeout_s) for worker in self._processes)
+        )
         await self._background.close()
 
     def kill(self) -> None:

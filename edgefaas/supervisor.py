@@ -33,15 +33,15 @@ from edgefaas.control.purging import Purger, boot_id
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
-from edgefaas.errors import EdgeError, UnknownFunctionError
+from edgefaas.errors import EdgeError, UnknownFunctionError, UsageError
 from edgefaas.fleet import Fleet
-from edgefaas.listen import Address, bind, bound_address, is_loopback
+from edgefaas.listen import Address, UnixAddress, bind, bound_address, is_loopback, parse_address, withdraw
+from edgefaas.listeners import Inherited
 from edgefaas.named import named
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch
 
 ADMIN_CONNECTIONS_MAX = 500
-DRAIN_S = 10.0
 
 log = logging.getLogger("edgefaas.supervisor")
 
@@ -51,11 +51,12 @@ class UpOptions:
     """What ``edgefaas up`` was asked for. ``app`` and ``builder`` are ``module:Class``."""
 
     config: Path
-    listen: Address
+    listen: Address | UnixAddress
     admin: Address
     data: Path
     workers: int
-    drain_s: float = DRAIN_S
+    listen_tls: Address | None = None  # None: as the site says
+    drain_s: float | None = None  # None: as the site says
     app: str = "edgefaas.app:PopApp"
     builder: str = "sandbox:Builder"
 
@@ -102,7 +103,8 @@ class Supervisor:
             artifacts=folder.artifacts,
             disk=self._disk,
         )
-        self._sockets = bind(options.listen, count=options.workers, option="--listen")
+        self._tls = secure_address(options, site)
+        self._sockets = bind_all(options, self._tls)
         (self._admin_socket,) = bind(options.admin, count=1, option="--admin")
         launch = Launch(artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app)
         self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take)
@@ -122,6 +124,8 @@ class Supervisor:
             site = await self._disk.run(load_site, self._options.config)
             warnings = await self._seed(site)
             await self._fleet.reconfigure(site)
+            if self._options.listen_tls is None and site.listening.tls != self._site.listening.tls:
+                warnings.append("listen.tls is changed: that takes a restart")
             self._site = site
         return warnings
 
@@ -153,13 +157,15 @@ class Supervisor:
     async def run(self) -> None:
         """Start, serve until told to stop, drain. Raises EdgeError when the start fails."""
         self._take_signals()
-        listen = bound_address(self._options.listen, self._sockets[0])
+        listen = bound_address(self._options.listen, self._sockets[0].plain)
         admin = bound_address(self._options.admin, self._admin_socket)
+        secure = self._sockets[0].tls
+        tls = bound_address(self._tls, secure).secure_url if self._tls and secure else ""
         try:
             server = await self._start()
             self._folder.announce(admin=admin.url, listen=listen.url)
             if not self._stop.is_set():
-                sys.stdout.write(f"ready {listen.url}\n")
+                sys.stdout.write(f"ready {listen.url}{f' {tls}' if tls else ''}\n")
                 sys.stdout.flush()
             await self._stop.wait()
             await self._end(server)
@@ -168,6 +174,7 @@ class Supervisor:
             raise
         finally:
             self._folder.withdraw()
+            withdraw(self._options.listen)
             self._disk.close()
             self._store.close()
 
@@ -235,9 +242,11 @@ class Supervisor:
         """Stop changes, drain viewers, write the last lines."""
         self._hub.end_streams()
         server.should_exit = True
+        policy = self._site.listening
+        timeout_s = policy.drain_timeout_s if self._options.drain_s is None else self._options.drain_s
         await asyncio.gather(
-            self._fleet.drain(timeout_s=self._options.drain_s),
-            self._background.drain(timeout_s=self._options.drain_s),
+            self._fleet.drain(grace_s=policy.drain_grace_s, timeout_s=timeout_s),
+            self._background.drain(timeout_s=timeout_s),
         )
         await self._background.close()
         await self._builder.close()
@@ -295,6 +304,27 @@ def up(options: UpOptions) -> int:
         )
     with folder.locked(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(live())
+
+
+def secure_address(options: UpOptions, site: Site) -> Address | None:
+    """Return where to listen with TLS, if anywhere. Raises UsageError: there is no certificate."""
+    if options.listen_tls is None:
+        return parse_address(site.listening.tls, option="listen.tls") if site.listening.tls else None
+    if not site.certificates:
+        raise UsageError(
+            f"--listen-tls needs a certificate, and {options.config.name} has none",
+            remedy="Add [[certificates]] with hosts, certificate and key.",
+        )
+    return options.listen_tls
+
+
+def bind_all(options: UpOptions, tls: Address | None) -> list[Inherited]:
+    """Return the sockets of every worker. Raises StateError."""
+    plain = bind(options.listen, count=options.workers, option="--listen")
+    if tls is None:
+        return [Inherited(sock) for sock in plain]
+    secure = bind(tls, count=options.workers, option="--listen-tls")
+    return [Inherited(*pair) for pair in zip(plain, secure, strict=True)]
 
 
 def _has_terminal() -> bool:

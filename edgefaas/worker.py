@@ -1,7 +1,7 @@
 """A worker: one process, one event loop, one POP application; the supervisor drives it over the channel.
 
-Started as ``python -m edgefaas.worker`` with two inherited descriptors: its end of the control channel and
-its listening socket. It serves when told to, drains when told to, and ends at once when its supervisor
+Started as ``python -m edgefaas.worker`` with inherited descriptors: its end of the control channel and
+its listening sockets. It serves when told to, drains when told to, and ends at once when its supervisor
 is gone.
 """
 
@@ -24,14 +24,13 @@ from typing import Any, ClassVar, Protocol
 import uvicorn
 import uvloop
 
-from edgefaas import wire
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import LiveFunction, LogSink, PopSide, ViewerSide
 from edgefaas.control.plain import from_plain
 from edgefaas.errors import EdgeError
-from edgefaas.listen import BACKLOG
+from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
 from edgefaas.named import named
 from edgefaas.site import Site
@@ -69,9 +68,11 @@ class DataServer(uvicorn.Server):
 class Worker:
     """Answers the supervisor's operations; see ``_operations``."""
 
-    def __init__(self, make_pop: PopFactory, listen: socket.socket) -> None:
+    def __init__(self, make_pop: PopFactory, sockets: Inherited) -> None:
         self._make_pop = make_pop
-        self._listen = listen
+        self._sockets = sockets
+        self._site: Site
+        self._listeners: Listeners | None = None
         self._channel: Channel
         self._logs: LogQueue
         self._pop: Pop | None = None
@@ -107,9 +108,8 @@ class Worker:
         return await operation(self, **args)
 
     async def _start(self, *, site: Any, artifacts: str, data: str) -> None:
-        pop = self._make_pop(
-            site=from_plain(Site, site), artifacts=Path(artifacts), data=Path(data), log=self._logs
-        )
+        self._site = from_plain(Site, site)
+        pop = self._make_pop(site=self._site, artifacts=Path(artifacts), data=Path(data), log=self._logs)
         await pop.start()
         self._pop = pop
 
@@ -117,29 +117,35 @@ class Worker:
         self._live_pop.activate({name: from_plain(LiveFunction, item) for name, item in functions.items()})
 
     async def _serve(self) -> None:
+        listeners = Listeners(self._live_pop, self._sockets, self._site)
         config = uvicorn.Config(
             app=_no_asgi,
             interface="asgi3",
-            http=wire.bind(self._live_pop),
             ws="none",
             lifespan="off",
             loop="none",
             log_config=None,
             access_log=False,
-            backlog=BACKLOG,
         )
         self._server = DataServer(config)
-        self._serving = self._background.start(self._server.serve(sockets=[self._listen]), name="data server")
+        self._serving = self._background.start(self._server.serve(sockets=[]), name="data server")
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110  # uvicorn has no event
             await asyncio.sleep(0.002)
         if self._serving.done():
             await self._serving
+        await listeners.open(self._server)
+        self._listeners = listeners
+        self._background.start(listeners.watch(), name="certificates")
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
 
     async def _reconfigure(self, *, site: Any) -> None:
-        self._live_pop.reconfigure(from_plain(Site, site))
+        after: Site = from_plain(Site, site)
+        if self._listeners is not None:
+            self._listeners.apply(after)
+        self._live_pop.reconfigure(after)
+        self._site = after
 
     async def _purge(self, *, purge: Any) -> int:
         return await self._live_pop.purge(from_plain(Purge, purge))
@@ -160,8 +166,11 @@ class Worker:
     async def _ping(self) -> None:
         return None
 
-    async def _drain(self, *, timeout_s: float) -> None:
+    async def _drain(self, *, grace_s: float, timeout_s: float) -> None:
+        """Say so while viewers still come, then take no more of them, then finish with those who are here."""
         if self._server is not None:
+            self._live_pop.drain()
+            await asyncio.sleep(grace_s)
             self._server.config.timeout_graceful_shutdown = max(1, round(timeout_s))
             self._server.should_exit = True
             await asyncio.wait({self._serving})
@@ -203,6 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="edgefaas.worker")
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--listen", type=int, required=True)
+    parser.add_argument("--listen-tls", type=int)
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--app", required=True)
     options = parser.parse_args()
@@ -214,7 +224,9 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
 
     async def live() -> int:
-        worker = Worker(named(options.app), socket.socket(fileno=options.listen))
+        secure = None if options.listen_tls is None else socket.socket(fileno=options.listen_tls)
+        sockets = Inherited(socket.socket(fileno=options.listen), secure)
+        worker = Worker(named(options.app), sockets)
         return await worker.run(socket.socket(fileno=options.control))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -15,6 +15,7 @@ from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import LiveFunction
 from edgefaas.control.plain import to_plain
 from edgefaas.errors import EdgeError
+from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 
 START_TIMEOUT_S = 60.0
@@ -48,9 +49,14 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, index: int, listen: socket.socket, launch: Launch, *, on_logs: OnLogs
+        cls, index: int, sockets: Inherited, launch: Launch, *, on_logs: OnLogs
     ) -> "WorkerProcess":
-        """Start a process that inherits ``listen`` and one end of a socketpair, and nothing else."""
+        """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else."""
+        inherited = [sockets.plain.fileno()]
+        secure = []
+        if sockets.tls is not None:
+            inherited.append(sockets.tls.fileno())
+            secure.append(f"--listen-tls={sockets.tls.fileno()}")
         ours, theirs = socket.socketpair()
         with theirs:
             ours.settimeout(0)
@@ -59,10 +65,11 @@ class WorkerProcess:
                 "-m",
                 "edgefaas.worker",
                 f"--control={theirs.fileno()}",
-                f"--listen={listen.fileno()}",
+                f"--listen={sockets.plain.fileno()}",
+                *secure,
                 f"--index={index}",
                 f"--app={launch.app}",
-                pass_fds=(theirs.fileno(), listen.fileno()),
+                pass_fds=(theirs.fileno(), *inherited),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=STDERR,  # stdout belongs to the line that says ready
             )
@@ -138,10 +145,11 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    async def drain(self, *, timeout_s: float) -> None:
-        """Let it finish what it has begun, at most ``timeout_s``, then end it."""
+    async def drain(self, *, grace_s: float, timeout_s: float) -> None:
+        """Let it say that it ends, for ``grace_s``, finish what it has begun, at most ``timeout_s``; then end it."""
+        args = {"grace_s": grace_s, "timeout_s": timeout_s}
         try:
-            await self._channel.ask("drain", {"timeout_s": timeout_s}, timeout_s=timeout_s + EXIT_TIMEOUT_S)
+            await self._channel.ask("drain", args, timeout_s=grace_s + timeout_s + EXIT_TIMEOUT_S)
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self._process.wait()
         except (ChannelClosedError, TimeoutError):

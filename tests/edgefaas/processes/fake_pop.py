@@ -35,6 +35,7 @@ class FakePop:
         self._live: dict[str, tuple[LiveFunction, str]] = {}
         self._cached = 0
         self._purges: list[str] = []
+        self._draining = False
 
     async def start(self) -> None:
         if self._site.name == "unstartable":
@@ -79,6 +80,9 @@ class FakePop:
     def stats(self) -> dict[str, object]:
         return {"cached": self._cached, "purges": self._purges, "requests": 0}
 
+    def drain(self) -> None:
+        self._draining = True
+
     async def close(self) -> None:
         (self._data / f"closed-{os.getpid()}").touch()
 
@@ -91,6 +95,9 @@ class FakePop:
             {
                 "pid": os.getpid(),
                 "site": self._site.name,
+                "draining": self._draining,
+                "viewer": request.viewer_ip,
+                "scheme": request.scheme,
                 "live": {name: text for name, (_, text) in self._live.items()},
             }
         )

@@ -4,22 +4,22 @@ import sys
 from pathlib import Path
 
 from edgefaas.errors import EdgeError
-from edgefaas.listen import Address
+from edgefaas.listen import Address, parse_listen
 from edgefaas.supervisor import UpOptions, up
 
 FAKES = "tests.edgefaas.processes.fake_pop"
 
 
 def main() -> None:
-    config, data, workers, listen_port, admin_port = sys.argv[1:]
+    config, data, workers, listen, admin_port, drain_s, app = sys.argv[1:]
     options = UpOptions(
         config=Path(config),
-        listen=Address("127.0.0.1", int(listen_port)),
+        listen=parse_listen(listen, option="--listen"),
         admin=Address("127.0.0.1", int(admin_port)),
         data=Path(data),
         workers=int(workers),
-        drain_s=3,
-        app=f"{FAKES}:FakePop",
+        drain_s=float(drain_s),
+        app=app or f"{FAKES}:FakePop",
         builder=f"{FAKES}:FakeBuilder",
     )
     try:

@@ -48,6 +48,7 @@ class Up:
     process: subprocess.Popen[str]
     folder: Path
     url: str
+    secure_url: str = ""
 
     @property
     def announced(self) -> dict[str, Any]:
@@ -118,36 +119,46 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def write_site(folder: Path, *, text: str = "from the file", name: str = "demo") -> Path:
+def write_site(folder: Path, *, text: str = "from the file", name: str = "demo", more: str = "") -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "hello.js").write_text(text)
-    (folder / "edgefaas.toml").write_text(SITE.format(name=name))
+    (folder / "edgefaas.toml").write_text(SITE.format(name=name) + more)
     return folder
 
 
 def spawn_up(
-    folder: Path, *, workers: int = 2, listen: int = 0, admin: int = 0, data: Path | None = None
+    folder: Path,
+    *,
+    workers: int = 2,
+    listen: int | str = 0,
+    admin: int = 0,
+    data: Path | None = None,
+    app: str = "",
+    files: tuple[int, int] | None = None,
 ) -> subprocess.Popen[str]:
+    """Start ``up``; ``files`` are its soft and hard limit of open files."""
     command = [sys.executable, "-m", "tests.edgefaas.processes.run_up"]
     command += [str(folder / "edgefaas.toml"), str(data or folder / "data"), str(workers)]
-    command += [str(listen), str(admin)]
+    command += [f":{listen}" if isinstance(listen, int) else listen, str(admin), "3", app]
+    if files is not None:
+        command = ["prlimit", f"--nofile={files[0]}:{files[1]}", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def begin_up(folder: Path, *, workers: int = 2) -> Up:
+def begin_up(folder: Path, *, workers: int = 2, **options: Any) -> Up:
     """Return a POP that serves. Fails with its words when it does not come up."""
-    process = spawn_up(folder, workers=workers)
+    process = spawn_up(folder, workers=workers, **options)
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line.startswith("ready http://127.0.0.1:"):
+    said, *urls = process.stdout.readline().split() or [""]
+    if said != "ready":
         _, words = process.communicate(timeout=DEADLINE_S)
-        raise AssertionError(f"not ready: {line} {words}")
-    return Up(process, folder, line.split()[1])
+        raise AssertionError(f"not ready: {said} {words}")
+    return Up(process, folder, *urls)
 
 
 @contextmanager
-def running_up(folder: Path, *, workers: int = 2) -> Iterator[Up]:
-    up = begin_up(folder, workers=workers)
+def running_up(folder: Path, *, workers: int = 2, **options: Any) -> Iterator[Up]:
+    up = begin_up(folder, workers=workers, **options)
     try:
         yield up
     finally:

@@ -14,6 +14,7 @@ from edgefaas.contract import LiveFunction
 from edgefaas.errors import StateError
 from edgefaas.fleet import Fleet
 from edgefaas.listen import Address, bind
+from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch
 from sandbox.contract import Kind
@@ -38,7 +39,8 @@ def with_fleet(
         (folder / text).write_text(text)
 
     async def main() -> None:
-        sockets = bind(Address("127.0.0.1", 0), count=workers, option="--listen")
+        bound = bind(Address("127.0.0.1", 0), count=workers, option="--listen")
+        sockets = [Inherited(sock) for sock in bound]
         launch = Launch(artifacts=str(folder), data=str(folder), app=app)
         fleet = Fleet(sockets, launch, Site(name="demo"), on_logs=lambda *_: None)
         try:

@@ -2,11 +2,21 @@
 
 import contextlib
 import socket
+from pathlib import Path
 
 import pytest
 
 from edgefaas.errors import StateError, UsageError
-from edgefaas.listen import Address, bind, bound_address, is_loopback, parse_address
+from edgefaas.listen import (
+    UNIX_PATH_BYTES_MAX,
+    Address,
+    UnixAddress,
+    bind,
+    bound_address,
+    is_loopback,
+    parse_address,
+    parse_listen,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +80,23 @@ def test_a_port_of_another_program_is_refused_even_when_it_would_share() -> None
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(StateError, match="not an address to listen on"):
         bind(Address("192.0.2.1", 0), count=1, option="--listen")
+
+
+def test_a_unix_socket_is_named_by_a_path_of_at_most_107_bytes() -> None:
+    longest = "/" + "a" * (UNIX_PATH_BYTES_MAX - 1)
+    assert parse_listen(f"unix:{longest}", option="--listen") == UnixAddress(Path(longest))
+    assert parse_listen("127.0.0.1:80", option="--listen") == Address("127.0.0.1", 80)
+    for wrong in ("unix:", f"unix:{longest}a", "unix"):
+        with pytest.raises(UsageError, match="--listen is"):
+            parse_listen(wrong, option="--listen")
+
+
+def test_a_file_that_is_no_socket_is_not_removed_and_a_folder_must_exist(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    for path, says in (
+        (tmp_path / "file", "is no socket"),
+        (tmp_path / "none" / "s", "cannot be listened on"),
+    ):
+        with pytest.raises(StateError, match=says):
+            bind(UnixAddress(path), count=1, option="--listen")
+    assert (tmp_path / "file").read_text() == "precious"
