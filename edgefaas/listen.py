@@ -115,15 +115,17 @@ def bind(address: Address | UnixAddress, *, count: int, option: str) -> list[soc
 
 def _bind_unix(address: UnixAddress, count: int, option: str) -> list[socket.socket]:
     path = address.path
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock: socket.socket | None = None
     try:
         _clear(path, option)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(str(path))
         path.chmod(0o666)  # as a port of this machine: who may come in is for the folder's rights to say
         sock.listen(BACKLOG)
         sock.settimeout(0)
     except OSError as error:
-        sock.close()
+        if sock is not None:
+            sock.close()
         raise StateError(
             f"{path} cannot be listened on: {error.strerror or error}",
             remedy=f"Give {option} a path in a folder that exists and that you may write to.",
