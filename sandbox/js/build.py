@@ -41,6 +41,7 @@ from sandbox.js.foundation import (
     Instance,
     ScriptError,
     ensure_foundation,
+    foundation_key,
 )
 from sandbox.js.image import pack
 from sandbox.js.imports import Package, Session
@@ -178,7 +179,7 @@ class _Job:
             if asked == ENVIRONMENT:  # a worker freezes it once more for each environment
                 result.facts["scope"] = json.dumps({**options, "chunks": []})
         del texts
-        facts = {**result.facts, "image_bytes": len(result.image)}
+        facts = {**result.facts, "image_bytes": len(result.image), "foundation": foundation_key()}
         package = msgpack.packb(
             {
                 "bytecode": self.bytecode,

@@ -18,6 +18,7 @@ import orjson
 from sandbox.artifacts import Artifact
 from sandbox.capi import WASM_PAGE_BYTES, Memory, Store
 from sandbox.contract import Kind, Limit
+from sandbox.errors import ArtifactError
 from sandbox.guest import Guest, GuestThrewError, LimitReachedError
 from sandbox.js.build import IMAGE, PACKAGE
 from sandbox.js.foundation import (
@@ -34,6 +35,7 @@ from sandbox.js.foundation import (
     START,
     START_SHAPE,
     Foundation,
+    foundation_key,
     load_foundation,
 )
 from sandbox.js.image import Image, unpack
@@ -51,7 +53,12 @@ IDLE_INSTANCES_BYTES = 64 * 1024 * 1024
 
 
 def load(artifact: Artifact, bench: Bench) -> "JsProgram":
-    """Load a function. Raises ArtifactError."""
+    """Load a function. Raises ArtifactError: damaged, or built for another version of the engine."""
+    if artifact.facts.get("foundation") != foundation_key():
+        raise ArtifactError(
+            f"artefact {artifact.name[:16]} was built for another version of the JavaScript engine",
+            remedy="Deploy the function again.",
+        )
     foundation = load_foundation(bench.engine, bench.functions, bench.artifacts)
     return JsProgram(artifact, bench, foundation)
 

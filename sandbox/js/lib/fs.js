@@ -77,13 +77,29 @@
     };
   }
   api.promises.constants = api.constants;
-  api.createReadStream = (path, options) => {
-    const { Readable } = lib('stream');
-    return new Readable({
-      ...(typeof options === 'string' ? { encoding: options } : options),
-      read() { try { this.push(readFileSync(path).subarray(options?.start ?? 0, options?.end === undefined ? undefined : options.end + 1)); this.push(null); } catch (error) { this.destroy(error); } },
-    });
+  let ReadStream, WriteStream;
+  const streams = () => {
+    if (ReadStream) return;
+    const { Readable, Writable } = lib('stream');
+    ReadStream = class ReadStream extends Readable {
+      constructor(path, options) {
+        super(typeof options === 'string' ? { encoding: options } : options);
+        this.path = path;
+        this.range = [options?.start ?? 0, options?.end === undefined ? undefined : options.end + 1];
+        nextTick(() => this.emit('open', 3));
+      }
+      _read() {
+        try {
+          this.push(readFileSync(this.path).subarray(...this.range));
+          this.push(null);
+        } catch (error) { this.destroy(error); }
+      }
+    };
+    WriteStream = class WriteStream extends Writable {};
   };
+  Object.defineProperty(api, 'ReadStream', { get() { streams(); return ReadStream; } });
+  Object.defineProperty(api, 'WriteStream', { get() { streams(); return WriteStream; } });
+  api.createReadStream = (path, options) => new api.ReadStream(path, options);
   api.createWriteStream = (path) => { throw fail('EROFS', 'open', path); };
   api.watch = api.watchFile = () => { throw native.internals.notHere('fs.watch'); };
   return api;

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sandbox.builder import Builder
 from sandbox.contract import Finished, Limits, OverLimit, Threw
-from sandbox.errors import CompileError, ForbiddenImportError
+from sandbox.errors import ArtifactError, CompileError, ForbiddenImportError
+from sandbox.js.build import IMAGE, PACKAGE
 from sandbox.js.bundle import (
     COMMON,
     DATA,
@@ -23,7 +24,8 @@ from sandbox.js.bundle import (
     kinds_of,
     without_comments,
 )
-from tests.sandbox.js.stage import StageHost, answer, artifacts, make, outcomes, source
+from sandbox.runtime import Sandbox
+from tests.sandbox.js.stage import StageHost, answer, artifacts, make, outcomes, perform, source, workshop
 
 
 def test_commonjs_files_folders_json_and_packages_are_found() -> None:
@@ -248,6 +250,22 @@ def test_deployed_files_can_be_read_and_not_written() -> None:
 def test_building_the_same_source_twice_gives_the_same_bytes() -> None:
     first, second = (make("exports.handler = async () => [1, { a: 'b' }]") for _ in range(2))
     assert first.name == second.name
+
+
+def test_an_artefact_of_another_engine_does_not_load() -> None:
+    made = make("exports.handler = async () => 'kept'")
+    store = workshop().artifacts
+    opened = store.open(made.name)
+    files = {name: opened.read(name) for name in (IMAGE, PACKAGE)}
+    name = "0" * 63 + "a"
+    store.remove(name)
+    store.put(name, files, kind="js", facts={**opened.facts, "foundation": "older"})
+
+    async def scene(sandbox: Sandbox) -> None:
+        with pytest.raises(ArtifactError, match="another version of the JavaScript engine"):
+            sandbox.load(name)
+
+    perform(scene)
 
 
 @pytest.mark.slow
