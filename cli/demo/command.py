@@ -97,7 +97,7 @@ class Progress:
 
 
 async def _until_stopped(wish: Wish, folder: Path) -> int:
-    """Run the demo. A first Ctrl-C or SIGTERM ends it in order; further ones change nothing."""
+    """Run the demo. A first Ctrl-C, SIGTERM or hang-up ends it in order; further ones change nothing."""
     from cli.demo.processes import StartError
     from cli.demo.stage import Stage, choose_ports
 
@@ -130,7 +130,7 @@ def _cancel_on_signals(progress: Progress) -> None:
             progress.interrupted = True
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, cancel_once)
 
 

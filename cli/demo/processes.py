@@ -5,8 +5,11 @@ while.
 """
 
 import asyncio
+import functools
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +18,20 @@ READY_TIMEOUT_S = 90.0  # a first start compiles the JavaScript engine
 STOP_TIMEOUT_S = 12.0  # a POP drains for up to ten seconds
 LINES_SHOWN = 12
 READY = "ready "
+
+
+@functools.cache
+def leash() -> tuple[str, ...]:
+    """Return a prefix for commands that lets the kernel end them when we are killed; nothing where it cannot.
+
+    ``setpriv`` is part of util-linux and becomes the command itself; where it is missing, only a SIGKILL of ours
+    leaves children behind.
+    """
+    program = shutil.which("setpriv")
+    prefix = (program or "", "--pdeathsig", "TERM", "--")
+    if program is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:  # noqa: S603
+        return ()
+    return prefix
 
 
 class StartError(Exception):
@@ -44,6 +61,7 @@ class Child:
         """
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *leash(),
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,  # closes when we are gone, however we went
                 stdout=log,

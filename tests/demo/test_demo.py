@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.demo.processes import leash
 from cli.demo.stage import PLACES
 from cli.demo.viewers import COUNTRIES
 
@@ -112,6 +113,15 @@ def test_a_pop_that_dies_ends_the_demo_with_its_name(tmp_path: Path) -> None:
     _, err = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 1
     assert "POP sin (Singapore) ended with code -9" in err
+    wait_for(lambda: left_behind(tmp_path) == [])
+
+
+@pytest.mark.skipif(not leash(), reason="setpriv of util-linux is not on this machine")
+def test_a_demo_that_is_killed_outright_takes_its_processes_along(tmp_path: Path) -> None:
+    demo = start(tmp_path)
+    wait_for((tmp_path / "sin.log").exists)
+    demo.kill()
+    demo.communicate(timeout=PATIENCE_S)
     wait_for(lambda: left_behind(tmp_path) == [])
 
 
