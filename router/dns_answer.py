@@ -11,6 +11,7 @@ Sources: RFC 1035, RFC 2308 (negative answers), RFC 6891 (EDNS), RFC 7871 (clien
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Protocol
 
 import dns.edns
 import dns.exception
@@ -27,7 +28,7 @@ from router.address import V4_PREFIX_BITS, V6_PREFIX_BITS
 from router.choice import Chooser
 from router.decision import Decision
 from router.errors import DnsSettingsError
-from router.geo import GeoDatabase
+from router.location import Location
 
 UDP_BYTES_MAX = 1_232
 ADDRESSES_MAX = 8
@@ -58,6 +59,14 @@ class DnsZone:
     extra_pop: bool = False  # also give the next best POP's address, for clients that retry
 
 
+class Locates(Protocol):
+    """What finds addresses: a ``GeoDatabase``, or what holds the one in force."""
+
+    def locate(self, ip: str, /) -> Location:
+        """Return where an address is, as far as is known."""
+        ...
+
+
 @dataclass(slots=True)
 class _Viewer:
     """For whom an answer is made, and the client subnet to echo."""
@@ -84,7 +93,7 @@ class DnsAnswerer:
         DnsSettingsError: a name or address of the zone is not one, or a POP is unknown (the operator).
     """
 
-    def __init__(self, zone: DnsZone, chooser: Chooser, geo: GeoDatabase) -> None:
+    def __init__(self, zone: DnsZone, chooser: Chooser, geo: Locates) -> None:
         self._zone = zone
         self._chooser = chooser
         self._geo = geo

@@ -20,9 +20,16 @@ TCP_IDLE_S = 10.0
 
 @asynccontextmanager
 async def serve_dns(
-    answerer: DnsAnswerer, host: str, port: int, limit: DnsLimit | None = None
+    answerer: DnsAnswerer,
+    host: str,
+    port: int,
+    limit: DnsLimit | None = None,
+    *,
+    shared: bool = False,
 ) -> AsyncIterator[int]:
     """Serve until the block ends; yields the port (chosen by the kernel when ``port`` is 0).
+
+    ``shared`` lets several processes serve on one port (SO_REUSEPORT).
 
     Raises:
         OSError: the address cannot be bound (the operator).
@@ -30,11 +37,16 @@ async def serve_dns(
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     stream = _Stream(answerer)
-    server = await asyncio.start_server(stream.serve, host, port, family=family)
+    server = await asyncio.start_server(
+        stream.serve, host, port, family=family, reuse_port=shared or None
+    )
     bound: int = server.sockets[0].getsockname()[1]
     try:
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(answerer, limit or DnsLimit()), local_addr=(host, bound), family=family
+            lambda: _Datagrams(answerer, limit or DnsLimit()),
+            local_addr=(host, bound),
+            family=family,
+            reuse_port=shared or None,
         )
     except BaseException:
         server.close()

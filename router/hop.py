@@ -1,8 +1,8 @@
 """A header by which one POP tells another whose request it passes on, signed so that viewers cannot.
 
 Pure. ``X-Edge-Hop: v1;<base64url payload>;<base64url HMAC-SHA256>``; the payload is a JSON list. The
-signature covers sender and receiver, the viewer's address, the request's id, the instant, and how many POPs
-passed it on.
+signature covers sender and receiver, the viewer's address, the request's id, the instant, how many POPs
+passed it on, and whether the viewer came by https.
 Sources: RFC 2104 (HMAC), RFC 4648 section 5 (base64url).
 """
 
@@ -35,6 +35,7 @@ class Hop:
     request_id: str
     sent_at_s: float
     count: int = 1
+    scheme: str = "http"
 
 
 def sign_hop(hop: Hop, secret: bytes) -> str:
@@ -56,6 +57,7 @@ def sign_hop(hop: Hop, secret: bytes) -> str:
         hop.request_id,
         round(hop.sent_at_s * 1000),
         hop.count,
+        hop.scheme,
     ]
     payload = _encode(json.dumps(fields, separators=(",", ":")).encode())
     return f"{_VERSION};{payload};{_encode(_signature(payload, secret))}"
@@ -94,7 +96,7 @@ def verify_hop(value: str, secrets: Sequence[bytes], *, receiver: str, now_s: fl
 def _hop_of(payload: str) -> Hop:
     """Return the fields of a payload whose signature was right; only another version can fail here."""
     try:
-        sender, receiver, viewer, request_id, sent_at_ms, count = json.loads(
+        sender, receiver, viewer, request_id, sent_at_ms, count, scheme = json.loads(
             urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         )
         return Hop(
@@ -104,6 +106,7 @@ def _hop_of(payload: str) -> Hop:
             request_id=str(request_id),
             sent_at_s=int(sent_at_ms) / 1000,
             count=int(count),
+            scheme="https" if scheme == "https" else "http",
         )
     except (ValueError, TypeError) as error:
         raise HopError(f"the signed hop header cannot be read: {error}", remedy=_FORGED) from error

@@ -2,18 +2,19 @@
 
 Each POP is asked ``GET <url><health_path>`` on a connection of its own, so that the handshake is measured
 (one round trip) and a POP that cannot accept connections is seen. 2xx is healthy, 503 with ``X-Edge-State:
-draining`` is on its way out, everything else and silence is a failure.
+draining`` is on its way out, everything else and silence is a failure. ``fields`` adds header fields to each question.
 """
 
 import asyncio
 import contextlib
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from router.mesh import Pop
+from router.tcp_info import read_rtt_ms
 
 ANSWER_BYTES_MAX = 262_144
 
@@ -46,15 +47,20 @@ class ProbeResult:
 
 Probed = Callable[[Pop, ProbeResult, float], None]
 """Called on the loop with the POP, the result and the loop's time; must not raise and not block."""
+Fields = Callable[[Pop], Mapping[str, str]]
+"""Returns the header fields to ask a POP with; ASCII, and without line breaks."""
 
 
 class Prober:
     """Probes a list of POPs until cancelled: ``await prober.run()`` inside a task group."""
 
-    def __init__(self, pops: Sequence[Pop], policy: ProbePolicy, probed: Probed) -> None:
+    def __init__(
+        self, pops: Sequence[Pop], policy: ProbePolicy, probed: Probed, fields: Fields | None = None
+    ) -> None:
         self._pops = [pop for pop in pops if pop.url]
         self._policy = policy
         self._probed = probed
+        self._fields = fields
 
     async def run(self) -> None:
         """Probe every POP in its own rhythm. Ends only by cancellation."""
@@ -65,13 +71,14 @@ class Prober:
     async def _watch(self, pop: Pop) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            result = await probe(pop.url, self._policy)
+            fields = self._fields(pop) if self._fields is not None else None
+            result = await probe(pop.url, self._policy, fields)
             self._probed(pop, result, loop.time())
             jitter = random.uniform(0.9, 1.1)  # noqa: S311  a rhythm, not a secret
             await asyncio.sleep(self._policy.period_s * jitter)
 
 
-async def probe(url: str, policy: ProbePolicy) -> ProbeResult:
+async def probe(url: str, policy: ProbePolicy, fields: Mapping[str, str] | None = None) -> ProbeResult:
     """Ask one POP once. Never raises but for cancellation: every failure is a result."""
     loop = asyncio.get_running_loop()
     rtt_ms: float | None = None
@@ -82,11 +89,13 @@ async def probe(url: str, policy: ProbePolicy) -> ProbeResult:
         async with asyncio.timeout(policy.deadline_s):
             started_s = loop.time()
             reader, writer = await asyncio.open_connection(parts.hostname, port)
-            rtt_ms = (loop.time() - started_s) * 1000
+            told_ms = read_rtt_ms(writer.get_extra_info("socket"))  # the loop's clock may tick in milliseconds
+            rtt_ms = told_ms or (loop.time() - started_s) * 1000
             try:
                 if tls:
                     await writer.start_tls(ssl.create_default_context(), server_hostname=parts.hostname)
                 line = f"GET {parts.path}{policy.path} HTTP/1.1\r\n"
+                line += "".join(f"{name}: {value}\r\n" for name, value in (fields or {}).items())
                 writer.write(f"{line}Host: {parts.netloc}\r\nConnection: close\r\n\r\n".encode("ascii"))
                 answer = await _read(reader)
             finally:
