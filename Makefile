@@ -20,6 +20,9 @@ check: install
 bench: install
 	$(BIN)/edgefaas bench $(ARGS)
 
+conformance: install
+	$(BIN)/python -m benchmarks.conformance $(ARGS)
+
 install: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml hatch_build.py sandbox/capi/calls.c $(wildcard sandbox/js/*.[ch])
