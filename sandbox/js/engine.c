@@ -226,14 +226,15 @@ static void conclude(void)
 {
     int idle = !state.pending && !timers_hold;
     JSPromiseStateEnum promise = JS_IsObject(awaited) ? JS_PromiseState(context, awaited) : JS_PROMISE_NOT_A_PROMISE;
-    if (promise == JS_PROMISE_FULFILLED || promise == JS_PROMISE_REJECTED) {
+    int settled = promise == JS_PROMISE_FULFILLED || promise == JS_PROMISE_REJECTED;
+    if (has_held && (settled || !state.pending)) { /* who calls back first is heard, also in an async handler */
+        result = JS_DupValue(context, held);
+        outcome = STATE_FINISHED;
+    } else if (settled) {
         result = JS_PromiseResult(context, awaited);
         outcome = promise == JS_PROMISE_FULFILLED ? STATE_FINISHED : STATE_THREW;
     } else if (promise == JS_PROMISE_NOT_A_PROMISE && !JS_IsUndefined(awaited)) {
         result = JS_DupValue(context, awaited);
-        outcome = STATE_FINISHED;
-    } else if (has_held && !state.pending) {
-        result = JS_DupValue(context, held);
         outcome = STATE_FINISHED;
     } else if (idle && promise == JS_PROMISE_PENDING) {
         JS_ThrowPlainError(context, "the handler's promise was never settled, and nothing is under way that could settle it");

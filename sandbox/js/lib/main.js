@@ -640,7 +640,8 @@
     if (api === LAMBDA) {
       running = new Context(event);
       const returned = handler(event, running, callback);
-      return returned === undefined || handler.length > 2 && !isThenable(returned) ? undefined : returned;
+      if (isThenable(returned)) return returned instanceof Promise ? returned : Promise.resolve(returned);
+      return handler.length > 2 ? undefined : returned;
     }
     // Module scope needs what only a request has (environment, host operations): it runs now.
     const ready = prepare();

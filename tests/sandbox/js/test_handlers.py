@@ -16,6 +16,12 @@ FORMS = {
     "an async function": "exports.handler = async function (e) { return { uri: e.Records[0].cf.request.uri } }",
     "a callback": "exports.handler = (e, c, cb) => { cb(null, { uri: e.Records[0].cf.request.uri }) };",
     "a late callback": "exports.handler = (e, c, cb) => { setTimeout(() => cb(null, e.Records[0].cf.request), 2) };",
+    "an async function that calls back": "exports.handler = async (e, c, cb) => { cb(null, e.Records[0].cf.request) };",
+    "a callback after an await": "exports.handler = async (e, c, cb) => { await null; cb(null, e.Records[0].cf.request) };",
+    "a thenable": "exports.handler = (e) => ({ then(ok) { ok(e.Records[0].cf.request) } });",
+    "a callback that need not wait": "exports.handler = (e, c, cb) => { c.callbackWaitsForEmptyEventLoop = false;"
+    " setTimeout(() => {}, 36e5); cb(null, e.Records[0].cf.request) };",
+    "two callbacks": "exports.handler = (e, c, cb) => { cb(null, e.Records[0].cf.request); cb(null, 2) };",
     "a promise": "exports.handler = (e) => Promise.resolve(e.Records[0].cf.request);",
     "module.exports": "module.exports = { handler: async (e) => e.Records[0].cf.request };",
     "module.exports.handler": "module.exports.handler = async (e) => e.Records[0].cf.request;",
