@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 import socket
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from edgefaas.errors import RequestError
@@ -26,6 +27,7 @@ class ViewerConnection(asyncio.Protocol):
     """One connection, from accept to close."""
 
     settings: ClassVar[WireSettings] = WireSettings()
+    connected: ClassVar[Callable[[str, object], None] | None] = None  # told peer and socket of each connection
 
     def __init__(
         self,
@@ -75,6 +77,9 @@ class ViewerConnection(asyncio.Protocol):
             self._peer = (str(peer[0]), int(peer[1]))
         if self.settings.proxy_trusted:
             self._preamble = preamble_for(self._peer[0], self.settings.proxy_trusted)
+        told = type(self).connected
+        if told is not None and self._preamble is None and isinstance(peer, tuple):
+            told(self._peer[0], transport.get_extra_info("socket"))
         if transport.get_extra_info("sslcontext") is not None:
             self._scheme = "https"
         self._set_deadline(self.settings.head_timeout_s)

@@ -383,5 +383,11 @@ def _never(_place: tuple[str, str, bytes, str]) -> None:
 def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[WireProtocol]:
     """Return the protocol class for ``uvicorn.Config(http=...)`` that asks ``viewer_side``."""
     express = staticmethod(getattr(viewer_side, "express", _never))
-    members = {"viewer_side": viewer_side, "settings": settings or WireSettings(), "express": express}
+    connected = getattr(viewer_side, "connected", None)
+    members = {
+        "viewer_side": viewer_side,
+        "settings": settings or WireSettings(),
+        "express": express,
+        "connected": staticmethod(connected) if connected is not None else None,
+    }
     return type("BoundWireProtocol", (WireProtocol,), members)
