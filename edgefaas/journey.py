@@ -19,6 +19,7 @@ from edgefaas.background import Background
 from edgefaas.cache import (
     AVAILABLE,
     Bypass,
+    DamagedBodyError,
     Failed,
     Fetch,
     Flight,
@@ -51,14 +52,16 @@ from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
 from edgefaas.express import Express, memorable
 from edgefaas.forwarding import forwarded
-from edgefaas.keeping import Ask, Keeper, policy_for
+from edgefaas.keeping import Ask, Keeper, begun, policy_for
 from edgefaas.made import Made
 from edgefaas.message import Headers, Prepared, Request, Response
+from edgefaas.namespaces import namespace_of
 from edgefaas.origins import Origins, release
 from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, ErrorPage, Trigger
 from edgefaas.triggers import Triggers
 
+SWITCHING = 101
 NOT_MODIFIED = 304
 ERRORS = range(400, 600)
 SERVER_ERRORS = range(500, 600)
@@ -75,6 +78,7 @@ class Errand:
     key: str
     token: int  # which purges had been done when it set out
     for_error_page: bool = False
+    alone: bool = False  # what others fetch, or what is stored, is not for this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,23 +158,46 @@ class Journey:
         request = turned.request
         if request.path == "/" and self.default_root:
             request = replace(request, path=f"/{self.default_root}")
+        if viewer.upgrade is not None:
+            return await self._switch(replace(request, upgrade=viewer.upgrade), turned, behaviour)
         return await self._cache(request, turned, behaviour)
+
+    def _errand(
+        self, request: Request, turned: Continue, behaviour: Behaviour, *, for_error_page: bool = False
+    ) -> Errand:
+        at_home = self.routes.match(request.path) is behaviour
+        return Errand(
+            request=request,
+            turned=turned,
+            behaviour=behaviour,
+            key=cache_key(
+                request, behaviour.cache, namespace=namespace_of(behaviour, turned, at_home=at_home)
+            ),
+            token=self.keeper.store.token(),
+            for_error_page=for_error_page,
+        )
+
+    async def _switch(self, request: Request, turned: Continue, behaviour: Behaviour) -> Response:
+        """Answer a viewer who asks for WebSocket.
+
+        Past the cache, both ways, and with nobody else: the connection is this viewer's. Functions may refuse
+        it or send it elsewhere; a 101 passes by the response functions, there is nothing in it to change. Only
+        URL origins can switch; a folder or a function answers the GET as it is (RFC 9110, 7.8).
+        """
+        await in_task()
+        errand = self._errand(request, turned, behaviour)
+        response, generated_by = await self._origin(request, errand)
+        got = FromOrigin(
+            response=response, reason=Forward.BYPASS, generated_by=generated_by, decided=Pass("upgrade")
+        )
+        return await self._finish(errand, got, response.status)
 
     async def _cache(
         self, request: Request, turned: Continue, behaviour: Behaviour, *, for_error_page: bool = False
     ) -> Response | Prepared:
-        store = self.keeper.store
-        key = cache_key(request, behaviour.cache, namespace=behaviour.origin or "")
-        errand = Errand(
-            request=request,
-            turned=turned,
-            behaviour=behaviour,
-            key=key,
-            token=store.token(),
-            for_error_page=for_error_page,
-        )
+        errand = self._errand(request, turned, behaviour, for_error_page=for_error_page)
         now_s = self.wall_s()
-        verdict = judge(request, store.get(key), now_s)
+        verdict = judge(request, self.keeper.store.get(errand.key), now_s)
         match verdict:
             case Serve(stored):
                 return await self._from_store(errand, stored, now_s)
@@ -203,8 +230,17 @@ class Journey:
             unchanged = errand.turned.request is errand.request and wanted is None
             if self.express is not None and unchanged and memorable(errand.behaviour, stored):
                 self.express.remember(errand.request, stored, shown)
-            return self.answers.hit(errand.request, shown, now_s)
-        response = self.answers.stored(errand.request, shown, now_s, word)
+            answer = self.answers.hit(errand.request, shown, now_s)
+            if isinstance(answer, Prepared) or isinstance(answer.body, bytes):
+                return answer
+            response = answer
+        else:
+            response = self.answers.stored(errand.request, shown, now_s, word)
+        if not isinstance(response.body, bytes):
+            try:
+                response.body = await begun(response.body)
+            except DamagedBodyError:  # it is gone from the store now, and nothing was sent yet: a miss
+                return await self._ask_origin(replace(errand, alone=True), Forward.URI_MISS, None, None)
         if runs and runs_viewer_response(origin_status=stored.status, generated_by=None):
             response = await self.triggers.viewer_response(errand.request, response, errand.behaviour)
         return response
@@ -216,7 +252,7 @@ class Journey:
         await in_task()
         question = Question(errand=errand, reason=reason, held=held, conditional=conditional)
         try:
-            if collapsible(errand.request):
+            if collapsible(errand.request) and not errand.alone:
                 got = await self._together(question)
             else:
                 got = await self._consult(question)
@@ -233,7 +269,8 @@ class Journey:
         """Share one trip to the origin with the viewers who miss the same object now."""
         errand = question.errand
         variants = self.keeper.store.get(errand.key)
-        key = collapse_key(errand.key, variants, errand.request.headers)
+        # Who comes after a purge does not join a trip that began before it.
+        key = f"{collapse_key(errand.key, variants, errand.request.headers)}\n{errand.token}"
         flight, led = self.flights.board(key, partial(self._fly, question))
         seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
         match seat:
@@ -315,17 +352,20 @@ class Journey:
         turned = await self.triggers.origin_request(request, behaviour, described)
         if isinstance(turned, GeneratedResponse):  # may be stored; origin-response is skipped
             return turned.response, Trigger.ORIGIN_REQUEST
+        turned.request.upgrade = sent.upgrade  # a function that changes the request makes another
         # A viewer-request function may have chosen origin or host already.
         turned = replace(
             turned, origin=turned.origin or errand.turned.origin, host=turned.host or errand.turned.host
         )
         response = await self.origins.ask(turned, behaviour)
+        if response.status == SWITCHING:
+            return response, None
         response = await self.triggers.origin_response(turned.request, response, behaviour, described)
         return response, None
 
     async def _to_viewer(self, errand: Errand, got: FromOrigin) -> Response | Prepared:
         """Store the body, put an error page in place, run viewer-response, sign."""
-        request, behaviour, response = errand.request, errand.behaviour, got.response
+        request, response = errand.request, got.response
         origin_status = response.status
         stored = isinstance(got.decided, Store)
         if isinstance(got.decided, Store) and not got.kept:
@@ -345,11 +385,18 @@ class Journey:
             if page is not None:
                 await release(response)
                 return page
+        return await self._finish(errand, got, origin_status, stored=stored)
+
+    async def _finish(
+        self, errand: Errand, got: FromOrigin, origin_status: int, *, stored: bool = False
+    ) -> Response:
+        """Sign what the origin, or a function in its place, answered, and run viewer-response."""
+        request, behaviour, response = errand.request, errand.behaviour, got.response
         word = XCache.MISS
         if got.generated_by is not None:
             word = XCache(generated_word(self.triggers.api(behaviour, got.generated_by)))
         self.answers.forwarded(request, response, got.reason, word, stored=stored, collapsed=got.collapsed)
-        if runs_viewer_response(
+        if response.status != SWITCHING and runs_viewer_response(
             origin_status=origin_status, generated_by=got.generated_by, error_page=errand.for_error_page
         ):
             response = await self.triggers.viewer_response(request, response, behaviour)

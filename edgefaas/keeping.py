@@ -28,6 +28,8 @@ from edgefaas.message import Body, Request, Response
 from edgefaas.recorder import read_all, record, rejoined
 from edgefaas.site import CachePolicy
 
+SERVER_ERROR = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
@@ -62,6 +64,8 @@ class Keeper:
         if uris := invalidated_by(ask.request, response, ask.policy):
             await self.store.invalidate_everywhere(uris)
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
+        if isinstance(decided, Store) and sets_a_cookie_unsaid(decided):
+            decided = Pass("set-cookie without a lifetime", supersedes=response.status < SERVER_ERROR)
         if isinstance(decided, Store):
             return decided
         if decided.supersedes:
@@ -91,13 +95,17 @@ class Keeper:
         return answer.body if answer.in_memory else self._streamed(stored, answer.segments)
 
     async def _streamed(self, stored: StoredResponse, segments: Sequence[Segment]) -> AsyncIterator[bytes]:
+        ahead = b""  # goes out with what follows from disk: the first piece shows that the file is there
         try:
             for segment in segments:
                 if isinstance(segment, bytes):
-                    yield segment
+                    ahead += segment
                 else:
                     async for piece in stream(segment):
-                        yield piece
+                        yield ahead + piece if ahead else piece
+                        ahead = b""
+            if ahead:
+                yield ahead
         except DamagedBodyError:
             if isinstance(self.store, TieredStore):
                 self.store.damaged(stored)
@@ -132,6 +140,22 @@ class Keeper:
                 self.store.put(result.stored, ask.token)
             elif result is not None:
                 self.store.remove(held)
+
+
+def sets_a_cookie_unsaid(decided: Store) -> bool:
+    """Return whether a response sets cookies, and nobody said that it may be used for others without asking.
+
+    RFC 9111, 7.3 lets a shared cache reuse Set-Cookie, and asks origins to say how long. Where one says nothing,
+    a lifetime guessed from Last-Modified, or a 304 to another viewer, would hand one viewer's session to the next.
+    """
+    unsaid = decided.no_cache or decided.lifetime.heuristic or decided.lifetime.seconds <= 0
+    return unsaid and "set-cookie" in decided.headers
+
+
+async def begun(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return a body whose first piece has been read. Raises what reading it raises, DamagedBodyError above all."""
+    first = await anext(body, b"")
+    return rejoined([first], body)
 
 
 def policy_for(policy: CachePolicy, error_ttl_s: float | None) -> CachePolicy:

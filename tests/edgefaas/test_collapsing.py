@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from edgefaas.cache import Purge
 from tests.edgefaas.live import FakeOrigin, Pop, Seen, ask_raw, origin, pop, reply
 
 Scenario = Callable[[Pop, FakeOrigin], Coroutine[Any, Any, None]]
@@ -128,3 +129,19 @@ def test_what_must_be_validated_before_each_use_is_not_shared(tmp_path: Path) ->
         lambda _: reply(f"page {next(counter)}", Cache_Control="no-cache", ETag=f'"{next(counter)}"'),
         scenario,
     )
+
+
+def test_who_comes_after_a_purge_does_not_get_what_was_asked_for_before(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert fake.gate is not None
+        before = asyncio.ensure_future(ask_raw(served.port, "/a"))
+        await seen_by_origin(fake, 1)
+        await served.app.purge(Purge(kind="url", value="http://a.example/a"))
+        after = asyncio.ensure_future(ask_raw(served.port, "/a"))
+        await seen_by_origin(fake, 2)
+        fake.gate.set()
+        answers = await asyncio.gather(before, after)
+        assert all(b"collapsed" not in answer for answer in answers)
+
+    counter = iter(range(100))
+    play(tmp_path, lambda _: reply(f"version {next(counter)}", Cache_Control="max-age=60"), scenario)

@@ -458,6 +458,61 @@ def test_a_body_larger_than_memory_is_stored_on_disk_and_streamed_from_it(tmp_pa
     asyncio.run(main())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fields", [{}, {"Range": "bytes=10-19"}, {"Range": "bytes=0-3,2000000-2000004"}])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_body_that_the_disk_lost_is_fetched_again_before_anything_is_sent(
+    tmp_path: Path, fields: dict[str, str], *, gone: bool
+) -> None:
+    large = bytes(range(256)) * 4096 * 20
+
+    async def main() -> None:
+        async with origin(lambda _: reply(large, Cache_Control="max-age=600")) as fake:
+            site = SITE.format(port=fake.port, more="") + "[cache]\nmemory_mb = 1\n"
+            async with pop(site, tmp_path) as served:
+                async with asyncio.timeout(60):
+                    while (await served.ask("/a")).headers["x-cache"] != "Hit from edgefaas":
+                        pass
+                asked = len(fake.seen)
+                (file,) = [
+                    f
+                    for f in (tmp_path / "data").rglob("*")
+                    if f.is_file() and f.stat().st_size == len(large)
+                ]
+                if gone:
+                    file.unlink()
+                else:
+                    with file.open("r+b") as damaged:
+                        damaged.write(b"?")
+                answer = await served.ask("/a", headers=fields)
+                assert answer.headers["x-cache"] == "Miss from edgefaas"
+                assert answer.status == 200
+                assert answer.body == large
+                assert len(fake.seen) == asked + 1
+
+    asyncio.run(main())
+
+
+def test_a_cookie_set_without_a_lifetime_is_for_one_viewer(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        for number in (1, 2):
+            answer = await served.ask("/a")
+            assert answer.headers["set-cookie"] == f"session={number}"
+            assert "if-none-match" not in fake.seen[-1].headers
+            assert (await served.ask("/said")).headers["set-cookie"] == "session=said"
+        assert len(fake.seen) == 3
+
+    def replying(seen: Seen) -> bytes:
+        if seen.target == "/said":
+            return reply("x", Set_Cookie="session=said", Cache_Control="max-age=60")
+        numbers.append(len(numbers) + 1)
+        modified = "Mon, 01 Jan 2024 00:00:00 GMT"
+        return reply("x", Set_Cookie=f"session={numbers[-1]}", ETag='"1"', Last_Modified=modified)
+
+    numbers: list[int] = []
+    play(tmp_path, replying, scenario)
+
+
 def test_server_timing_is_told_to_those_who_ask(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         asking = {"X-Edge-Server-Timing": "1"}
