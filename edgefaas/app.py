@@ -97,7 +97,14 @@ class PopApp:
         )
         self._site = site
         self._any_host = "*" in site.hosts
-        self._front = Front(site, fetch=self._client, wall_s=time_now, mono_s=time.monotonic)
+        self._front = Front(
+            site,
+            fetch=self._client,
+            wall_s=time_now,
+            mono_s=time.monotonic,
+            geo_folder=self._data.parent / "geo",
+            before=getattr(self, "_front", None),
+        )
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
@@ -129,6 +136,7 @@ class PopApp:
 
     async def start(self) -> None:
         """Begin the background work (probing other POPs, reloading GeoIP files)."""
+        await self._front.listen()
         self._front_task = self._background.start(self._front.run(), name="front")
         if isinstance(self._store, TieredStore):
             older_than_s = time_now() - SPOOLED_AN_HOUR_AGO_S
@@ -160,9 +168,16 @@ class PopApp:
         self._ids += 1
         return self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}")
 
+    def connected(self, peer: str, sock: object) -> None:
+        """Take note of a viewer's connection that was just opened: its round trip is known by now."""
+        self._front.connected(peer, sock)
+
     async def answer(self, request: Request) -> Response:
         """Answer in a task: finish what ``inline`` began, or begin here (requests with a body)."""
         journey, request.begun = request.begun, None
+        began_s = time.perf_counter()
+        front = self._front
+        front.began()
         try:
             if isinstance(journey, Suspended):
                 result = await journey
@@ -172,6 +187,8 @@ class PopApp:
                 result = await self._serve(request)
         except Exception as error:  # the outermost layer
             result = self._failed(error, request)
+        finally:
+            front.ended(time.perf_counter() - began_s)
         response = as_response(result) if isinstance(result, Prepared) else result
         request.begun = response.headers.get("x-cache")
         return response
@@ -200,20 +217,22 @@ class PopApp:
         received = self._front.receive(request)
         if not self._any_host and request.host not in site.hosts:
             return self._answers.sign(request, error_page(421, request), "Error")
-        steer = self._front.steer(request, received)
-        if steer is not None:
-            await in_task()
-            return await self._front.follow(steer, request)
-        return await self._journey.answer(request)
+        routed = self._front.route(request, received)
+        if routed is None:
+            return await self._journey.answer(request)
+        await in_task()
+        response = await self._front.follow(routed, request)
+        if response is None:
+            response = self._answers.unprepared(await self._journey.answer(request))
+            response = self._front.ask_viewer(routed, response)
+        return response
 
     def _health(self, request: Request) -> Response:
         headers = Headers([("Content-Type", "application/json"), ("Cache-Control", "no-store")])
         if self.draining:
             headers.add("X-Edge-State", "draining")
-        pop = self._answers.pop
-        return Response(
-            status=503 if self.draining else 200, headers=headers, body=f'{{"pop":"{pop}"}}\n'.encode()
-        )
+        body = self._front.health(request).encode()
+        return Response(status=503 if self.draining else 200, headers=headers, body=body)
 
     def _failed(self, error: Exception, request: Request) -> Response:
         """Turn an error into what the viewer sees, and tell the operator the rest."""
@@ -268,6 +287,10 @@ class PopApp:
     async def invoke(self, function: str, event: bytes) -> dict[str, object]:
         """Run a function once; see ``invoking.invoke_once``."""
         return await invoke_once(self._guests, function, event)
+
+    def explain(self, address: str) -> dict[str, object]:
+        """Return where a viewer would be served, and why. Raises ConfigError."""
+        return self._front.explain(address)
 
     def stats(self) -> dict[str, object]:
         """Return counters and gauges."""

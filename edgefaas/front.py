@@ -1,43 +1,42 @@
 """Where a request comes from, and which POP should answer it.
 
-A thin shell around ``router``: it holds the GeoIP files, the prober and what is known of the other POPs, and
-passes requests on. The decisions (whose address, which POP, which way) are that package's.
+A thin shell around ``router``: it holds the GeoIP files and what is known of the other POPs (``neighbours``),
+and passes requests on (``passing``). The decisions (whose address, which POP, which way) are that package's.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from edgefaas.errors import ConfigError, OriginError
+from edgefaas.errors import ConfigError, StateError
+from edgefaas.geo import GeoFiles
 from edgefaas.message import Headers, Request, Response
+from edgefaas.naming import serve_names
+from edgefaas.neighbours import Neighbours, identity
+from edgefaas.nodes import Nodes
 from edgefaas.pages import error_page
-from edgefaas.site import Site, UrlOrigin
+from edgefaas.passing import Fetches, Passing
+from edgefaas.peers import FIELD as MESH_FIELD
+from edgefaas.site import Site
 from router import (
+    HOP_HEADER,
     AnswerHere,
     Arrival,
-    Chooser,
     Decision,
-    GeoDatabase,
-    Health,
-    Hop,
     HopError,
     Location,
-    Mesh,
     NowhereToGo,
-    ProbePolicy,
-    Prober,
-    ProbeResult,
     ProxyTo,
     RedirectTo,
-    RouterError,
+    Steer,
     Steering,
     SteeringPolicy,
     TrustPolicy,
     Way,
-    retry_elsewhere,
-    sign_hop,
+    read_rtt_ms,
     untrusted_header,
     verify_hop,
     viewer_address,
@@ -46,24 +45,29 @@ from router import Pop as MeshPop
 
 logger = logging.getLogger("edgefaas.front")
 
-HOP_HEADER = "x-edge-hop"
-GEO_RELOAD_EVERY_S = 5.0
-
-
-class Fetches(Protocol):
-    """The origin client, as far as it is used here."""
-
-    async def fetch(self, origin: UrlOrigin, request: Request) -> Response:
-        """Return the response's head and its streaming body. Raises OriginError."""
-        ...
+_HOP = HOP_HEADER.lower()
+_MESH = MESH_FIELD.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What ``receive`` learnt: how often the request was passed on, and by which POP."""
+    """What ``receive`` learnt: how often the request was passed on and by whom, and whether from node to node."""
 
     hops: int = 0
     sender: str = ""
+    by_node: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What becomes of a request that is not simply answered here.
+
+    ``steer`` is None where this POP answers, and asks the viewer for a side probe of POP ``look``.
+    """
+
+    steer: Steer | None
+    alternatives: tuple[MeshPop, ...] = ()
+    look: str = ""
 
 
 DIRECT = Received()
@@ -71,41 +75,59 @@ UNFORGED = "nothing that only a proxy may send"
 
 
 class Front:
-    """Receives requests for one POP, or for a router in front of several."""
+    """Receives requests for one POP, or for a router in front of several.
+
+    ``before`` is the front of the site as it was: what it learnt is kept while the POPs stay the same.
+    """
 
     def __init__(
-        self, site: Site, *, fetch: Fetches, wall_s: Callable[[], float], mono_s: Callable[[], float]
+        self,
+        site: Site,
+        *,
+        fetch: Fetches,
+        wall_s: Callable[[], float],
+        mono_s: Callable[[], float],
+        geo_folder: Path | None = None,
+        before: "Front | None" = None,
     ) -> None:
         policy = site.router
+        self._site = site
         self._here = policy.pop
         self._secret = policy.mesh_secret.encode()
-        self._fetch = fetch
         self._wall_s = wall_s
-        self._mono_s = mono_s
         self._trust = TrustPolicy(networks=policy.trusted, header=policy.forwarding_header)
-        self.geo = open_geo(site)
-        pops = [
-            MeshPop(name=p.name, latitude=p.latitude, longitude=p.longitude, url=p.url)
-            for p in site.pops.values()
-        ]
+        self.geo = GeoFiles(policy, geo_folder)
         way = Way(policy.steering.value)
         # Without POPs, or where every request is answered where it arrives, there is nothing to choose.
-        self.steers = bool(pops) and way in (Way.PROXY, Way.REDIRECT)
-        self._health: dict[str, Health] = {}
-        self._prober: Prober | None = None
-        if pops:
-            self._mesh = Mesh(pops)
-            self._chooser = Chooser(self._mesh, here=policy.pop)
-            self._steering = Steering(self._mesh, SteeringPolicy(way=way, here=policy.pop))
-            self._health = {pop.name: Health() for pop in pops}
-        if self.steers:
-            others = [pop for pop in pops if pop.name != policy.pop]
-            self._prober = Prober(others, ProbePolicy(path=policy.health_path), self._probed)
+        self.steers = bool(site.pops) and way in (Way.PROXY, Way.REDIRECT)
+        self.neighbours: Neighbours | None = None
+        if site.pops:
+            known = before.neighbours if before is not None else None
+            if known is None or known.known_as != identity(site):
+                known = Neighbours(site, wall_s=wall_s, mono_s=mono_s)
+            self.neighbours = known
+            self._steering = Steering(known.mesh, SteeringPolicy(way=way, here=policy.pop))
+            self._passing = Passing(
+                fetch=fetch,
+                ledger=known.chooser,
+                failed=known.failed,
+                here=policy.pop,
+                secret=self._secret,
+                wall_s=wall_s,
+            )
+            known.when_down(self._passing.take_back)
+        here = site.pops.get(policy.pop)
+        self._names: contextlib.AsyncExitStack | None = None
+        self._nodes: Nodes | None = None
+        if here is not None and here.nodes and policy.node:
+            self._nodes = Nodes(here, policy, fetch=fetch, wall_s=wall_s, mono_s=mono_s)
 
     @property
     def attribution_due(self) -> bool:
         """Whether the embedded GeoIP database is in use, whose credit must be shown."""
         return self.geo.embedded
+
+    # -- whose request it is -------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> Received:
         """Set whose request this is, and drop every field that only a trusted peer may send.
@@ -116,9 +138,9 @@ class Front:
         memo = headers.memo
         if memo is not None and UNFORGED in memo and not self._trust.networks:
             return DIRECT
-        value = headers.get(HOP_HEADER)
+        value = headers.get(_HOP)
         if value is not None:
-            headers.remove(HOP_HEADER)
+            headers.remove(_HOP)
             if received := self._passed_on(value, request):
                 return received
         found = viewer_address(request.viewer_ip, list(headers), self._trust)
@@ -135,30 +157,54 @@ class Front:
     def _passed_on(self, value: str, request: Request) -> Received | None:
         if not self._secret:
             return None
-        try:
-            hop = verify_hop(value, [self._secret], receiver=self._here, now_s=self._wall_s())
-        except HopError as error:
-            logger.warning("a hop header was not believed: %s", error)
+        node = self._nodes.name if self._nodes is not None else ""
+        hop = None
+        for receiver in filter(None, (self._here, node)):
+            try:
+                hop = verify_hop(value, [self._secret], receiver=receiver, now_s=self._wall_s())
+                break
+            except HopError as error:
+                refusal = error
+        if hop is None:
+            if self._here:
+                logger.warning("a hop header was not believed: %s", refusal)
             return None
         request.viewer_ip, request.viewer_port, request.id = hop.viewer, 0, hop.request_id
-        return Received(hops=hop.count, sender=hop.sender)
+        request.scheme = hop.scheme
+        return Received(hops=hop.count, sender=hop.sender, by_node=receiver == node)
 
     def locate(self, address: str) -> Location:
         """Return where an address is, as far as is known."""
         return self.geo.locate(address)
 
-    def choose(self, address: str) -> Decision:
-        """Return which POP should serve an address, and why."""
-        now_s = self._mono_s()
-        for name, health in self._health.items():
-            self._chooser.set_health(name, health.share(now_s))
-        return self._chooser.choose(address, self.locate(address), now_s)
+    def connected(self, peer: str, sock: object) -> None:
+        """Learn from a connection that ``peer`` just opened how far it is from this POP.
 
-    def steer(self, request: Request, received: Received) -> ProxyTo | RedirectTo | NowhereToGo | None:
-        """Say what becomes of a request; None where it is answered here."""
-        if not self.steers:
-            return None
-        decision = self.choose(request.viewer_ip)
+        Not from proxies, whose viewers are elsewhere. A thousandth of what a connection costs.
+        """
+        neighbours = self.neighbours
+        if neighbours is None or not self._here or self._trust.trusts(peer):
+            return
+        rtt_ms = read_rtt_ms(sock)  # type: ignore[arg-type]  # uvloop's stand-in has getsockopt too
+        if rtt_ms is not None:
+            neighbours.observe(peer, self.locate(peer), rtt_ms)
+
+    # -- where it is answered ------------------------------------------------------------------------------
+
+    def route(self, request: Request, received: Received) -> Routed | None:
+        """Say what becomes of a request; None where it is simply answered here."""
+        if self.steers and (routed := self._steer(request, received)) is not None:
+            return routed
+        if self._nodes is not None and not received.by_node:
+            others = self._nodes.owners(request)
+            if others:
+                return Routed(ProxyTo(others[0], "it owns the key"), others[1:])
+        return None
+
+    def _steer(self, request: Request, received: Received) -> Routed | None:
+        neighbours = self.neighbours
+        assert neighbours is not None
+        decision = neighbours.choose(request.viewer_ip, self.locate(request.viewer_ip))
         arrival = Arrival(
             method=request.method,
             host=request.host,
@@ -167,105 +213,129 @@ class Front:
             has_body=request.body != b"",
             upgrade="upgrade" in request.headers,
         )
-        steer = self._steering.steer(arrival, decision.pop, gain_ms=decision.gain_ms)
-        return None if isinstance(steer, AnswerHere) else steer
+        steer = self._steering.steer(
+            arrival,
+            decision.pop,
+            gain_ms=decision.gain_ms,
+            pays=neighbours.chooser.passing_on_pays(decision),
+        )
+        look = decision.probe or ""
+        if isinstance(steer, AnswerHere):
+            return Routed(None, look=look) if look and look != self._here else None
+        return Routed(steer, self._alternatives(decision, steer), look)
 
-    async def follow(self, steer: ProxyTo | RedirectTo | NowhereToGo, request: Request) -> Response:
-        """Pass the request on, send the viewer elsewhere, or say that no POP is in service."""
-        match steer:
+    def _alternatives(self, decision: Decision, steer: Steer) -> tuple[MeshPop, ...]:
+        """Return who may be asked when the chosen POP does not answer: next best first, this POP last."""
+        if not isinstance(steer, ProxyTo):
+            return ()
+        neighbours = self.neighbours
+        assert neighbours is not None
+        names = [n for n in decision.alternatives if n != self._here and neighbours.in_service(n)]
+        if self._here:
+            names.append(self._here)
+        return tuple(neighbours.mesh.pop(name) for name in names)
+
+    async def follow(self, routed: Routed, request: Request) -> Response | None:
+        """Pass the request on, send the viewer elsewhere, or say that no POP is in service. In a task.
+
+        None when it is to be answered here after all. Raises OriginError when nobody answered.
+        """
+        match routed.steer:
             case RedirectTo(location=location, status=status):
                 headers = Headers(
                     [("Location", location), ("Cache-Control", "no-store"), ("Content-Length", "0")]
                 )
                 headers.add("X-Cache", "Redirect from edgefaas")
-                return Response(status=status, headers=headers)
+                return self.ask_viewer(routed, Response(status=status, headers=headers))
             case NowhereToGo():
                 response = error_page(503, request)
                 response.headers.set("Retry-After", "1")
                 return response
             case ProxyTo(pop=pop):
-                return await self._pass_on(pop, request)
+                if self._nodes is not None and pop.name in self._nodes:
+                    return await self._nodes.passing.send(
+                        pop, request, routed.alternatives, keep=self._nodes.name
+                    )
+                answer = await self._passing.send(pop, request, routed.alternatives, keep=self._here)
+                return None if answer is None else self.ask_viewer(routed, answer)
+            case _:
+                return None
 
-    async def _pass_on(self, pop: MeshPop, request: Request) -> Response:
-        replayable = isinstance(request.body, bytes)
-        alternatives = [name for name in self.choose(request.viewer_ip).alternatives if name != pop.name]
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                return await self._fetch.fetch(self._origin_for(pop), self._signed(pop, request))
-            except OriginError as error:
-                self._health[pop.name].failed_request(now_s=self._mono_s())
-                logger.warning("POP %s did not answer request %s: %s", pop.name, request.id, error)
-                other = retry_elsewhere(
-                    request.method, body_replayable=replayable, alternatives=alternatives, tried=tried
-                )
-                if other is None:
-                    raise
-                pop = self._mesh.pop(other)
+    def ask_viewer(self, routed: Routed, response: Response) -> Response:
+        """Ask the viewer to open a connection to another POP, whose round trip is then known there."""
+        if routed.look and self.neighbours is not None and self.neighbours.mesh.pop(routed.look).url:
+            url = self.neighbours.mesh.pop(routed.look).url
+            response.headers = response.headers.copy()
+            response.headers.add("Link", f"<{url}>; rel=preconnect")
+        return response
 
-    def _origin_for(self, pop: MeshPop) -> UrlOrigin:
-        return UrlOrigin(name=f"pop {pop.name}", url=pop.url, connect_timeout_s=2.0)
+    # -- what others ask of it -----------------------------------------------------------------------------
 
-    def _signed(self, pop: MeshPop, request: Request) -> Request:
-        headers = request.headers.copy()
-        if self._secret:
-            hop = Hop(
-                sender=self._here or "router",
-                receiver=pop.name,
-                viewer=request.viewer_ip,
-                request_id=request.id,
-                sent_at_s=self._wall_s(),
+    def health(self, request: Request) -> str:
+        """Return the JSON of the health answer; POPs of the mesh get more of it than others."""
+        if self.neighbours is None:
+            return f'{{"pop":"{self._here}"}}\n'
+        return self.neighbours.answer(request.headers.get(_MESH))
+
+    def began(self) -> None:
+        """Count a request that is being worked on; each must be ``ended``."""
+        if self.neighbours is not None:
+            self.neighbours.teller.began()
+
+    def ended(self, took_s: float) -> None:
+        """Count the end of a request."""
+        if self.neighbours is not None:
+            self.neighbours.teller.ended(took_s * 1000)
+
+    def explain(self, address: str) -> dict[str, object]:
+        """Return where this address would be served and why, as JSON values. Raises ConfigError: no POPs."""
+        if self.neighbours is None:
+            raise ConfigError(
+                f"The site {self._site.name} names no POPs", remedy="Add [pops.NAME] to edgefaas.toml."
             )
-            headers.add("X-Edge-Hop", sign_hop(hop, self._secret))
-        return replace(request, headers=headers)
+        location = self.locate(address)
+        told = asdict(self.neighbours.explain(address, location))
+        for row in told["pops"]:
+            row["state"] = self.neighbours.state(row["pop"])
+        return {
+            "address": address,
+            **told,
+            "location": asdict(location),
+            "database": self.geo.description,
+        }
 
-    def _probed(self, pop: MeshPop, result: ProbeResult, now_s: float) -> None:
-        changed = self._health[pop.name].probed(ok=result.ok, now_s=now_s, draining=result.draining)
-        if changed:
-            state = self._health[pop.name].state
-            logger.info("POP %s is %s%s", pop.name, state, f": {result.problem}" if result.problem else "")
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Begin to answer DNS queries, where the site wants that. Raises StateError."""
+        if self._site.dns is None or self.neighbours is None or self._names is not None:
+            return
+        names = contextlib.AsyncExitStack()
+        await names.enter_async_context(
+            serve_names(self._site.dns, self._site.pops, self.neighbours.chooser, self.geo)
+        )
+        self._names = names
 
     async def run(self) -> None:
-        """Probe the other POPs and reload GeoIP files that changed, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._reload_geo())
-            if self._prober is not None:
-                group.create_task(self._prober.run())
+        """Probe the other POPs, answer DNS, reload GeoIP files that changed, until cancelled."""
+        try:
+            await self._listen_or_say()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.geo.watch())
+                if self.neighbours is not None:
+                    group.create_task(self.neighbours.run())
+                if self._nodes is not None:
+                    group.create_task(self._nodes.run())
+        finally:
+            if self._names is not None:
+                await self._names.aclose()
 
-    async def _reload_geo(self) -> None:
-        while True:
-            await asyncio.sleep(GEO_RELOAD_EVERY_S)
-            try:
-                if self.geo.reload_if_changed():
-                    logger.info("the GeoIP database was replaced: %s", self.geo.description)
-            except RouterError as error:
-                logger.warning("the GeoIP database on disk is no good, the old one stays: %s", error)
+    async def _listen_or_say(self) -> None:
+        try:
+            await self.listen()
+        except StateError as error:  # a running POP goes on: viewers who know its address need no DNS
+            logger.error("%s", error.advice)  # noqa: TRY400
 
     def close(self) -> None:
         """Let go of the GeoIP files."""
         self.geo.close()
-
-
-def open_geo(site: Site) -> GeoDatabase:
-    """Return the site's GeoIP database; one that knows nothing, and a warning, when its file is no good.
-
-    A POP whose GeoIP file is damaged must still serve.
-    """
-    try:
-        return GeoDatabase.open(site.router.geoip_city, site.router.geoip_asn)
-    except RouterError as error:
-        logger.warning("serving without locations: %s. %s", error, error.remedy)
-        return GeoDatabase.empty()
-
-
-def check_mesh(site: Site) -> None:
-    """Refuse what the router would refuse later. Raises ConfigError."""
-    try:
-        if site.pops:
-            Mesh(
-                [MeshPop(name=p.name, latitude=p.latitude, longitude=p.longitude) for p in site.pops.values()]
-            )
-        TrustPolicy(networks=site.router.trusted, header=site.router.forwarding_header)
-    except RouterError as error:
-        raise ConfigError(str(error), remedy=error.remedy) from error

@@ -161,13 +161,18 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pop:
-    """A point of presence: where it is (degrees) and where it answers (``url``, no trailing slash)."""
+    """A point of presence: where it is (degrees) and where it answers (``url``, no trailing slash).
+
+    ``nodes`` are the addresses of its machines, where it has several; ``addresses`` what DNS answers for it.
+    """
 
     name: str
     latitude: float
     longitude: float
     url: str
     city: str = ""
+    nodes: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 class Steering(StrEnum):
@@ -176,6 +181,7 @@ class Steering(StrEnum):
     ANSWER = "answer"
     PROXY = "proxy"
     REDIRECT = "redirect"
+    DNS = "dns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +189,9 @@ class RouterPolicy:
     """How viewers are located and steered.
 
     ``pop`` names the POP of this process ("" for a router in front that serves nothing itself).
-    ``trusted`` are the networks (CIDR) whose forwarding header is believed.
+    ``trusted`` are the networks (CIDR) whose forwarding header is believed. ``node`` is which of its POP's nodes
+    this process is. ``side_probes`` says that viewers may be asked to open connections to other POPs.
+    ``capacity`` is how many requests in flight a worker takes before viewers go elsewhere.
     """
 
     pop: str = ""
@@ -194,6 +202,23 @@ class RouterPolicy:
     geoip_asn: Path | None = None
     mesh_secret: str = ""
     health_path: str = "/.edgefaas/health"
+    node: str = ""
+    side_probes: bool = False
+    capacity: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsPolicy:
+    """The zone that is answered for, and where; TTLs are seconds. See ``router.dns_answer.DnsZone``."""
+
+    listen: str
+    zone: str
+    nameservers: Mapping[str, tuple[str, ...]]
+    hosts: tuple[str, ...] = ("@", "*")
+    mailbox: str = "hostmaster"
+    ttl_s: int = 30
+    unrest_ttl_s: int = 5
+    extra_pop: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,3 +281,4 @@ class Site:
     default_root: str = ""  # the object served for "/", without its slash
     listening: ListenPolicy = ListenPolicy()
     certificates: tuple[Certificate, ...] = ()  # the first is for viewers who name no host, or an unknown one
+    dns: DnsPolicy | None = None

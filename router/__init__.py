@@ -14,7 +14,7 @@ from router.errors import (
     RouterError,
 )
 from router.explain import Explanation, PopView
-from router.geo import ATTRIBUTION, GeoDatabase, install
+from router.geo import ATTRIBUTION, GeoDatabase, database_type, install
 from router.hashing import NodeRing
 from router.health import Health, HealthPolicy, HealthState
 from router.hop import HEADER as HOP_HEADER
@@ -82,6 +82,7 @@ __all__ = [
     "TrustPolicy",
     "ViewerAddress",
     "Way",
+    "database_type",
     "distance_km",
     "fibre_bound_ms",
     "install",

@@ -195,6 +195,17 @@ def install(source: Path, folder: Path) -> Path:
     return target
 
 
+def database_type(path: Path) -> str:
+    """Return what a file says it is, such as ``GeoLite2-City``.
+
+    Raises:
+        GeoDatabaseError: it is missing, damaged or no MaxMind DB.
+    """
+    reader, kind = _open(path)
+    reader.close()
+    return kind
+
+
 def _get(reader: _Reader, ip: str) -> object:
     try:
         return reader.get(ip)

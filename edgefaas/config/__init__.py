@@ -12,7 +12,7 @@ from edgefaas.config.listening import read_certificate, read_listening
 from edgefaas.config.names import named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
-from edgefaas.config.routing import read_pop, read_router
+from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
 from edgefaas.site import Behaviour, CacheSizes, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
@@ -51,11 +51,12 @@ def _site(root: Table, folder: Path) -> Site:
     pages = [read_error_page(table) for table in root.tables("error_pages")]
     pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
     router = read_router(root.table("router"), pops, folder)
+    dns = read_dns(root.table("dns"), pops)
     sizes = _cache_sizes(root.table("cache"))
     certificates = tuple(read_certificate(table, folder) for table in root.tables("certificates"))
     listening = read_listening(root.table("listen"), certificates, probed=bool(pops))
     root.done()
-    return Site(
+    site = Site(
         name=site_name,
         hosts=hosts,
         origins=origins,
@@ -73,7 +74,11 @@ def _site(root: Table, folder: Path) -> Site:
         cache_sizes=sizes,
         listening=listening,
         certificates=certificates,
+        dns=dns,
     )
+    if pops:
+        check_routing(site)
+    return site
 
 
 def _cache_sizes(table: Table) -> CacheSizes:
