@@ -133,6 +133,13 @@ class Session:
             self.timer = loop.call_later(min(left_ms, SLEEP_MS_MAX) / 1000, self._rouse)
         return self._wake
 
+    def forget(self, number: int) -> None:
+        """Cancel one operation; its answer, if it is there already, is not told."""
+        future = self.pending.pop(number, None)
+        if future is not None:
+            future.cancel()
+        self._arrived = deque(one for one in self._arrived if one[0] != number)
+
     def close(self) -> None:
         """Cancel what is under way: nobody waits for it any more."""
         if self.timer is not None:
@@ -212,13 +219,18 @@ def _file(session: Session, _name: str, payload: bytes) -> bytes:
     return found
 
 
+def _cancel(session: Session, _name: str, payload: bytes) -> bytes:
+    session.forget(int(payload))
+    return b""
+
+
 def _remaining(session: Session, _name: str, _payload: bytes) -> bytes:
     return str(max(0, round((session.deadline_s - time.monotonic()) * 1000))).encode()
 
 
 LOCAL: dict[str, Local] = {
     "crypto": _crypto, "zlib": _zlib, "env": _environment, "files": _files, "file": _file,
-    "remaining": _remaining,
+    "remaining": _remaining, "cancel": _cancel,
 }  # fmt: skip
 
 

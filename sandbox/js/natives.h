@@ -56,6 +56,20 @@ static JSValue native_call(JSContext *ctx, JSValueConst this_value, int argc, JS
     return codec_buffer(ctx, bytes, value);
 }
 
+/* forget(number): nobody waits for this operation any more. */
+static JSValue native_forget(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    size_t length;
+    const char *number = JS_ToCStringLen(ctx, &length, argv[0]);
+    if (!number)
+        return JS_EXCEPTION;
+    host_call("cancel", 6, number, (uint32_t)length);
+    JS_FreeCString(ctx, number);
+    if (state.pending)
+        state.pending--;
+    return JS_UNDEFINED;
+}
+
 /* random(Uint8Array) */
 static JSValue native_random(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -197,7 +211,7 @@ static JSValue native_target(JSContext *ctx, JSValueConst this_value, int argc, 
 static void natives_init(void)
 {
     static const struct { const char *name; JSCFunction *function; int length; } table[] = {
-        { "log", native_log, 2 },           { "call", native_call, 2 },       { "random", native_random, 1 },
+        { "log", native_log, 2 },           { "call", native_call, 2 },       { "forget", native_forget, 1 },   { "random", native_random, 1 },
         { "finish", native_finish, 1 },     { "hold", native_hold, 1 },       { "fail", native_fail, 1 },       { "timer", native_timer, 2 },
         { "ticks", native_ticks, 0 },       { "load", native_load, 1 },       { "module", native_module, 1 },     { "evaluate", native_evaluate, 1 },
         { "promise", native_promise, 1 },   { "kind", native_kind, 1 },       { "target", native_target, 1 },

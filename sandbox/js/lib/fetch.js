@@ -220,9 +220,9 @@
   delete Response.received;
 
   // One exchange: {method, url, headers: [[name, value]], body: base64, redirect} → {status, statusText, headers, body, url, redirected}.
-  async function exchange({ method, url, headers, body, redirect }) {
+  async function exchange({ method, url, headers, body, redirect }, grip) {
     const payload = JSON.stringify({ method, url, headers, body: body === null || body.length === 0 ? null : Buffer.from(body.buffer, body.byteOffset, body.length).toString('base64'), redirect });
-    const answer = await ask('fetch', payload);
+    const answer = await ask('fetch', payload, grip);
     const told = JSON.parse(native.decode(answer, 0, 0, answer.length));
     return { ...told, body: told.body ? Buffer.from(told.body, 'base64') : Buffer.alloc(0) };
   }
@@ -237,13 +237,17 @@
     }
     if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError('fetch failed', { cause: new Error(`unknown scheme ${protocol}`) });
     const body = await take(request);
-    const sent = exchange({ method: request.method, url: request.url.split('#')[0], headers: [...request.headers], body, redirect: request.redirect });
-    const aborted = signal ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })) : null;
-    aborted?.catch(() => {});
+    const grip = {};
+    const abort = () => grip.cancel?.(signal.reason);
+    signal?.addEventListener('abort', abort, { once: true });
     let told;
-    try { told = await (aborted ? Promise.race([sent, aborted]) : sent); } catch (error) {
+    try {
+      told = await exchange({ method: request.method, url: request.url.split('#')[0], headers: [...request.headers], body, redirect: request.redirect }, grip);
+    } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw new TypeError('fetch failed', { cause: error });
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     return received({ url: request.url, ...told });
   }

@@ -91,7 +91,7 @@
       const host = this.host.includes(':') && !this.host.startsWith('[') ? `[${this.host}]` : this.host;
       const usual = this._protocol === 'https:' ? 443 : 80;
       const url = `${this._protocol}//${host}${this._port && Number(this._port) !== usual ? ':' + this._port : ''}${this.path}`;
-      lib('fetch').exchange({ method: this.method, url, headers, body: Buffer.concat(this._chunks), redirect: 'manual' }).then((told) => {
+      lib('fetch').exchange({ method: this.method, url, headers, body: Buffer.concat(this._chunks), redirect: 'manual' }, (this._grip = {})).then((told) => {
         if (this.destroyed && this.aborted) return;
         this._answered = true;
         clearTimeout(this._timer);
@@ -111,6 +111,7 @@
     _destroy(error, callback) {
       clearTimeout(this._timer);
       this.aborted = true;
+      this._grip?.cancel?.(new Error('aborted'));
       callback(error ?? (this._answered || this._sent === undefined && !this.listenerCount('error') ? null : this._answered ? null : Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
     }
   }

@@ -62,11 +62,17 @@
   const text = (buffer) => native.decode(new Uint8Array(buffer), 0, 0, buffer.byteLength);
 
   // An operation that may wait: a promise for the answer's bytes.
-  function ask(name, payload) {
+  // `grip.cancel(reason)` ends it when the caller gives up.
+  function ask(name, payload, grip) {
     return new Promise((resolve, reject) => {
       const answer = native.call(name, payload);
-      if (typeof answer === 'number') waiting.set(answer, { resolve, reject });
-      else resolve(new Uint8Array(answer));
+      if (typeof answer !== 'number') return resolve(new Uint8Array(answer));
+      waiting.set(answer, { resolve, reject });
+      if (grip) grip.cancel = (reason) => {
+        if (!waiting.delete(answer)) return;
+        native.forget(answer);
+        reject(reason);
+      };
     });
   }
   // An operation that answers at once.
@@ -176,6 +182,7 @@
   function resume(number, failed, bytes) {
     if (number === 0) return fire();
     const waiter = waiting.get(number);
+    if (waiter === undefined) return;
     waiting.delete(number);
     if (failed) waiter.reject(new Error(text(bytes)));
     else waiter.resolve(new Uint8Array(bytes));

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.contract import Finished, HostCallError
+from sandbox.contract import Finished, HostCallError, Limits
 from sandbox.js.host_crypto import perform
 from tests.sandbox.js.stage import StageHost, answer, logged, make, outcomes, thrown, value
 
@@ -111,6 +111,23 @@ def test_a_fetch_may_be_aborted() -> None:
 
     js = "exports.handler = async () => { try { await fetch('http://h/', { signal: AbortSignal.timeout(5) }) } catch (e) { return e.name } }"
     assert answer(js, host=StageHost(operations={"fetch": never})) == "TimeoutError"
+
+
+def test_an_http_request_that_is_destroyed_is_not_waited_for() -> None:
+    import asyncio
+
+    async def never(_payload: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    js = """exports.handler = (e, c, cb) => {
+      const r = require('http').request({ host: 'h', path: '/', timeout: 3 }, () => cb(null, 'answered'));
+      r.on('timeout', () => r.destroy(new Error('timed out')));
+      r.on('error', (error) => cb(null, error.message));
+      r.end();
+    };"""
+    limits = Limits(cpu_ms=20_000, wall_ms=20_000)
+    assert answer(js, host=StageHost(operations={"fetch": never}), limits=limits) == "timed out"
 
 
 def kv(payload: bytes) -> bytes:
