@@ -70,7 +70,7 @@ def test_what_a_function_rewrote_does_not_poison_the_object_of_another_behaviour
         async with origin(lambda seen: reply(seen.target, Cache_Control="max-age=60")) as fake:
             app = f'[origins.app]\nurl = "http://127.0.0.1:{fake.port}"\n'
             async with pop(app + site, tmp_path) as served:
-                await deploy(served, tmp_path / "artifacts", **sources)
+                await deploy(served, tmp_path / "artifacts", None, **sources)
                 asked = {"headers": {"Host": "a.example"}}
                 assert (await served.ask("/public/x", **asked)).body == b"made up"
                 assert (await served.ask("/shared", **asked)).body == b"/shared"

@@ -1,9 +1,13 @@
 """Behaviours by path pattern."""
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.routes import MEMO_MAX, Routes, compile_pattern
+from edgefaas.errors import RequestError
+from edgefaas.routes import MEMO_MAX, Routes, compile_pattern, meaning
 from edgefaas.site import Behaviour
 
 segments = st.text(alphabet="ab/*?.", max_size=8)
@@ -52,7 +56,61 @@ def test_a_question_mark_is_exactly_one_character() -> None:
 
 @given(pattern=segments.map(lambda text: "/" + text), path=segments.map(lambda text: "/" + text))
 def test_patterns_agree_with_the_slow_and_obvious_matcher(pattern: str, path: str) -> None:
-    assert bool(compile_pattern(pattern).match(path)) == slow_match(pattern, path)
+    plain = meaning(path)
+    assert bool(compile_pattern(pattern).match(plain)) == slow_match(re.sub("/+", "/", pattern), plain)
+
+
+spellings = st.text(alphabet="ab./\\", max_size=8).map(lambda text: "/" + text)
+
+
+def spelt(path: str, choices: list[bool]) -> str:
+    """Return the path with some of its characters percent-encoded, but no slash."""
+    return "".join(
+        f"%{ord(char):02x}" if chosen and char not in "/\\" else char
+        for char, chosen in zip(path, choices, strict=True)
+    )
+
+
+@given(path=spellings, data=st.data())
+def test_every_spelling_of_a_path_falls_under_the_same_behaviour(path: str, data: st.DataObject) -> None:
+    choices = data.draw(st.lists(st.booleans(), min_size=len(path), max_size=len(path)))
+    assert meaning(spelt(path, choices)) == meaning(path)
+
+
+@given(path=st.text(alphabet="ab./%2fF5cC?*#é\\", max_size=12).map(lambda text: "/" + text))
+def test_what_a_path_means_is_absolute_without_dots_and_means_itself(path: str) -> None:
+    try:
+        plain = meaning(path)
+    except RequestError:
+        return
+    assert plain.startswith("/")
+    assert meaning(plain) == plain
+    assert not re.search(r"//|\\|/\.\.?(/|\Z)", plain)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/%70rivate/a", "//private/a", "/x/../private/a", "/x/%2e%2E/private/a", "/./private/a"),
+        *("/private%2Fa", "/private%5ca", "\\private\\a", "/private/./a", "/x//..//private/a"),
+    ],
+)
+def test_no_spelling_of_a_path_escapes_the_behaviour_that_guards_it(path: str) -> None:
+    assert origin_of(routes("/private/*", "*"), path) == "/private/*"
+
+
+@pytest.mark.parametrize("path", ["/a%2f..%2fprivate", "/a/..%2fprivate", "/a%5c../private", "/%2e%2e%2fa"])
+def test_a_dot_segment_behind_an_encoded_slash_is_refused(path: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        routes("*").match(path)
+    assert refused.value.status_code == 400
+
+
+def test_patterns_may_be_written_as_text_or_encoded() -> None:
+    for pattern in ("/café/*", "/caf%C3%A9/*", "/caf%c3%a9/*", "/%63af%c3%a9/*"):
+        assert origin_of(routes(pattern), "/caf%c3%A9/a") == pattern
+    assert origin_of(routes("/a%2Ab"), "/a%2ab") == "/a%2Ab"
+    assert origin_of(routes("/a%2Ab"), "/axb") is None
 
 
 def test_remembering_paths_is_bounded_and_changes_no_answer() -> None:

@@ -60,7 +60,7 @@ def play(folder: Path, site: str, scenario: Scenario, **functions: str) -> None:
         named = "".join(f'[functions.{name}]\nsource = "{name}.wat"\n' for name in functions)
         async with pop(site.replace("PORT", str(port)) + named, folder) as served:
             if functions:
-                await deploy(served, folder / "artifacts", **functions)
+                await deploy(served, folder / "artifacts", None, **functions)
             await scenario(served, heads)
         server.close()
 
