@@ -596,6 +596,7 @@
     let value = exports === null || exports === undefined ? undefined : exports[name];
     if (value === undefined && exports && exports.default && typeof exports.default === 'object') value = exports.default[name];
     if (typeof value !== 'function' && typeof exports === 'function' && name === 'handler') value = exports;
+    if (typeof value !== 'function' && name === 'handler' && exports && typeof exports.default === 'function') value = exports.default;
     const given = typeof value === 'function';
     if (!given) value = typeof entryReturned === 'function' ? entryReturned : exports && exports['edgefaas handler'];
     if (typeof value !== 'function') return { handler: null, names: exports ? Object.keys(exports) : [] };

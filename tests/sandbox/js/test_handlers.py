@@ -23,6 +23,7 @@ FORMS = {
     " setTimeout(() => {}, 36e5); cb(null, e.Records[0].cf.request) };",
     "two callbacks": "exports.handler = (e, c, cb) => { cb(null, e.Records[0].cf.request); cb(null, 2) };",
     "a promise": "exports.handler = (e) => Promise.resolve(e.Records[0].cf.request);",
+    "module.exports as the handler": "module.exports = async (e) => e.Records[0].cf.request;",
     "module.exports": "module.exports = { handler: async (e) => e.Records[0].cf.request };",
     "module.exports.handler": "module.exports.handler = async (e) => e.Records[0].cf.request;",
     "context.succeed": "exports.handler = (e, c) => { c.succeed(e.Records[0].cf.request) };",
@@ -36,6 +37,7 @@ ES_FORMS = {
     "export function": "export function handler(event) { return Promise.resolve(event.Records[0].cf.request) }",
     "export list": "const h = async (event) => event.Records[0].cf.request;\nexport { h as handler };",
     "top-level await": "const x = await Promise.resolve(1);\nexport const handler = async (e) => e.Records[0].cf.request;",
+    "default function": "export default async (e) => e.Records[0].cf.request;",
     "default object": "export default { handler: async (e) => e.Records[0].cf.request };",
 }
 CLOUDFRONT_FORMS = {
