@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cli import words
+from cli.admin import CONFIG_NAME, find_config
 from cli.toolchains import missing
 from edgefaas.errors import StateError, UsageError
 
@@ -37,6 +38,34 @@ Or let `edgefaas.toml` name it:
 `request.json` is an event as the function gets it, `response.json` the result that it must give.
 """
 
+SITE = """\
+# A site: who answers what. edgefaas up serves it.
+
+[origins.assets]
+directory = "public"
+
+[functions.{name}]
+source = "{source}"
+
+[[behaviors]]
+path = "/{name}"
+viewer_request = "{name}"
+
+[[behaviors]]
+path = "*"
+origin = "assets"
+"""
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>It works</title>
+<h1>It works</h1>
+<p>This is public/index.html. <a href="/{name}">/{name}</a> is answered by the function.</p>
+</html>
+"""
+
 
 @click.command()
 @click.argument("name")
@@ -48,6 +77,7 @@ def init(name: str, lang: str, as_json: bool) -> None:  # noqa: FBT001  # click 
     """Make a new function in a folder called NAME.
 
     It has a source, function.toml, a README, an event and the result that it must give: edgefaas test passes.
+    Where there is no edgefaas.toml, here or above, a site is made that uses it: edgefaas up serves it.
     """
     from edgefaas.control.bundle import NAME
 
@@ -59,15 +89,17 @@ def init(name: str, lang: str, as_json: bool) -> None:  # noqa: FBT001  # click 
         )
     _make(folder, lang)
     made = sorted(path.name for path in folder.iterdir())
+    site = _make_site(folder)
     install = missing(NEEDS.get(lang, ""), folder)
-    lines = [f"{folder}/  {'  '.join(made)}", "", "Next:"]
+    lines = [f"{folder}/  {'  '.join(made)}", *([f"{CONFIG_NAME}  a site that uses it"] if site else [])]
+    run = "edgefaas up" if site else f"edgefaas deploy {folder}"
     lines += [
-        f"  {command}"
-        for command in (install, f"edgefaas test {folder}", f"edgefaas deploy {folder}")
-        if command
+        "",
+        "Next:",
+        *(f"  {command}" for command in (install, f"edgefaas test {folder}", run) if command),
     ]
     words.result(
-        {"folder": str(folder), "files": made, "missing_toolchain": install},
+        {"folder": str(folder), "files": made, "site": site and str(site), "missing_toolchain": install},
         as_json=as_json,
         text="\n".join(lines),
     )
@@ -89,6 +121,25 @@ def _make(folder: Path, lang: str) -> None:
     except BaseException:
         shutil.rmtree(folder)
         raise
+
+
+def _make_site(folder: Path) -> Path | None:
+    """Make a site that uses the function. None: one is here or above, or the function is somewhere else."""
+    here = Path.cwd()
+    if find_config() is not None or not folder.resolve().is_relative_to(here.resolve()):
+        return None
+    source = folder.resolve().relative_to(here.resolve()).as_posix()
+    page = here / "public" / "index.html"
+    try:
+        if not page.parent.exists():
+            page.parent.mkdir()
+            page.write_text(PAGE.format(name=folder.name), "utf-8")
+        (here / CONFIG_NAME).write_text(SITE.format(name=folder.name, source=source), "utf-8")
+    except OSError as error:
+        raise StateError(
+            f"A site cannot be made in {here}: {error.strerror}", remedy="Choose a place that can be written."
+        ) from None
+    return Path(CONFIG_NAME)
 
 
 def _contents(lang: str, name: str) -> Iterator[tuple[str, str]]:

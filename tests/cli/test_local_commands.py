@@ -83,6 +83,21 @@ def test_init_writes_over_nothing(shell: Shell, tmp_path: Path) -> None:
     assert list((tmp_path / "mine").iterdir()) == []
 
 
+def test_init_makes_a_site_that_uses_the_function(shell: Shell) -> None:
+    assert shell("init", "functions/hello", "--json").json["site"] == "edgefaas.toml"
+    assert "1 function, 1 origin, 2 behaviors" in shell("validate").out
+    assert "/hello" in Path("public/index.html").read_text()
+
+
+def test_init_leaves_a_site_and_a_folder_that_are_there_as_they_are(shell: Shell) -> None:
+    Path("public").mkdir()
+    shell("init", "first")
+    site = Path("edgefaas.toml").read_text()
+    assert list(Path("public").iterdir()) == []
+    assert shell("init", "second", "--json").json["site"] is None
+    assert Path("edgefaas.toml").read_text() == site
+
+
 @pytest.mark.parametrize("name", ["-mine", "a b", "ä", "x" * 64])
 def test_init_refuses_a_name_that_no_function_may_have(shell: Shell, tmp_path: Path, name: str) -> None:
     assert shell("init", "--", name).code == 2
