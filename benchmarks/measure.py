@@ -7,6 +7,7 @@ import http.client
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from benchmarks import generator
 from benchmarks.content import Workload, request_text, right_answer
@@ -84,9 +85,10 @@ class Outcome:
         return paired_ratio(ours.of(quantity), theirs.of(quantity))
 
     def fell_behind(self, column: Column) -> bool:
-        """Return whether more requests were left over than fit on the connections: the rate was too much."""
-        left = sum(run.unfinished for run in column.runs)
-        return self.rate is not None and left > self.row.connections * len(column.runs)
+        """Return whether in most runs more requests were left over than the connections hold."""
+        if self.rate is None or not column.runs:
+            return False
+        return median(run.unfinished for run in column.runs) > self.row.connections
 
     def warnings(self) -> list[str]:
         """Return what a sceptic should know about these figures."""
