@@ -45,6 +45,7 @@ logger = logging.getLogger("edgefaas.app")
 HIT = "Hit from edgefaas"
 SPOOLED_AN_HOUR_AGO_S = 3600.0  # a body file of that age that nothing refers to was left behind by a crash
 SPOOL_MEMORY_BYTES = 8 * 1024 * 1024  # of one body on its way from the origin, before it goes to a file
+SPOOL_FILE_BYTES = 1024 * 1024 * 1024  # where there is no disk tier that says how large an object may be
 
 
 class PopApp:
@@ -65,7 +66,12 @@ class PopApp:
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
         spool.mkdir(parents=True, exist_ok=True)
         self._flights: Flights[FromStore | FromOrigin] = Flights(
-            self._background.start, memory_bytes=SPOOL_MEMORY_BYTES, directory=spool
+            self._background.start,
+            memory_bytes=SPOOL_MEMORY_BYTES,
+            directory=spool,
+            file_bytes_max=self._store.disk.object_bytes_max
+            if isinstance(self._store, TieredStore)
+            else SPOOL_FILE_BYTES,
         )
         self._keeper = Keeper(store=self._store)
         self._forms = FormMaker(self._store, self._background.start)

@@ -19,6 +19,7 @@ Asyncio, one event loop, one process. Knows nothing about HTTP.
 """
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -69,9 +70,11 @@ class Flight(Generic[T]):
     ``fetch`` without any of them, or by cancellation, sets everybody free.
     """
 
-    def __init__(self, key: str, memory_bytes: int, directory: Path | None) -> None:
+    def __init__(
+        self, key: str, memory_bytes: int, directory: Path | None, file_bytes_max: int = sys.maxsize
+    ) -> None:
         self.key = key
-        self.spool = Spool(memory_bytes, directory)
+        self.spool = Spool(memory_bytes, directory, file_bytes_max=file_bytes_max)
         self.passengers = 0
         self._announced: T | None = None
         self._private: T | None = None
@@ -167,15 +170,21 @@ class Flights(Generic[T]):
     """The trips that are under way, by key.
 
     ``start`` starts a background task that shutdown awaits. ``directory`` takes bodies beyond
-    ``memory_bytes``; without one, writers wait for readers.
+    ``memory_bytes``, each up to ``file_bytes_max``; without one, writers wait for readers.
     """
 
     def __init__(
-        self, start: Starter, *, memory_bytes: int = MEMORY_BYTES, directory: Path | None = None
+        self,
+        start: Starter,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        directory: Path | None = None,
+        file_bytes_max: int = sys.maxsize,
     ) -> None:
         self._start = start
         self._memory_bytes = memory_bytes
         self._directory = directory
+        self._file_bytes_max = file_bytes_max
         self._flying: dict[str, Flight[T]] = {}
         self._private_until: OrderedDict[str, float] = OrderedDict()
         self.collapsed = 0
@@ -196,7 +205,7 @@ class Flights(Generic[T]):
         if flight is not None and flight.spool.readable:
             self.collapsed += 1
             return flight, False
-        flight = Flight[T](key, self._memory_bytes, self._directory)
+        flight = Flight[T](key, self._memory_bytes, self._directory, self._file_bytes_max)
         if not private:
             self._flying[key] = flight
         self._start(self._fly(flight, fetch))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgefaas.cache.compression import coded_form
 from edgefaas.cache.dates import format_http_date
 from edgefaas.cache.fields import nominated_fields
-from edgefaas.cache.storability import Pass, Timing, storability
+from edgefaas.cache.storability import Pass, Timing, storability, unkeyed_override
 from edgefaas.cache.stored import StoredResponse
 from edgefaas.message import Headers, Request, Response
 from edgefaas.site import CachePolicy
@@ -90,6 +90,8 @@ def freshen_from_head(
     A 200 whose length or validators differ shows that the stored response is outdated: ``keep`` is False.
     """
     if newer.status != _OK or stored.status != _OK or stored.partial is not None:
+        return None
+    if unkeyed_override(request.headers, newer.headers, policy) is not None:
         return None
     length = newer.headers.get("content-length")
     etag = newer.headers.get("etag")

@@ -3,8 +3,9 @@
 The last ``memory_bytes`` are kept in memory, so who keeps up reads no file. What came before goes to a
 file, when a directory for it is given: slow readers cost disk and not memory. Without one, or when its disk
 fails, the writer waits for the slowest reader, and what all have read is forgotten: then nobody new can
-start to read, and nothing is left to be stored. A reader who makes everybody wait for longer than
-``patience_s`` is cut off.
+start to read, and nothing is left to be stored. So it is beyond ``file_bytes_max``: a body without end
+fills no disk. A reader who makes everybody wait for longer than ``patience_s`` is cut off, and so is a body
+that nobody has read for ``unread_s``.
 
 Asyncio, one event loop; file reads and writes run in threads. Nothing here knows HTTP.
 """
@@ -12,6 +13,7 @@ Asyncio, one event loop; file reads and writes run in threads. Nothing here know
 import asyncio
 import logging
 import os
+import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
@@ -22,6 +24,7 @@ from edgefaas.cache.stored import BodyDigest
 log = logging.getLogger("edgefaas.cache")
 
 PATIENCE_S = 10.0
+UNREAD_S = 60.0  # how long a body may go on arriving, to be stored, after its last reader left
 READ_BYTES = 262_144  # for a reader who is behind, at a time
 WRITE_BYTES = 262_144  # to the file at a time: a thread hop costs about 60 µs
 
@@ -37,13 +40,22 @@ class Spool:
     """
 
     def __init__(
-        self, memory_bytes: int, directory: Path | None = None, *, patience_s: float = PATIENCE_S
+        self,
+        memory_bytes: int,
+        directory: Path | None = None,
+        *,
+        file_bytes_max: int = sys.maxsize,
+        patience_s: float = PATIENCE_S,
+        unread_s: float = UNREAD_S,
     ) -> None:
         self.length_bytes = 0
         self.finished = False
         self.broken: Exception | None = None
         self._memory_bytes = memory_bytes
+        self._file_bytes_max = file_bytes_max
         self._patience_s = patience_s
+        self._unread_s = unread_s
+        self._unread_since_s = asyncio.get_running_loop().time()
         self._chunks: deque[bytes] = deque()
         self._kept_from = 0  # offset of the first octet in memory
         self._directory = directory
@@ -88,10 +100,12 @@ class Spool:
     async def write(self, chunk: bytes) -> None:
         """Append ``chunk``. Waits when memory is full, there is no directory, and a reader is behind.
 
-        Raises SpoolError when nobody reads any more and the body cannot be kept either.
+        Raises SpoolError when nobody reads any more and the body cannot be kept either, or takes too long.
         """
         if not chunk:
             return
+        if not self._readers and asyncio.get_running_loop().time() - self._unread_since_s > self._unread_s:
+            raise SpoolError(f"nobody has read this body for {self._unread_s:g} s")
         assert not self.finished
         assert self.broken is None
         self._digest.update(chunk)
@@ -100,6 +114,8 @@ class Spool:
         self._progress.set()
         if self.length_bytes - self._kept_from <= self._memory_bytes:
             return
+        if self._directory is not None and self.length_bytes > self._file_bytes_max:
+            self._give_up_file(f"it is longer than {self._file_bytes_max} bytes")
         if self._directory is not None and await self._filed_up(self._directory):
             self._forget_until(self._filed)
         else:
@@ -159,6 +175,7 @@ class Spool:
     def leave(self, token: object) -> None:
         """Forget a reader."""
         self._readers.pop(token, None)
+        self._unread_since_s = asyncio.get_running_loop().time()
         self._room.set()
         self._close_if_idle()
 
@@ -213,8 +230,10 @@ class Spool:
             return False
         return True
 
-    def _give_up_file(self, error: OSError) -> None:
-        log.warning("a body of more than %d bytes cannot be kept on disk: %s", self.length_bytes, error)
+    def _give_up_file(self, reason: OSError | str) -> None:
+        """Keep no more on disk; readers who are behind go on with what is there."""
+        level = logging.INFO if isinstance(reason, str) else logging.WARNING
+        log.log(level, "a body of more than %d bytes cannot be kept on disk: %s", self.length_bytes, reason)
         self._directory = None
         self.discard()
 
@@ -222,7 +241,10 @@ class Spool:
         while True:
             if not self._readers:
                 raise SpoolError("nobody reads this body, and it is too large to be kept")
-            self._forget_until(min(self._readers.values()))
+            slowest_at = min(self._readers.values())
+            self._forget_until(slowest_at)
+            if self._file is not None and slowest_at >= self._filed:
+                self._file.close()  # it was given up: its room on the disk is free again
             if self.length_bytes - self._kept_from <= self._memory_bytes or self.broken is not None:
                 return
             self._room.clear()

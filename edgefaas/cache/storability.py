@@ -36,6 +36,12 @@ UNDERSTOOD_STATUSES = frozenset(
     {200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410}
     | {411, 413, 414, 415, 417, 421, 422, 426, 429, 431, 451, 500, 501, 502, 503, 504, 505}
 )
+# By these, frameworks and proxies take another target, host, scheme or method than the request's own. None is
+# part of a cache key, so what they shaped is for who sent them ("Practical Web Cache Poisoning", Kettle, 2018).
+OVERRIDES = frozenset(
+    {"x-original-url", "x-rewrite-url", "x-proxy-url", "x-host", "x-http-host-override"}
+    | {"x-http-method", "x-http-method-override", "x-method-override"}
+)
 TAG_FIELDS = ("cache-tag", "surrogate-key")
 _TAGS_MAX = 1_000
 _NOT_STORED = frozenset({"x-cache", "x-edge-pop", "x-edge-request-id", "server-timing"})
@@ -187,6 +193,8 @@ def _refusal(
 ) -> Pass | None:
     """Return why RFC 9111, 3 forbids storing, or None."""
     reason = _about_exchange(request, response.status)
+    if reason is None and (name := unkeyed_override(request.headers, response.headers, policy)) is not None:
+        reason = f"unkeyed {name}"
     if reason is None and request.method == "POST":
         reason = _about_post(request, response, directives)
     if reason is not None:
@@ -209,6 +217,18 @@ def _about_exchange(request: Request, status: int) -> str | None:
     if status < _FIRST_FINAL_STATUS or status in _NEVER_STORED:
         return f"status {status}"
     return None
+
+
+def unkeyed_override(asked: Headers, answered: Headers, policy: CachePolicy) -> str | None:
+    """Return the field by which a viewer may have been answered about something else than the key says.
+
+    None when there is none, or when the policy or the response's Vary tells its values apart.
+    """
+    names = {lowered for name, _ in asked if (lowered := name.lower()) in OVERRIDES}
+    if not names:
+        return None
+    unkeyed = names - policy.headers - frozenset(vary_names(answered))
+    return min(unkeyed, default=None)
 
 
 def _about_post(request: Request, response: Response, directives: ResponseDirectives) -> str | None:

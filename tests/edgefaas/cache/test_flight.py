@@ -383,3 +383,64 @@ def test_an_aborted_spool_leaves_no_file(tmp_path: Path) -> None:
 
 
 _: Callable[[Flight[str]], Awaitable[None]] = Origin()
+
+
+def files_in(folder: Path) -> int:
+    return len(list(folder.iterdir()))
+
+
+@pytest.mark.parametrize(("length_bytes", "kept"), [(40_000, True), (40_001, False)])
+def test_a_body_is_kept_in_a_file_up_to_the_bound_and_no_further(
+    tmp_path: Path, length_bytes: int, *, kept: bool
+) -> None:
+    async def scenario() -> None:
+        spool = Spool(1_000, tmp_path, file_bytes_max=40_000)
+        reader = spool.read()
+        whole = asyncio.ensure_future(read(reader))
+        for at in range(0, length_bytes, 1_000):
+            await spool.write(bytes(min(1_000, length_bytes - at)))
+        spool.finish()
+        assert await whole == bytes(length_bytes)
+        assert spool.whole_in_file is kept
+        assert files_in(tmp_path) == kept
+        spool.discard()
+
+    run(scenario)
+
+
+def test_a_body_without_end_takes_neither_memory_nor_disk_nor_goes_on_without_readers(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spool = Spool(1_000_000, tmp_path, file_bytes_max=3_000_000)
+        reader = spool.read()
+        arriving = asyncio.ensure_future(write_all(spool, 10_000, 100_000))
+        for _ in range(200):
+            await anext(reader)
+        assert spool.length_bytes >= 20_000_000 - 1_000_000
+        assert files_in(tmp_path) == 0
+        assert not spool.readable
+        await reader.aclose()  # type: ignore[attr-defined]
+        with pytest.raises(SpoolError, match="nobody reads this body"):
+            await arriving
+
+    run(scenario)
+
+
+def test_a_body_that_drips_on_is_given_up_once_nobody_has_read_it_for_long() -> None:
+    async def scenario() -> None:
+        spool = Spool(1_000_000, unread_s=0.02)
+        reader = spool.read()
+        for _ in range(3):  # somebody waits: it may take as long as it likes
+            await spool.write(b"x")
+            assert await anext(reader) == b"x"
+            await asyncio.sleep(0.02)
+        await reader.aclose()  # type: ignore[attr-defined]
+
+        async def go_on() -> None:
+            while True:
+                await spool.write(b"x")
+                await asyncio.sleep(0.005)
+
+        with pytest.raises(SpoolError, match=r"for 0\.02 s"):
+            await go_on()
+
+    run(scenario)

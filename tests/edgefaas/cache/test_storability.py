@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.cache import Pass, Store
+from edgefaas.cache.storability import OVERRIDES
 from edgefaas.site import CachePolicy
 from tests.edgefaas.cache.builders import NOW_S, decide, request, stored
 
@@ -225,3 +226,14 @@ def test_only_what_may_be_reused_at_once_is_shared_with_those_who_waited(
     assert isinstance(decided, Store)
     assert decided.shareable is shareable
     assert decided.with_body(b"").is_shareable(NOW_S) is shareable
+
+
+@pytest.mark.parametrize("name", sorted(OVERRIDES))
+def test_what_an_unkeyed_override_shaped_is_not_stored(name: str) -> None:
+    asked = request((name.title(), "evil"))
+    refused = decide(("Cache-Control", "max-age=60"), asked=asked)
+    assert isinstance(refused, Pass)
+    assert not refused.supersedes, "nobody may drop what is stored for others by it"
+    assert isinstance(decide(("Cache-Control", "max-age=60"), ("Vary", name), asked=asked), Store)
+    keyed = CachePolicy(headers=frozenset({name}))
+    assert isinstance(decide(("Cache-Control", "max-age=60"), asked=asked, policy=keyed), Store)
