@@ -14,6 +14,10 @@ from edgefaas.pages import error_page
 from edgefaas.signing import Denied, authorise
 from edgefaas.site import Behaviour, ViewerProtocol
 
+# What Connection may hold without meaning a field, and what frames a message and so is not anybody's to drop.
+_NOT_NOMINATED = frozenset(
+    {"", "keep-alive", "close", "upgrade", "host", "content-length", "transfer-encoding"}
+)
 UNPRETENDED = "no location field of the viewer's own"
 
 
@@ -47,6 +51,7 @@ class Admission:
             if isinstance(granted, Denied):
                 return Refusal(error_page(403, request), reason=f"{granted.code}: {granted.reason}")
             request = replace(request, query=granted.query)
+        request = _without_nominated(request)
         names = behaviour.location_headers
         memo = request.headers.memo
         if not names and memo is not None and UNPRETENDED in memo:
@@ -57,6 +62,22 @@ class Admission:
         if memo is not None:
             memo[UNPRETENDED] = True
         return request
+
+
+def _without_nominated(request: Request) -> Request:
+    """Return the request without the fields that Connection names (RFC 9110, 7.6.1).
+
+    Here, before POP and functions add theirs: else a viewer could name those, and they would never arrive.
+    """
+    named = request.headers.get("connection")
+    if named is None or named in ("keep-alive", "close"):
+        return request
+    nominated = {option.strip(" \t") for option in named.lower().split(",")} - _NOT_NOMINATED
+    if not nominated:
+        return request
+    headers = request.headers.copy()
+    headers.remove("connection", *nominated)
+    return replace(request, headers=headers)
 
 
 def _not_over_http(request: Request, protocol: ViewerProtocol) -> Refusal:

@@ -185,10 +185,11 @@ class Guests:
 
         Raises FunctionExecutionError or FunctionThrottledError; the reason is also a line in its log.
         """
+        function = self.get(name)  # it may be another, or gone, when the run is over
         outcome = await self.run(name, event, request_id)
         if isinstance(outcome, Finished):
             return outcome.output
-        error = failure(self.get(name), outcome)
+        error = failure(function, outcome)
         detail = outcome.detail if isinstance(outcome, Threw) else ""
         self.note(name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
         raise error

@@ -47,7 +47,8 @@ from edgefaas.cache import (
     selects,
 )
 from edgefaas.eager import in_task
-from edgefaas.errors import OriginError, RequestError
+from edgefaas.errands import Errand, FromOrigin, FromStore, Interim, Question
+from edgefaas.errors import EdgeError, OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
 from edgefaas.express import Express, memorable
@@ -61,60 +62,13 @@ from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, ErrorPage, Trigger
 from edgefaas.triggers import Triggers
 
+__all__ = ["FromOrigin", "FromStore", "Journey"]
+
 SWITCHING = 101
 NOT_MODIFIED = 304
 ERRORS = range(400, 600)
 SERVER_ERRORS = range(500, 600)
 PATIENCE_S = 10.0  # how long a viewer waits for somebody else's trip before making one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """One request as it stands after viewer-request, with all that its way to the origin needs."""
-
-    request: Request
-    turned: Continue
-    behaviour: Behaviour
-    key: str
-    token: int  # which purges had been done when it set out
-    for_error_page: bool = False
-    alone: bool = False  # what others fetch, or what is stored, is not for this one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What the origin is asked, and why.
-
-    ``held`` is what is stored; ``conditional`` are the fields that ask about it.
-    """
-
-    errand: Errand
-    reason: Forward
-    held: StoredResponse | None
-    conditional: Headers | None
-
-
-@dataclass(frozen=True, slots=True)
-class FromStore:
-    """The origin's word made (or left) a stored response good enough."""
-
-    stored: StoredResponse
-    word: XCache
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromOrigin:
-    """The origin, or a function in its place, gave this response.
-
-    ``kept`` tells that its body is being stored already, ``collapsed`` that another viewer asked for it.
-    """
-
-    response: Response
-    reason: Forward
-    generated_by: Trigger | None
-    decided: Store | Pass
-    collapsed: bool = False
-    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,12 +204,10 @@ class Journey:
     ) -> Response | Prepared:
         """Go to the origin. ``held`` is what is stored; ``conditional`` are the fields that ask about it."""
         await in_task()
-        question = Question(errand=errand, reason=reason, held=held, conditional=conditional)
         try:
-            if collapsible(errand.request) and not errand.alone:
-                got = await self._together(question)
-            else:
-                got = await self._consult(question)
+            got = await self._obtain(
+                Question(errand=errand, reason=reason, held=held, conditional=conditional)
+            )
         except OriginError as error:
             page = await self._error_page(errand, error.status)
             if page is not None:
@@ -264,6 +216,18 @@ class Journey:
         if isinstance(got, FromStore):
             return await self._from_store(errand, got.stored, self.wall_s(), got.word)
         return await self._to_viewer(errand, got)
+
+    async def _obtain(self, question: Question) -> FromStore | FromOrigin:
+        errand = question.errand
+        if errand.alone or not collapsible(errand.request):
+            return await self._consult(question)
+        interim = errand.request.interim
+        if interim is None:
+            return await self._together(question)
+        # The trip may outlast this viewer's request: what comes late must not go out before another answer.
+        with Interim(interim) as passing:
+            request = replace(errand.request, interim=passing)
+            return await self._together(replace(question, errand=replace(errand, request=request)))
 
     async def _together(self, question: Question) -> FromStore | FromOrigin:
         """Share one trip to the origin with the viewers who miss the same object now."""
@@ -420,7 +384,7 @@ class Journey:
         )
         try:
             answer = await self._cache(request, Continue(request), behaviour, for_error_page=True)
-        except OriginError:
+        except EdgeError:
             return None
         response = self.answers.unprepared(answer)
         if response.status in ERRORS:
@@ -439,15 +403,22 @@ class Journey:
         if errand.key in self.refreshing:
             return
         self.refreshing.add(errand.key)
-        self.background.start(self._refresh(errand, stored, headers), name=f"refresh {errand.key}")
+        request = replace(errand.request, interim=None, timings=None)  # its viewer has been answered
+        behind = replace(errand, request=request)
+        self.background.start(self._refresh(behind, stored, headers), name=f"refresh {errand.key}")
 
     async def _refresh(self, errand: Errand, stored: StoredResponse, headers: Headers) -> None:
+        """Bring what is stored up to date. No viewer waits: no error page, and no viewer-response function."""
         try:
-            response = await self._ask_origin(errand, Forward.STALE, stored, headers)
-            if isinstance(response, Response) and not isinstance(response.body, bytes):
-                async for _ in response.body:
-                    pass
-        except OriginError:
+            got = await self._obtain(
+                Question(errand=errand, reason=Forward.STALE, held=stored, conditional=headers)
+            )
+            if isinstance(got, FromOrigin):
+                if isinstance(got.decided, Store) and not got.kept:
+                    ask = self._ask(errand, got.response.status)
+                    await self.keeper.keep_whole(ask, got.decided, got.response)
+                await release(got.response)
+        except EdgeError:
             pass  # the stale answer stays until its window ends
         finally:
             self.refreshing.discard(errand.key)

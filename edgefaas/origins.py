@@ -23,6 +23,11 @@ from edgefaas.message import Request, Response
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, UrlOrigin
 from edgefaas.triggers import Triggers
 
+FRAMING = frozenset(
+    {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "expect"}
+)
+"""What only the POP itself may say to an origin."""
+
 FAILOVER_METHODS = ("GET", "HEAD", "OPTIONS")  # CloudFront's rule: only these may be sent twice
 
 
@@ -135,6 +140,7 @@ def resolve(
     if isinstance(change, OriginUpdate) and change.origin_id:
         name = change.origin_id
     origin = origins.get(name)
+    _check_custom(change)
     if isinstance(change, CustomOrigin | S3Origin):
         timeout_s = float(change.read_timeout_s) if isinstance(change, CustomOrigin) else 30.0
         return UrlOrigin(
@@ -159,6 +165,15 @@ def resolve(
     if isinstance(change, OriginUpdate):
         origin = updated(origin, change)
     return replace(origin, host_header=host) if host is not None else origin
+
+
+def _check_custom(change: OriginChange | None) -> None:
+    """Refuse fields that would frame the request anew: the origin would read its rest as another request."""
+    for name in getattr(change, "custom_headers", None) or ():
+        if name.lower() in FRAMING:
+            raise OriginError(
+                f'a function set the field "{name}" for its origin', remedy="Remove it from customHeaders."
+            )
 
 
 def updated(origin: UrlOrigin, change: OriginUpdate) -> UrlOrigin:

@@ -41,8 +41,10 @@ class Triggers:
     made: MadeMemo = field(default_factory=MadeMemo)
 
     def api(self, behaviour: Behaviour, trigger: Trigger) -> str:
-        """Return which event API the trigger's function speaks."""
-        return str(self.guests.get(behaviour.triggers[trigger]).facts.get("api", Api.LAMBDA_EDGE))
+        """Return which event API the trigger's function speaks; Lambda@Edge's when it is gone by now."""
+        name = behaviour.triggers.get(trigger, "")
+        facts = self.guests.get(name).facts if name in self.guests else {}
+        return str(facts.get("api", Api.LAMBDA_EDGE))
 
     async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | Made:
         """Return what the viewer-request function wants; without one, go on with ``request``."""

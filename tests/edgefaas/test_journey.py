@@ -513,6 +513,52 @@ def test_a_cookie_set_without_a_lifetime_is_for_one_viewer(tmp_path: Path) -> No
     play(tmp_path, replying, scenario)
 
 
+def test_a_viewer_cannot_take_away_what_the_pop_adds_by_naming_it_in_connection(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        fields = {"Connection": "CloudFront-Viewer-Address, X-Own, Content-Length", "X-Own": "gone"}
+        answer = await served.ask("/a", method="POST", body=b"body", headers=fields)
+        assert answer.status == 200
+        sent = fake.seen[0]
+        assert sent.headers["cloudfront-viewer-address"].startswith("127.0.0.1:")
+        assert "x-own" not in sent.headers
+        assert "cloudfront" not in sent.headers.get("connection", "").lower()
+        assert sent.body == b"body"
+
+    more = 'location_headers = ["CloudFront-Viewer-Address"]'
+    play(tmp_path, lambda _: reply("x"), scenario, more)
+
+
+def test_what_an_origin_says_early_to_a_refresh_behind_reaches_no_viewer(tmp_path: Path) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        try:
+            writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            await reader.readuntil(b"one")
+            # With a body, so that a task answers it, and a refresh begins that hangs.
+            fake.gate = asyncio.Event()
+            writer.write(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await reader.readuntil(b"one")).startswith(b"HTTP/1.1 200 ")
+            async with asyncio.timeout(30):
+                while len(fake.seen) < 3:
+                    await asyncio.sleep(0)
+            fake.gate.set()
+            assert (await reader.readuntil(b"two")).count(b"103 Early") == 0
+        finally:
+            writer.close()
+
+    def replying(seen: Seen) -> bytes:
+        if seen.target == "/b":
+            return reply("two")
+        first = b"" if len(requests) == 0 else early
+        requests.append(seen)
+        return first + reply("one", Cache_Control="max-age=0, stale-while-revalidate=60", ETag='"1"')
+
+    requests: list[Seen] = []
+    play(tmp_path, replying, scenario)
+
+
 def test_server_timing_is_told_to_those_who_ask(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         asking = {"X-Edge-Server-Timing": "1"}
