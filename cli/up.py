@@ -20,6 +20,7 @@ from cli.admin import CONFIG_NAME, DATA_NAME
 @click.option(
     "--listen-tls", metavar="HOST:PORT", help="For viewers with TLS. [default: listen.tls of the site's file]"
 )
+@click.option("--http2", is_flag=True, help="HTTP/2, too, for viewers with TLS (edgefaas[http2]).")
 @click.option(
     "--admin", default="127.0.0.1:8079", show_default=True, metavar="HOST:PORT", help="For the commands."
 )
@@ -28,8 +29,15 @@ from cli.admin import CONFIG_NAME, DATA_NAME
     help=f"What survives restarts. [default: {DATA_NAME} beside the site's file]",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="[default: one per core]")
-def up(
-    config: Path, listen: str, listen_tls: str | None, admin: str, data: Path | None, workers: int | None
+def up(  # noqa: PLR0913  # one per option
+    *,
+    config: Path,
+    listen: str,
+    listen_tls: str | None,
+    http2: bool,
+    admin: str,
+    data: Path | None,
+    workers: int | None,
 ) -> int:
     """Run a point of presence in the foreground.
 
@@ -45,6 +53,7 @@ def up(
             config=config,
             listen=parse_listen(listen, option="--listen"),
             listen_tls=parse_address(listen_tls, option="--listen-tls") if listen_tls else None,
+            http2=http2,
             admin=parse_address(admin, option="--admin"),
             data=(data or config.resolve().parent / DATA_NAME).absolute(),
             workers=workers or len(os.sched_getaffinity(0)),

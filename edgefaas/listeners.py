@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -21,6 +22,9 @@ from edgefaas.errors import ConfigError
 from edgefaas.listen import BACKLOG
 from edgefaas.site import Certificate, ListenPolicy, Site
 from edgefaas.watching import Snapshot, snapshot
+
+if TYPE_CHECKING:
+    from edgefaas.http2 import Http2
 
 CERTIFICATES_LOOK_S = 2.0
 OWN_DESCRIPTORS = 1024  # of a worker beside its viewers': origins, cache files, the engine's
@@ -45,7 +49,7 @@ class Inherited:
 class Listeners:
     """What viewers of one worker reach it by."""
 
-    def __init__(self, pop: ViewerSide, sockets: Inherited, site: Site) -> None:
+    def __init__(self, pop: ViewerSide, sockets: Inherited, site: Site, *, http2: bool = False) -> None:
         """Load the certificates. Raises ConfigError."""
         self._sockets = sockets
         self._site = site
@@ -53,10 +57,11 @@ class Listeners:
         self._seen: Snapshot = {}
         if sockets.tls is not None:
             self._seen = snapshot(_files(site.certificates))
-            self._certificates = wire.Certificates(site.certificates)
+            self._certificates = wire.Certificates(site.certificates, http2=http2)
         settings = _settings(site.listening)
         self._plain = wire.bind(pop, settings)
         self._secure = wire.bind(pop, replace(settings, proxy_trusted=()))
+        self._http2 = _over_http2(pop, settings) if http2 else None
 
     async def open(self, server: uvicorn.Server) -> None:
         """Take viewers from now on, in the name of a server that has started."""
@@ -73,7 +78,9 @@ class Listeners:
     ) -> None:
         loop, state = asyncio.get_running_loop(), server.server_state
 
-        def connected() -> wire.WireProtocol:
+        def connected() -> asyncio.Protocol:
+            if context is not None and self._http2 is not None:
+                return self._http2.protocol(state, lambda: protocol(None, state))
             return protocol(None, state)
 
         # The handshake is part of what the head's deadline is for.
@@ -96,6 +103,8 @@ class Listeners:
         settings = _settings(site.listening)
         self._plain.settings = settings
         self._secure.settings = replace(settings, proxy_trusted=())
+        if self._http2 is not None:
+            self._http2.apply(settings)
 
     async def watch(self) -> None:
         """Take certificates into force as their files are replaced, until cancelled."""
@@ -115,6 +124,12 @@ class Listeners:
             certificates.reload()
         except ConfigError as error:  # perhaps the key is still to come; that changes a file again
             log.warning("the certificates stay as they were: %s", error.advice)
+
+
+def _over_http2(pop: ViewerSide, settings: wire.WireSettings) -> "Http2":
+    from edgefaas.http2 import Http2  # an optional dependency, and slow to load
+
+    return Http2(pop, settings)
 
 
 def _files(certificates: Sequence[Certificate]) -> list[Path]:

@@ -6,6 +6,7 @@ of the last day, and only then viewers. SIGTERM and Ctrl-C drain; SIGHUP reads t
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import os
 import signal
@@ -56,6 +57,7 @@ class UpOptions:
     data: Path
     workers: int
     listen_tls: Address | None = None  # None: as the site says
+    http2: bool = False
     drain_s: float | None = None  # None: as the site says
     app: str = "edgefaas.app:PopApp"
     builder: str = "sandbox:Builder"
@@ -106,7 +108,9 @@ class Supervisor:
         self._tls = secure_address(options, site)
         self._sockets = bind_all(options, self._tls)
         (self._admin_socket,) = bind(options.admin, count=1, option="--admin")
-        launch = Launch(artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app)
+        launch = Launch(
+            artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app, http2=options.http2
+        )
         self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take)
         self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
         self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
@@ -289,6 +293,8 @@ def up(options: UpOptions) -> int:
     )
     os.umask(0o077)  # the data folder holds environments and a token
     site = load_site(options.config)
+    if options.http2:
+        refuse_http2(options, site)
     make_builder: BuilderFactory = named(options.builder)
     folder = DataFolder(options.data)
 
@@ -316,6 +322,19 @@ def secure_address(options: UpOptions, site: Site) -> Address | None:
             remedy="Add [[certificates]] with hosts, certificate and key.",
         )
     return options.listen_tls
+
+
+def refuse_http2(options: UpOptions, site: Site) -> None:
+    """Refuse HTTP/2 where it cannot be had. Raises UsageError."""
+    if importlib.util.find_spec("hypercorn") is None:
+        raise UsageError(
+            "--http2 needs hypercorn, which is not installed", remedy="pip install 'edgefaas[http2]'"
+        )
+    if options.listen_tls is None and not site.listening.tls:
+        raise UsageError(
+            "--http2 needs a listener with TLS, where viewers choose it",
+            remedy="Add --listen-tls HOST:PORT and [[certificates]].",
+        )
 
 
 def bind_all(options: UpOptions, tls: Address | None) -> list[Inherited]:

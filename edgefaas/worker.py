@@ -68,9 +68,10 @@ class DataServer(uvicorn.Server):
 class Worker:
     """Answers the supervisor's operations; see ``_operations``."""
 
-    def __init__(self, make_pop: PopFactory, sockets: Inherited) -> None:
+    def __init__(self, make_pop: PopFactory, sockets: Inherited, *, http2: bool) -> None:
         self._make_pop = make_pop
         self._sockets = sockets
+        self._http2 = http2
         self._site: Site
         self._listeners: Listeners | None = None
         self._channel: Channel
@@ -117,7 +118,7 @@ class Worker:
         self._live_pop.activate({name: from_plain(LiveFunction, item) for name, item in functions.items()})
 
     async def _serve(self) -> None:
-        listeners = Listeners(self._live_pop, self._sockets, self._site)
+        listeners = Listeners(self._live_pop, self._sockets, self._site, http2=self._http2)
         config = uvicorn.Config(
             app=_no_asgi,
             interface="asgi3",
@@ -213,6 +214,7 @@ def main() -> None:
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--listen-tls", type=int)
+    parser.add_argument("--http2", action="store_true")
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--app", required=True)
     options = parser.parse_args()
@@ -226,7 +228,7 @@ def main() -> None:
     async def live() -> int:
         secure = None if options.listen_tls is None else socket.socket(fileno=options.listen_tls)
         sockets = Inherited(socket.socket(fileno=options.listen), secure)
-        worker = Worker(named(options.app), sockets)
+        worker = Worker(named(options.app), sockets, http2=options.http2)
         return await worker.run(socket.socket(fileno=options.control))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -35,6 +35,7 @@ class Launch:
     artifacts: str
     data: str
     app: str = "edgefaas.app:PopApp"
+    http2: bool = False
 
 
 class WorkerProcess:
@@ -67,6 +68,7 @@ class WorkerProcess:
                 f"--control={theirs.fileno()}",
                 f"--listen={sockets.plain.fileno()}",
                 *secure,
+                *(["--http2"] if launch.http2 else []),
                 f"--index={index}",
                 f"--app={launch.app}",
                 pass_fds=(theirs.fileno(), *inherited),

@@ -11,7 +11,7 @@ FAKES = "tests.edgefaas.processes.fake_pop"
 
 
 def main() -> None:
-    config, data, workers, listen, admin_port, drain_s, app = sys.argv[1:]
+    config, data, workers, listen, admin_port, drain_s, app, http2 = sys.argv[1:]
     options = UpOptions(
         config=Path(config),
         listen=parse_listen(listen, option="--listen"),
@@ -19,6 +19,7 @@ def main() -> None:
         data=Path(data),
         workers=int(workers),
         drain_s=float(drain_s),
+        http2=bool(http2),
         app=app or f"{FAKES}:FakePop",
         builder=f"{FAKES}:FakeBuilder",
     )

@@ -134,12 +134,19 @@ def spawn_up(
     admin: int = 0,
     data: Path | None = None,
     app: str = "",
+    http2: bool = False,
     files: tuple[int, int] | None = None,
 ) -> subprocess.Popen[str]:
     """Start ``up``; ``files`` are its soft and hard limit of open files."""
     command = [sys.executable, "-m", "tests.edgefaas.processes.run_up"]
     command += [str(folder / "edgefaas.toml"), str(data or folder / "data"), str(workers)]
-    command += [f":{listen}" if isinstance(listen, int) else listen, str(admin), "3", app]
+    command += [
+        f":{listen}" if isinstance(listen, int) else listen,
+        str(admin),
+        "3",
+        app,
+        "http2" if http2 else "",
+    ]
     if files is not None:
         command = ["prlimit", f"--nofile={files[0]}:{files[1]}", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

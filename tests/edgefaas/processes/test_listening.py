@@ -1,5 +1,6 @@
 """How viewers reach a running POP: TLS, Unix sockets, proxies, limits, and how it ends."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -13,8 +14,13 @@ from typing import Any
 
 import pytest
 
+from edgefaas.errors import UsageError
+from edgefaas.listen import Address
+from edgefaas.site import Site
+from edgefaas.supervisor import UpOptions, refuse_http2, secure_address
 from tests.edgefaas.processes.running import DEADLINE_S, Up, ask, refused_up, running_up, until, write_site
 from tests.edgefaas.wire import certificates
+from tests.edgefaas.wire.viewer2 import Viewer2
 
 pytestmark = pytest.mark.slow
 
@@ -212,3 +218,52 @@ def test_no_viewer_notices_a_reload(tmp_path: Path) -> None:
             stop.set()
             thread.join()
         assert not failures
+
+
+def test_viewers_who_choose_http_2_get_it(tmp_path: Path) -> None:
+    more = TLS + certificate(tmp_path, "a", "a.example")
+    with running_up(write_site(tmp_path, more=more), workers=1, http2=True) as up:
+
+        async def ask_twice() -> None:
+            viewer = await Viewer2.connect(port_of(up.secure_url))
+            for _ in range(2):
+                stream = await viewer.ask("/")
+                assert (stream.status, json.loads(stream.body)["scheme"]) == (200, "https")
+            viewer.writer.close()
+
+        asyncio.run(ask_twice())
+        with secure(up, "a.example") as sock:
+            assert viewed(sock)["scheme"] == "https"
+        assert up.stop() == 0
+        assert up.process.communicate() == ("", "")
+
+
+def test_http_2_without_tls_or_without_its_library_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = refused_up(write_site(tmp_path), http2=True)
+    assert words.startswith("error: --http2 needs a listener with TLS")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    options = UpOptions(
+        config=Path("edgefaas.toml"),
+        listen=Address("127.0.0.1", 0),
+        admin=Address("127.0.0.1", 0),
+        data=tmp_path,
+        workers=1,
+    )
+    with pytest.raises(UsageError, match="needs hypercorn, which is not installed") as refused:
+        refuse_http2(options, Site(name="demo"))
+    assert refused.value.remedy == "pip install 'edgefaas[http2]'"
+
+
+def test_tls_without_a_certificate_is_refused(tmp_path: Path) -> None:
+    options = UpOptions(
+        config=Path("edgefaas.toml"),
+        listen=Address("127.0.0.1", 0),
+        listen_tls=Address("127.0.0.1", 0),
+        admin=Address("127.0.0.1", 0),
+        data=tmp_path,
+        workers=1,
+    )
+    with pytest.raises(UsageError, match="--listen-tls needs a certificate"):
+        secure_address(options, Site(name="demo"))

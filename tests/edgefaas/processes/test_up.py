@@ -142,7 +142,7 @@ def test_a_closed_terminal_ends_the_pop_and_does_not_leave_it_behind(tmp_path: P
     write_site(tmp_path)
     pid, terminal = pty.fork()
     if pid == 0:
-        options = [str(tmp_path / "edgefaas.toml"), str(tmp_path / "data"), "1", ":0", "0", "3", ""]
+        options = [str(tmp_path / "edgefaas.toml"), str(tmp_path / "data"), "1", ":0", "0", "3", "", ""]
         os.execv(sys.executable, [sys.executable, "-m", "tests.edgefaas.processes.run_up", *options])
     said = b""
     while b"ready" not in said:
