@@ -122,8 +122,9 @@ class Neighbours:
             await asyncio.sleep(TELL_EVERY_S)
             now_s = self._mono_s()
             self.teller.note(self.chooser.news(now_s), now_s)
-            if self.here:
-                self.chooser.set_load(self.here, self.teller.load, now_s)
+            load = self.teller.load
+            if self.here and load is not None:
+                self.chooser.set_load(self.here, load, now_s)
 
     async def _calibrate(self) -> None:
         wait_s = CALIBRATE_FIRST_S
@@ -157,7 +158,8 @@ class Neighbours:
     def _take(self, name: str, told: Told) -> None:
         now_s = self._mono_s()
         if name != self.here:
-            self.chooser.set_load(name, told.load, now_s)
+            if told.load is not None:
+                self.chooser.set_load(name, told.load, now_s)
             for other, ms in told.paths.items():
                 self._take_path(name, other, ms)
         for _, message in told.news:

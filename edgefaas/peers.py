@@ -21,16 +21,19 @@ NEWS_KEPT = 8
 NEWS_KEPT_S = 30.0
 WORKERS_HEARD_MAX = 24  # of one POP; their names must fit into the header
 PATHS_MAX = 1_000
-_SAMPLES = 64  # of the mean time that a request takes
-_CLIP = 4.0  # one very slow request counts as this many means
+SAMPLES_MIN = 200  # requests before a worker says how long one takes: the first ones find its cache empty
+_STEP = 1.03  # how far one request moves the median
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a POP told: how busy it is, its round trips to other POPs (ms), and its news by worker and number."""
+    """What a POP told: how busy it is, its round trips to other POPs (ms), and its news by worker and number.
+
+    ``load`` is None from a worker that has served too little to know.
+    """
 
     worker: str
-    load: PopLoad
+    load: PopLoad | None
     paths: Mapping[str, float]
     news: tuple[tuple[int, object], ...]
 
@@ -90,13 +93,16 @@ class Teller:
         self._capacity = capacity
         self._key = key
         self._in_flight = 0
-        self._service_ms = 0.0
+        self._service_ms = 0.0  # the median
+        self._samples = 0
         self._news: deque[tuple[int, float, str]] = deque(maxlen=NEWS_KEPT)
         self._number = 0
 
     @property
-    def load(self) -> PopLoad:
-        """Return how busy this worker is."""
+    def load(self) -> PopLoad | None:
+        """Return how busy this worker is; None while it has served too little to know."""
+        if self._samples < SAMPLES_MIN:
+            return None
         return PopLoad(
             in_flight=self._in_flight, capacity=self._capacity, service_ms=round(self._service_ms, 3)
         )
@@ -106,10 +112,13 @@ class Teller:
         self._in_flight += 1
 
     def ended(self, took_ms: float) -> None:
-        """Count the end of a request. One slow request among many says little of the POP."""
+        """Count the end of a request; the median follows, which a few slow origins do not move."""
         self._in_flight -= 1
-        mean = self._service_ms
-        self._service_ms = mean + (min(took_ms, _CLIP * mean) - mean) / _SAMPLES if mean else took_ms
+        self._samples += 1
+        median = self._service_ms
+        self._service_ms = (
+            (median * _STEP if took_ms > median else median / _STEP) if median else max(took_ms, 0.01)
+        )
 
     def note(self, news: Mapping[str, object], now_s: float) -> None:
         """Keep a message of the chooser's for whoever asks."""
@@ -134,7 +143,7 @@ class Teller:
         load = self.load
         head = {
             "worker": self.worker,
-            "load": [load.in_flight, load.capacity, load.service_ms],
+            "load": None if load is None else [load.in_flight, load.capacity, load.service_ms],
             "paths": {name: round(ms, 3) for name, ms in list(paths.items())[:PATHS_MAX]},
         }
         room, rows = ANSWER_BYTES_MAX, []
@@ -150,7 +159,10 @@ class Teller:
 
 def _told(inner: Mapping[str, object]) -> Told:
     """Return what a signed answer says. Raises ValueError, KeyError or TypeError: another version wrote it."""
+    load = None
     match inner["load"]:
+        case None:
+            pass
         case [int(in_flight), int(capacity), int() | float() as service_ms] if in_flight >= 0:
             load = PopLoad(in_flight=in_flight, capacity=capacity, service_ms=float(service_ms))
         case _:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 KNEE = 0.75  # of the capacity
 SLOW_FACTOR = 1.5  # a POP this much slower than the median counts as slow
+SLOW_MS_MIN = 5.0  # and by less than this it is chance
 OTHERS_MAX = 16.0  # routers assumed to act alike, at most
 STALE_S = 10.0  # news older than this says nothing
 
@@ -110,4 +111,4 @@ class Loads:
         median = services[len(services) // 2] if services else 0.0
         for pop, told in enumerate(self._told):
             slow = 0.0 if told is None else told.service_ms - SLOW_FACTOR * median
-            self._slow_ms[pop] = slow if slow > 0 else 0.0
+            self._slow_ms[pop] = slow if slow > SLOW_MS_MIN else 0.0
