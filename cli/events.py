@@ -18,7 +18,9 @@ def read_json(path: Path) -> Any:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", remedy="Name a JSON file.") from None
+        raise UsageError(
+            f"The file {path} cannot be read: {error.strerror}", remedy="Name a JSON file."
+        ) from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8", remedy="Save it as UTF-8.") from None
     try:

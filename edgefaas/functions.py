@@ -177,7 +177,7 @@ def _find_entry(folder: Path, name: str) -> str:
         return found[0]
     listed = ", ".join(found[:8]) or "none"
     raise ConfigError(
-        f"{folder} has no clear entry: files that could be one: {listed}",
+        f"The folder {folder} has no clear entry; files that could be one: {listed}",
         remedy=f'Write entry = "FILE" in {folder / SETTINGS_FILE}.',
     )
 

@@ -37,7 +37,7 @@ class Document:
         for number, line in enumerate(self._lines, 1):
             if header := _HEADER.match(line):
                 section = self._section(header, counts)
-                if section == path:
+                if section in (path, (*path[:-1], f"{path[-1]}[0]")):
                     return number
             elif section == path[: len(section)] and _sets(line, path[len(section) :]):
                 return number
@@ -79,7 +79,15 @@ class Table:
         return ConfigError(f"{where}: {'.'.join(path)} {problem}", remedy=remedy)
 
     def __contains__(self, key: str) -> bool:
+        self._known.add(key)
         return key in self._values
+
+    def misspelt(self, *options: str) -> str:
+        """Return a question about a key that looks like one of ``options``, or ""."""
+        for key in self._values:
+            if key not in self._known and (near := difflib.get_close_matches(key, options, n=1)):
+                return f" (did you mean {near[0]} by {key}?)"
+        return ""
 
     def unread(self) -> list[str]:
         """Return the keys not read yet, in file order."""
@@ -119,7 +127,9 @@ class Table:
         value: float = self.take(key, (int, float), "a number", default)
         if not low <= value <= high:
             raise self.refuse(
-                key, f"is {value:g}, outside {low:g} to {high:g}", f"Choose a value in {low:g} to {high:g}."
+                key,
+                f"is {value:.15g}, outside {low:.15g} to {high:.15g}",
+                f"Choose a value in {low:.15g} to {high:.15g}.",
             )
         return value
 
@@ -190,9 +200,12 @@ def read_toml(path: Path) -> Table:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", remedy="Create it, or name another with -c.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy="Make it readable.") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error}", remedy="Make it a readable UTF-8 file."
+            f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}",
+            remedy="Save it as UTF-8.",
         ) from None
     return parse_toml(path.name, text)
 

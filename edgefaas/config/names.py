@@ -24,11 +24,10 @@ def must_exist(table: Table, key: str, name: str, known: Iterable[str], section:
     """Refuse ``name`` unless ``[section]`` defines it."""
     known = list(known)
     if name not in known:
-        listed = ", ".join(known) or "none is defined"
         raise table.refuse(
             key,
             f'is "{name}", which [{section}] does not define',
-            f"Define [{section}.{name}], or use one of: {listed}.",
+            f"Define [{section}.{name}]{', or use one of: ' if known else ''}{', '.join(known)}.",
         )
 
 

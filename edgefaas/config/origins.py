@@ -18,7 +18,7 @@ def read_origin(name: str, table: Table, folder: Path, functions: Mapping[str, F
         raise table.refuse(
             "",
             "needs exactly one of url, directory and function",
-            'Write for example url = "http://127.0.0.1:8000".',
+            f'Write for example url = "http://127.0.0.1:8000"{table.misspelt("url", "directory", "function")}.',
         )
     origin: Origin
     if kinds == ["url"]:

@@ -159,7 +159,7 @@ def test_a_file_that_is_not_there_or_not_toml_is_one_clear_sentence(tmp_path: Pa
     with pytest.raises(ConfigError, match="line 1"):
         load_site(broken)
     broken.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not UTF-8"):
         load_site(broken)
 
 
@@ -185,3 +185,22 @@ def test_the_line_of_a_key_is_where_it_is_set(values: dict[str, int]) -> None:
     document = parse_toml("x", text).document
     for number, key in enumerate(values, 2):
         assert document.line_of(("top", *key.split("."))) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[origins.a]\nurll = "http://127.0.0.1:1"\n', "did you mean url by urll?"),
+        ('[[behaviours]]\npath = "*"\n', "line 1"),
+        ('[[behaviors]]\npath = "*"\norigin = "a"\n', "Define [origins.a]."),
+        (behaviour("cache = { min_ttl = -1 }"), "in 0 to 31536000000."),
+    ],
+)
+def test_a_slip_is_named_in_plain_words(text: str, words: str) -> None:
+    assert words in refusal(text).advice
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_octet(tmp_path: Path) -> None:
+    (tmp_path / "edgefaas.toml").write_bytes(b"#\xff")
+    with pytest.raises(ConfigError, match="is not UTF-8: byte 1 is 0xff"):
+        load_site(tmp_path / "edgefaas.toml")
