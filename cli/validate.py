@@ -13,10 +13,15 @@ from cli.admin import CONFIG_NAME, find_config
 @click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def validate(config: Path | None, as_json: bool) -> int:  # noqa: FBT001  # click passes it by name
-    """Check edgefaas.toml and the source of every function that it names; nothing is built or started."""
+    """Check edgefaas.toml, and that the folders and sources that it names are there.
+
+    Nothing is built or started.
+    """
     from edgefaas.config import load_site
+    from edgefaas.directory import DirectoryFiles
     from edgefaas.errors import EdgeError
     from edgefaas.functions import read_spec
+    from edgefaas.site import DirectoryOrigin
 
     path = config or find_config() or Path(CONFIG_NAME)
     site = load_site(path)
@@ -26,6 +31,14 @@ def validate(config: Path | None, as_json: bool) -> int:  # noqa: FBT001  # clic
             read_spec(spec)
         except EdgeError as error:
             problems.append({"function": spec.name, "error": str(error), "remedy": error.remedy})
+            if not as_json:
+                words.refuse(error)
+    for origin in site.origins.values():
+        try:
+            if isinstance(origin, DirectoryOrigin):
+                DirectoryFiles(origin)
+        except EdgeError as error:
+            problems.append({"origin": origin.name, "error": str(error), "remedy": error.remedy})
             if not as_json:
                 words.refuse(error)
     if problems:

@@ -145,6 +145,12 @@ def test_validate_names_every_function_that_is_wrong(shell: Shell) -> None:
     assert "did you mean name?" in ended.err
 
 
+def test_validate_names_a_folder_that_is_not_there(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text('[origins.a]\ndirectory = "nope"\n')
+    ended = shell("validate", "--json")
+    assert (ended.code, ended.json["problems"][0]["origin"]) == (1, "a")
+
+
 def test_route_names_the_nearest_pop(shell: Shell) -> None:
     Path("edgefaas.toml").write_text(SITE)
     ended = shell("route", "127.0.0.1", "--explain")
