@@ -72,7 +72,7 @@ class Remote:
 
     def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """Yield the JSON lines of a stream as they come, until the POP ends it."""
-        with self._sent("GET", _target(path, query), None, None) as response:
+        with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
             try:
                 for line in response:
                     if line.strip():
@@ -83,14 +83,20 @@ class Remote:
                 ) from None
 
     def _sent(
-        self, method: str, target: str, body: object, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        target: str,
+        body: object,
+        headers: Mapping[str, str] | None,
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> http.client.HTTPResponse:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = self._connection()
         try:
             connection.connect()
             assert connection.sock is not None
-            connection.sock.settimeout(ANSWER_TIMEOUT_S)
+            connection.sock.settimeout(timeout_s)
             connection.request(
                 method,
                 target,

@@ -39,4 +39,6 @@ def purge(
     ((kind, value),) = named
     answer = remote.post("/v1/purge", {"kind": kind, "value": value, "soft": soft})
     verb = "marked stale" if soft else "dropped"
-    words.result(answer, as_json=remote.as_json, text=f"{answer['removed']} stored responses {verb}")
+    count = answer["removed"]
+    text = f"{count} stored response{'' if count == 1 else 's'} {verb}"
+    words.result(answer, as_json=remote.as_json, text=text)

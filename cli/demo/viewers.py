@@ -1,7 +1,7 @@
 """Who asks: viewers of thirty countries, at addresses that the GeoIP database places there."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -99,8 +99,3 @@ def find_viewers(database: GeoDatabase, per_country: int = PER_COUNTRY) -> list[
 def credit(database: GeoDatabase) -> str:
     """Return the credit line that the embedded database asks for; "" for one of the user's own."""
     return ATTRIBUTION if database.embedded else ""
-
-
-def countries_of(viewers: Sequence[Viewer]) -> list[str]:
-    """Return the countries that have viewers, in order."""
-    return list(dict.fromkeys(viewer.country for viewer in viewers))
