@@ -16,6 +16,7 @@ from edgefaas.wire import heads
 from edgefaas.wire.clock import ticker_of
 from edgefaas.wire.deadlines import NOT_QUEUED
 from edgefaas.wire.incoming import IncomingBody
+from edgefaas.wire.outbox import GatheringTransport, outbox_of
 from edgefaas.wire.preamble import ProxyPreamble, preamble_for
 from edgefaas.wire.receiving import BodyReceiver
 from edgefaas.wire.settings import WireSettings
@@ -38,7 +39,7 @@ class ViewerConnection(asyncio.Protocol):
     ) -> None:
         self.loop = _loop or asyncio.get_event_loop()
         self.server_state = server_state
-        self.transport: asyncio.Transport
+        self.transport: GatheringTransport
         self.deadline_s = math.inf
         self.wheel_slot = NOT_QUEUED
         self._ticker = ticker_of(self.loop, self.settings.tick_s)
@@ -70,7 +71,7 @@ class ViewerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the peer; the first head is due."""
-        self.transport = transport  # type: ignore[assignment]  # uvloop's are not subclasses
+        self.transport = GatheringTransport(transport, outbox_of(self.loop))  # type: ignore[arg-type]  # as uvloop's
         self.server_state.connections.add(self)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):

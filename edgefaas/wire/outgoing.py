@@ -13,6 +13,7 @@ from edgefaas.message import Request, Response
 from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
 from edgefaas.wire.clock import http_date
 from edgefaas.wire.incoming import IncomingBody
+from edgefaas.wire.outbox import GatheringTransport
 from edgefaas.wire.render import Framing, InvalidResponseError, refusal, render
 
 logger = logging.getLogger("edgefaas.wire")
@@ -25,7 +26,7 @@ STATUS_VIEWER_LEFT = 499  # nginx's number for a viewer who left before there wa
 class Answering(Protocol):
     """What writing asks of the connection."""
 
-    transport: asyncio.Transport
+    transport: GatheringTransport
 
     def may_keep_alive(self) -> bool: ...  # noqa: D102 # see WireProtocol
     def give_up_keep_alive(self) -> None: ...  # noqa: D102

@@ -262,7 +262,7 @@ class WireProtocol(ViewerConnection):
         elif not is_1_1:
             ending = b"Connection: keep-alive\r\n\r\n"
         if len(body) < MERGE_LIMIT_BYTES:
-            self.transport.write(b"".join((head, ending, body)))
+            self.transport.write_later(b"".join((head, ending, body)))
         else:
             self.transport.writelines((head + ending, body))
         self.server_state.total_requests += 1
