@@ -35,6 +35,10 @@ REDIRECTS_MAX = 5
 CONCURRENT_MAX = 64  # of one function in one worker
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SEE_OTHER = 303
+FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})  # Fetch standard, 2.2.1
+NOBODY = (
+    "unknown"  # in X-Forwarded-For: a function asks on no viewer's behalf, and must not pass for loopback
+)
 _KEEPS_METHOD = frozenset({307, 308})
 _NOT_FORWARDED = ("host", "content-length", "connection", "transfer-encoding", "upgrade", "te", "trailer")
 _SECRETS = ("authorization", "cookie", "proxy-authorization")  # not for another origin (Fetch standard, 4.4)
@@ -131,24 +135,34 @@ def read_request(payload: bytes) -> tuple[Request, str, str]:
         body = base64.b64decode(asked.get("body") or "")
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
         raise HostCallError(f"the request cannot be read: {error}") from None
+    if method in FORBIDDEN_METHODS:
+        raise HostCallError(f"the method {method} is not for functions")
     headers = Headers(
         (str(name), str(value)) for name, value in lines if str(name).lower() not in _NOT_FORWARDED
     )
     if body or method in ("POST", "PUT", "PATCH"):
         headers.set("Content-Length", str(len(body)))
     redirect = str(asked.get("redirect") or "follow")
-    return Request(method=method, path="/", headers=headers, body=body), url, redirect
+    request = Request(method=method, path="/", headers=headers, body=body, viewer_ip=NOBODY)
+    return request, url, redirect
 
 
 def redirected(request: Request, url: str, location: str, status: int) -> str:
-    """Return where a redirect leads, and make ``request`` the one to send there (Fetch standard, 4.4)."""
-    target = urljoin(url, location)
+    """Return where a redirect leads, and make ``request`` the one to send there (Fetch standard, 4.4).
+
+    Raises HostCallError where it leads nowhere.
+    """
+    try:
+        target = urljoin(url, location)
+        there = urlsplit(target)
+    except ValueError as error:
+        raise HostCallError(f"{url} redirects to what is no URL: {error}") from None
     if status == SEE_OTHER or (status not in _KEEPS_METHOD and request.method == "POST"):
         if request.method != "HEAD":
             request.method = "GET"
         request.body = b""
         request.headers.remove("content-length", "content-type")
-    here, there = urlsplit(url), urlsplit(target)
+    here = urlsplit(url)
     if (here.scheme, here.netloc) != (there.scheme, there.netloc):
         request.headers.remove(*_SECRETS)
     return target

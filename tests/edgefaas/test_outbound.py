@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -131,3 +132,22 @@ def test_garbage_from_a_guest_is_an_error_for_the_guest(payload: bytes) -> None:
         return
     assert isinstance(url, str)
     assert isinstance(request.body, bytes)
+
+
+@given(st.text(max_size=20) | st.sampled_from(["http://[", "//[::1", "http://[::x]/"]))
+def test_wherever_a_redirect_leads_is_a_url_or_an_error_for_the_guest(location: str) -> None:
+    request = Request(method="GET", path="/")
+    with contextlib.suppress(HostCallError):
+        assert isinstance(redirected(request, "http://a.example/b", location, 302), str)
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "trace", "Track"])
+def test_methods_that_reach_behind_a_server_are_refused(method: str) -> None:
+    with pytest.raises(HostCallError, match=method.upper()):
+        read_request(orjson.dumps({"url": "http://a.example/", "method": method}))
+
+
+def test_a_function_does_not_pass_for_a_viewer_on_loopback() -> None:
+    allow, url = ("http://127.0.0.1:{port}",), "http://127.0.0.1:{port}/"
+    _, fake = fetch(lambda _: reply("x"), allow, url=url)
+    assert fake.seen[0].headers["x-forwarded-for"] == "unknown"
