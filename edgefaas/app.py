@@ -101,9 +101,7 @@ class PopApp:
             client=self._client,
             triggers=triggers,
         )
-        self._site = site
-        self._any_host = "*" in site.hosts
-        self._front = Front(
+        front = Front(
             site,
             fetch=self._client,
             wall_s=time_now,
@@ -111,6 +109,10 @@ class PopApp:
             geo_folder=self._data.parent / "geo",
             before=getattr(self, "_front", None),
         )
+        # Nothing below fails: a site that cannot be built leaves the old one in force, whole.
+        self._site = site
+        self._any_host = "*" in site.hosts
+        self._front = front
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
@@ -219,18 +221,18 @@ class PopApp:
         return response
 
     async def _received(self, request: Request) -> Response | Prepared:
-        site = self._site
-        received = self._front.receive(request)
+        site, front = self._site, self._front  # another site may come into force while this waits
+        received = front.receive(request)
         if not self._any_host and request.host not in site.hosts:
             return self._answers.sign(request, error_page(421, request), "Error")
-        routed = self._front.route(request, received)
+        routed = front.route(request, received)
         if routed is None:
             return await self._journey.answer(request)
         await in_task()
-        response = await self._front.follow(routed, request)
+        response = await front.follow(routed, request)
         if response is None:
             response = self._answers.unprepared(await self._journey.answer(request))
-            response = self._front.ask_viewer(routed, response)
+            response = front.ask_viewer(routed, response)
         return response
 
     def _health(self, request: Request) -> Response:
