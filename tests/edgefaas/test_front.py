@@ -370,7 +370,6 @@ def test_an_installed_database_is_taken_up_and_a_corrupt_one_changes_nothing(tmp
             pop(LOCATION_SITE.format(port=fake.port), tmp_path / "pop") as served,
         ):
             geo = served.app._front.geo
-            assert geo.embedded
             install_geo(DEFAULT_CITY, folder)
             assert geo.refresh()
             assert geo.description
