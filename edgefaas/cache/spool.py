@@ -170,6 +170,7 @@ class Spool:
             raise SpoolError("the beginning of this body is no longer kept")
         token = object()
         self._readers[token] = 0
+        self._room.set()  # the writer's patience depends on who reads
         return _Reader(self, token)
 
     def leave(self, token: object) -> None:
@@ -249,7 +250,8 @@ class Spool:
                 return
             self._room.clear()
             try:
-                async with asyncio.timeout(self._patience_s):
+                # Who reads alone makes nobody wait: the wire decides how slow a viewer may be.
+                async with asyncio.timeout(self._patience_s if len(self._readers) > 1 else None):
                     await self._room.wait()
             except TimeoutError:
                 slowest = min(self._readers, key=self._readers.__getitem__)

@@ -444,3 +444,16 @@ def test_a_body_that_drips_on_is_given_up_once_nobody_has_read_it_for_long() -> 
             await go_on()
 
     run(scenario)
+
+
+def test_who_reads_alone_may_take_its_time() -> None:
+    async def scenario() -> None:
+        spool = Spool(10_000, patience_s=0.01)
+        reader = spool.read()
+        arriving = asyncio.ensure_future(write_all(spool, 300, 1000))
+        await asyncio.sleep(0.05)
+        assert spool.length_bytes <= 12_000
+        assert await read(reader) == EXPECTED
+        await arriving
+
+    run(scenario)
