@@ -8,6 +8,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 
 import click
 
@@ -18,6 +19,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "dev": ("cli.dev", "Run the site here; what is saved is live."),
         "demo": ("cli.demo", "Run three points of presence and real traffic, here."),
         "init": ("cli.init", "Make a new function from a template."),
+        "import": ("cli.imports", "Make a site of a CloudFront distribution."),
         "doctor": ("cli.doctor", "Check this machine, and say what to do."),
         "validate": ("cli.validate", "Check edgefaas.toml and every function it names."),
     },
@@ -59,7 +61,8 @@ class Commands(click.Group):
         """Import a command. None: there is none of that name."""
         for group in COMMANDS.values():
             if cmd_name in group and _is_there(cmd_name):
-                command = getattr(import_module(group[cmd_name][0]), cmd_name)
+                module = import_module(group[cmd_name][0])
+                command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
                 assert isinstance(command, click.Command)
                 return command
         return None

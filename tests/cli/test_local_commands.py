@@ -151,6 +151,21 @@ def test_validate_names_a_folder_that_is_not_there(shell: Shell) -> None:
     assert (ended.code, ended.json["problems"][0]["origin"]) == (1, "a")
 
 
+def test_import_writes_a_site_and_names_what_is_left_out(shell: Shell) -> None:
+    origin = {"Id": "app", "DomainName": "app.example.org", "CustomOriginConfig": {"HTTPPort": 80}}
+    behaviour = {"TargetOriginId": "app", "ViewerProtocolPolicy": "allow-all", "SmoothStreaming": True}
+    config = {"Origins": {"Quantity": 1, "Items": [origin]}, "DefaultCacheBehavior": behaviour}
+    Path("distribution.json").write_text(json.dumps({"DistributionConfig": config}))
+    printed = shell("import", "cloudfront", "distribution.json")
+    assert (printed.code, "warning:" in printed.err) == (0, True)
+    assert shell("import", "cloudfront", "distribution.json", "-o", "edgefaas.toml").code == 0
+    assert Path("edgefaas.toml").read_text() == printed.out
+    assert "1 origin, 1 behavior" in shell("validate").out
+    assert shell("import", "cloudfront", "distribution.json", "-o", "edgefaas.toml").code == 1
+    Path("distribution.json").write_text("[]")
+    assert shell("import", "cloudfront", "distribution.json").code == 2
+
+
 def test_route_names_the_nearest_pop(shell: Shell) -> None:
     Path("edgefaas.toml").write_text(SITE)
     ended = shell("route", "127.0.0.1", "--explain")
