@@ -9,11 +9,11 @@ from pathlib import Path
 from edgefaas.config.behaviours import read_behaviour
 from edgefaas.config.functions import limits, read_function_spec
 from edgefaas.config.listening import read_certificate, read_listening
-from edgefaas.config.names import named
+from edgefaas.config.names import PATH, named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
-from edgefaas.site import Behaviour, CacheSizes, Site
+from edgefaas.site import Behaviour, CacheSizes, ErrorPage, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
 __all__ = ["limits", "load_site", "parse_site"]
@@ -36,7 +36,13 @@ def _site(root: Table, folder: Path) -> Site:
     compatibility = about.choice("compatibility", ("edgefaas", "aws"), "edgefaas")
     access_log = about.choice("access_log", ("requests", "all", "off"), "requests")
     server_timing = about.choice("server_timing", ("asked", "always", "never"), "asked")
+    if not hosts:
+        raise about.refuse("hosts", "names no host, so every request would be refused", 'Write ["*"].')
     default_root = about.text("default_root").lstrip("/")
+    if not PATH.match(default_root):
+        raise about.refuse(
+            "default_root", f"is {default_root!r}, not a path", "Percent-encode it; leave out ? and #."
+        )
     about.done()
     functions = {name: read_function_spec(name, t, folder) for name, t in named(root, "functions").items()}
     origins = {name: read_origin(name, t, folder, functions) for name, t in named(root, "origins").items()}
@@ -48,7 +54,7 @@ def _site(root: Table, folder: Path) -> Site:
     )
     if not behaviours and len(origins) == 1:
         behaviours = (Behaviour(pattern="*", origin=next(iter(origins))),)
-    pages = [read_error_page(table) for table in root.tables("error_pages")]
+    pages = _error_pages(root.tables("error_pages"))
     pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
     router = read_router(root.table("router"), pops, folder)
     dns = read_dns(root.table("dns"), pops)
@@ -65,7 +71,7 @@ def _site(root: Table, folder: Path) -> Site:
         pops=pops,
         router=router,
         origin_groups=groups,
-        error_pages={page.status: page for page in pages},
+        error_pages=pages,
         public_keys=keys,
         compatibility=compatibility,
         access_log=access_log,
@@ -79,6 +85,16 @@ def _site(root: Table, folder: Path) -> Site:
     if pops:
         check_routing(site)
     return site
+
+
+def _error_pages(tables: list[Table]) -> dict[int, ErrorPage]:
+    pages: dict[int, ErrorPage] = {}
+    for table in tables:
+        page = read_error_page(table)
+        if page.status in pages:
+            raise table.refuse("status", f"is {page.status} for the second time", "Leave one of them.")
+        pages[page.status] = page
+    return pages
 
 
 def _cache_sizes(table: Table) -> CacheSizes:

@@ -3,12 +3,31 @@
 import ipaddress
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from edgefaas.table import Table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.6.2
 VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110, 5.5
+VISIBLE = re.compile(r"[\x21-\x7e]*\Z")  # what may stand in a request line
+PATH = re.compile(r"[\x21\x22\x24-\x3e\x40-\x7e]*\Z")  # the same without # and ?
+
+
+def is_web_address(url: str) -> bool:
+    """Say whether ``url`` is ``http://host``, with a port and a path or without, that can be asked as written."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+        and not ("@" in parts.netloc or "?" in url or "#" in url)
+        and bool(VISIBLE.match(url))
+    )
 
 
 def named(root: Table, key: str) -> dict[str, Table]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from edgefaas.config.names import TOKEN, VALUE, must_exist
+from edgefaas.config.names import TOKEN, VALUE, VISIBLE, is_web_address, must_exist
 from edgefaas.site import DirectoryOrigin, FunctionOrigin, FunctionSpec, Origin, OriginGroup, UrlOrigin
 from edgefaas.table import Table
 
+FRAMING = frozenset(
+    {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "expect"}
+)
 FAILOVER_STATUSES = range(400, 600)
 
 
@@ -40,13 +42,7 @@ def read_origin(name: str, table: Table, folder: Path, functions: Mapping[str, F
 
 def _url_origin(name: str, table: Table) -> UrlOrigin:
     url = table.text("url")
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        good = good and not (parts.query or parts.fragment or parts.username)
-    except ValueError:
-        good = False
-    if not good:
+    if not is_web_address(url):
         raise table.refuse(
             "url",
             f'is "{url}", not an http or https address',
@@ -58,10 +54,15 @@ def _url_origin(name: str, table: Table) -> UrlOrigin:
             raise table.refuse(
                 "headers", f"has {key!r}: not a valid field", "Use a field name and a one-line value."
             )
+        if key.lower() in FRAMING:
+            raise table.refuse("headers", f"has {key!r}, which only the POP itself may say", "Remove it.")
+    host_header = table.text("host_header") or None
+    if host_header is not None and not VISIBLE.match(host_header):
+        raise table.refuse("host_header", f"is {host_header!r}, not a host", 'Write "www.example.com".')
     return UrlOrigin(
         name=name,
         url=url.rstrip("/"),
-        host_header=table.text("host_header") or None,
+        host_header=host_header,
         headers=headers,
         connect_timeout_s=table.number("connect_timeout", 5.0, low=0.05, high=120),
         first_byte_timeout_s=table.number("first_byte_timeout", 30.0, low=0.05, high=3600),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgefaas.config.names import PATH
 from edgefaas.errors import ConfigError
 from edgefaas.signing.keys import public_key
 from edgefaas.site import ErrorPage
@@ -15,6 +16,8 @@ def read_error_page(table: Table) -> ErrorPage:
     path = table.text("path")
     if path and not path.startswith("/"):
         raise table.refuse("path", f'is "{path}"', f'Write "/{path}".')
+    if not PATH.match(path):
+        raise table.refuse("path", f"is {path!r}, not a path", "Percent-encode it; leave out ? and #.")
     if "status" not in table:
         raise table.refuse("status", "is missing", "Add status = 404, for example.")
     status = table.integer("status", 404, low=400, high=599)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from edgefaas.config.names import TOKEN, must_exist, networks
+from edgefaas.config.names import PATH, TOKEN, is_web_address, must_exist, networks
 from edgefaas.errors import ConfigError, UsageError
 from edgefaas.listen import parse_address
 from edgefaas.site import DnsPolicy, Pop, RouterPolicy, Site, Steering
@@ -17,12 +16,11 @@ MESH_SECRET_BYTES_MIN = 16  # the router refuses a shorter one
 def read_pop(name: str, table: Table) -> Pop:
     """Return a POP: where it is, and where it answers."""
     url = table.text("url")
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if url and not is_web_address(url):
         raise table.refuse("url", f'is "{url}", not an http or https address', 'Write "http://host:port".')
     nodes = tuple(node.rstrip("/") for node in table.strings("nodes"))
     for node in nodes:
-        if urlsplit(node).scheme not in ("http", "https") or not urlsplit(node).hostname:
+        if not is_web_address(node):
             raise table.refuse("nodes", f'holds "{node}", not an address', 'Write "http://host:port".')
     if len(set(nodes)) < len(nodes):
         raise table.refuse("nodes", "names a node twice", "Name each node once.")
@@ -62,6 +60,9 @@ def read_router(table: Table, pops: Mapping[str, Pop], folder: Path) -> RouterPo
         raise table.refuse(
             "forwarding_header", f'is "{header}", not a field name', 'Write "x-forwarded-for".'
         )
+    health_path = table.text("health_path", RouterPolicy().health_path)
+    if not health_path.startswith("/") or not PATH.match(health_path):
+        raise table.refuse("health_path", f"is {health_path!r}, not a path", 'Write "/.edgefaas/health".')
     city, asn = table.text("geoip_city"), table.text("geoip_asn")
     result = RouterPolicy(
         pop=pop,
@@ -71,7 +72,7 @@ def read_router(table: Table, pops: Mapping[str, Pop], folder: Path) -> RouterPo
         geoip_city=folder / city if city else None,
         geoip_asn=folder / asn if asn else None,
         mesh_secret=secret,
-        health_path=table.text("health_path", "/.edgefaas/health"),
+        health_path=health_path,
         node=_node(table, pops.get(pop), secret),
         side_probes=table.boolean("side_probes", default=False),
         capacity=table.integer("capacity", RouterPolicy().capacity, low=1, high=1_000_000),

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from edgefaas.config import load_site, parse_site
 from edgefaas.config.behaviours import METHODS_READ, PATTERN_MAX
+from edgefaas.config.names import is_web_address
 from edgefaas.errors import ConfigError
+from edgefaas.message import Headers, Request
+from edgefaas.origin.client import request_head
+from edgefaas.origin.connect import endpoint_of
 from edgefaas.site import DirectoryOrigin, FunctionOrigin, Selection, Site, Steering, Trigger, UrlOrigin
 from edgefaas.table import parse_toml
 
@@ -204,3 +208,34 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_octet(tmp_path: Path) -> Non
     (tmp_path / "edgefaas.toml").write_bytes(b"#\xff")
     with pytest.raises(ConfigError, match="is not UTF-8: byte 1 is 0xff"):
         load_site(tmp_path / "edgefaas.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[site]\nhosts = []\n", "names no host"),
+        ('[site]\ndefault_root = "a?b"\n', "not a path"),
+        ("[[error_pages]]\nstatus = 404\n[[error_pages]]\nstatus = 404\n", "second time"),
+        ('[[error_pages]]\nstatus = 404\npath = "/a b"\n', "not a path"),
+        ('[router]\nhealth_path = "health"\n', "not a path"),
+        ('[pops.a]\nlatitude = 0\nlongitude = 0\nurl = "http://[::1"\n', "not an http or https address"),
+        ('[pops.a]\nlatitude = 0\nlongitude = 0\nurl = "http://a:99999"\n', "not an http or https address"),
+        ('[origins.a]\nurl = "http://:secret@b"\n', "not an http or https address"),
+        ('[origins.a]\nurl = "http://a/b c"\n', "not an http or https address"),
+        ('[origins.a]\nurl = "http://a"\nhost_header = "b\\r\\nX-Y: z"\n', "not a host"),
+        ('[origins.a]\nurl = "http://a"\nheaders = { Transfer-Encoding = "chunked" }\n', "only the POP"),
+    ],
+)
+def test_what_would_fail_at_every_request_is_refused_at_once(text: str, words: str) -> None:
+    assert words in str(refusal(text))
+
+
+@given(
+    st.text(alphabet="htps:/ab.@[]:0159?#% é\x00", max_size=24).map(lambda rest: f"http://{rest}")
+    | st.text(max_size=12)
+)
+def test_a_url_that_is_accepted_can_be_asked(url: str) -> None:
+    origin = UrlOrigin(name="a", url=url.rstrip("/"))
+    if is_web_address(url):
+        prefix = endpoint_of(origin.url).prefix
+        assert request_head(Request(method="GET", path="/"), Headers(), prefix=prefix, name="a")
