@@ -559,6 +559,31 @@ def test_what_an_origin_says_early_to_a_refresh_behind_reaches_no_viewer(tmp_pat
     play(tmp_path, replying, scenario)
 
 
+@pytest.mark.parametrize("name", ["X-Original-URL", "x-rewrite-url", "X-HTTP-Method-Override"])
+def test_a_field_that_names_another_target_does_not_poison_this_one(tmp_path: Path, name: str) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert (await served.ask("/a", headers={name: "/poison"})).body == b"/poison"
+        for _ in range(2):
+            answer = await served.ask("/a")
+            assert answer.body == b"/a"
+        assert answer.headers["x-cache"] == "Hit from edgefaas"
+
+    def replying(seen: Seen) -> bytes:
+        return reply(seen.headers.get(name.lower(), seen.target), Cache_Control="max-age=60")
+
+    play(tmp_path, replying, scenario)
+
+
+def test_a_field_that_joins_the_key_may_name_another_target(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        for _ in range(2):
+            answer = await served.ask("/a", headers={"X-Rewrite-URL": "/b"})
+        assert answer.headers["x-cache"] == "Hit from edgefaas"
+
+    more = 'cache = { headers = ["X-Rewrite-URL"] }'
+    play(tmp_path, lambda _: reply("b", Cache_Control="max-age=60"), scenario, more)
+
+
 def test_server_timing_is_told_to_those_who_ask(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         asking = {"X-Edge-Server-Timing": "1"}
