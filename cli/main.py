@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "purge": ("cli.purge", "Drop stored responses, everywhere."),
         "pops": ("cli.pops", "List the points of presence and ask how they are."),
         "route": ("cli.route", "Say where a viewer would be served, and why."),
+        "geo": ("cli.geo", "Install databases by which viewers are located."),
         "stats": ("cli.operate", "Show the counters of every worker."),
         "reload": ("cli.operate", "Let the running POP read edgefaas.toml again."),
         "audit": ("cli.operate", "Show who changed what."),

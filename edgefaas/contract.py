@@ -97,6 +97,13 @@ class PopSide(Protocol):
         """Run a function once with a JSON event; return outcome, result, logs and usage as JSON values."""
         ...
 
+    def explain(self, address: str) -> dict[str, object]:
+        """Return where a viewer with this address would be served, and why, as JSON values.
+
+        Raises ConfigError: the site has no POPs.
+        """
+        ...
+
     def stats(self) -> dict[str, object]:
         """Return counters and gauges as plain JSON values."""
         ...

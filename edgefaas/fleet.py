@@ -275,6 +275,11 @@ class Fleet:
         members = await self._some_members()
         return await members[next(self._turns) % len(members)].invoke(function, event)
 
+    async def explain(self, address: str) -> dict[str, Any]:
+        """Say where a viewer would be served, as one of the workers sees it. Raises ConfigError."""
+        members = await self._some_members()
+        return await members[next(self._turns) % len(members)].explain(address)
+
     async def stats(self) -> list[dict[str, Any]]:
         """Return the counters of every worker that answers."""
         members = self._present()

@@ -137,6 +137,10 @@ class Supervisor:
         """Run a function once."""
         return await self._fleet.invoke(function, event)
 
+    async def explain(self, address: str) -> dict[str, Any]:
+        """Say where a viewer would be served, and why. Raises ConfigError."""
+        return await self._fleet.explain(address)
+
     async def stats(self) -> list[dict[str, Any]]:
         """Return every worker's counters."""
         return await self._fleet.stats()

@@ -154,6 +154,9 @@ class Worker:
     async def _invoke(self, *, function: str, event: bytes) -> dict[str, object]:
         return await self._live_pop.invoke(function, event)
 
+    async def _explain(self, *, address: str) -> dict[str, object]:
+        return self._live_pop.explain(address)
+
     async def _stats(self) -> dict[str, object]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         process = {
@@ -193,6 +196,7 @@ class Worker:
         "reconfigure": _reconfigure,
         "purge": _purge,
         "invoke": _invoke,
+        "explain": _explain,
         "stats": _stats,
         "ping": _ping,
         "drain": _drain,

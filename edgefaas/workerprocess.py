@@ -124,6 +124,11 @@ class WorkerProcess:
         answer = await self._channel.ask("invoke", args, timeout_s=INVOKE_TIMEOUT_S)
         return answer if isinstance(answer, dict) else {}
 
+    async def explain(self, address: str) -> dict[str, Any]:
+        """Say where a viewer would be served, and why. Raises ConfigError."""
+        answer = await self._channel.ask("explain", {"address": address}, timeout_s=ANSWER_TIMEOUT_S)
+        return answer if isinstance(answer, dict) else {}
+
     async def stats(self) -> dict[str, Any]:
         """Return its counters."""
         answer = await self._channel.ask("stats", timeout_s=ANSWER_TIMEOUT_S)

@@ -37,9 +37,7 @@ async def serve_dns(
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     stream = _Stream(answerer)
-    server = await asyncio.start_server(
-        stream.serve, host, port, family=family, reuse_port=shared or None
-    )
+    server = await asyncio.start_server(stream.serve, host, port, family=family, reuse_port=shared or None)
     bound: int = server.sockets[0].getsockname()[1]
     try:
         transport, _ = await loop.create_datagram_endpoint(

@@ -89,7 +89,9 @@ async def probe(url: str, policy: ProbePolicy, fields: Mapping[str, str] | None 
         async with asyncio.timeout(policy.deadline_s):
             started_s = loop.time()
             reader, writer = await asyncio.open_connection(parts.hostname, port)
-            told_ms = read_rtt_ms(writer.get_extra_info("socket"))  # the loop's clock may tick in milliseconds
+            told_ms = read_rtt_ms(
+                writer.get_extra_info("socket")
+            )  # the loop's clock may tick in milliseconds
             rtt_ms = told_ms or (loop.time() - started_s) * 1000
             try:
                 if tls:

@@ -91,6 +91,13 @@ def endpoints(api: Api) -> list[Endpoint]:
             scope=Scope.DEPLOY,
         ),
         Endpoint(method="GET", path="/v1/logs", summary="Read the logs", answer=api.logs, query=log_query),
+        Endpoint(
+            method="GET",
+            path="/v1/route",
+            summary="Where would a viewer be served, and why?",
+            answer=api.route,
+            query={"address": "the viewer's IP address"},
+        ),
         Endpoint(method="GET", path="/v1/stats", summary="Counters of every worker", answer=api.stats),
         Endpoint(method="GET", path="/v1/metrics", summary="The same for Prometheus", answer=api.metrics),
         Endpoint(

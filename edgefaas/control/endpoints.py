@@ -5,6 +5,7 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 import orjson
@@ -45,6 +46,10 @@ class Pop(Protocol):
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
         """Run a function once."""
+        ...
+
+    async def explain(self, address: str) -> dict[str, Any]:
+        """Say where a viewer would be served, and why. Raises ConfigError: the site has no POPs."""
         ...
 
     async def stats(self) -> list[dict[str, Any]]:
@@ -242,6 +247,17 @@ class Api:
         return Response(
             orjson.dumps(body), status_code=200 if running else 503, media_type="application/json"
         )
+
+    async def route(self, call: Call) -> Any:
+        """Say where a viewer with this address would be served now, and why."""
+        address = call.query("address")
+        try:
+            ip_address(address)
+        except ValueError:
+            raise BadRequestError(
+                f'address is "{address[:80]}", not an IP address', remedy="Write for example 203.0.113.7."
+            ) from None
+        return await self.pop.explain(address)
 
     async def stats(self, _: Call) -> Any:
         """Return every worker's counters."""

@@ -151,6 +151,19 @@ def test_validate_names_a_folder_that_is_not_there(shell: Shell) -> None:
     assert (ended.code, ended.json["problems"][0]["origin"]) == (1, "a")
 
 
+def test_validate_opens_the_geoip_files(shell: Shell) -> None:
+    Path("edgefaas.toml").write_text('[router]\ngeoip_city = "city.mmdb"\n')
+    Path("city.mmdb").write_bytes(b"no database")
+    ended = shell("validate", "--json")
+    assert (ended.code, ended.json["problems"][0]["router"]) == (1, "geoip")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1:99999", "http://", "http://[::1"])
+def test_an_admin_address_that_is_none_is_refused_as_typed_wrongly(shell: Shell, url: str) -> None:
+    ended = shell("ls", "--admin", url, "--token", "x")
+    assert (ended.code, "is not the address" in ended.err) == (2, True)
+
+
 def test_import_writes_a_site_and_names_what_is_left_out(shell: Shell) -> None:
     origin = {"Id": "app", "DomainName": "app.example.org", "CustomOriginConfig": {"HTTPPort": 80}}
     behaviour = {"TargetOriginId": "app", "ViewerProtocolPolicy": "allow-all", "SmoothStreaming": True}
@@ -170,7 +183,7 @@ def test_route_names_the_nearest_pop(shell: Shell) -> None:
     Path("edgefaas.toml").write_text(SITE)
     ended = shell("route", "127.0.0.1", "--explain")
     assert ended.code == 0
-    assert "location: not known" in ended.out
+    assert "location  not known" in ended.out
     assert shell("route", "nonsense").code == 2
     Path("edgefaas.toml").write_text("")
     assert "names no POPs" in shell("route", "127.0.0.1").err

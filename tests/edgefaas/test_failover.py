@@ -1,40 +1,22 @@
 """One of three POPs is killed under load, and comes back: real processes, real sockets, a bounded load."""
 
 import asyncio
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from edgefaas.background import Background
+from tests.edgefaas.fleet import DEADLINE_S, Fleet, fleet
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 90.0
-SECRET = "sixteen bytes or more"
 
-PLACES = {"fra": (50.1, 8.7), "iad": (39.0, -77.5), "sin": (1.35, 103.8)}
 VIEWERS = [f"84.{number}.0.1" for number in range(128, 160)]  # Germany: all of them are fra's
 CLIENTS = 4
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 @dataclass
@@ -45,66 +27,6 @@ class Tally:
 
     def since(self, at_s: float) -> list[tuple[float, int, str]]:
         return [row for row in self.rows if row[0] >= at_s]
-
-
-@dataclass
-class Fleet:
-    """A router in front of three POPs."""
-
-    folder: Path
-    ports: dict[str, int]
-    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
-
-    def start(self, name: str) -> None:
-        """Start a POP, or the router, and wait until it serves."""
-        lines = ["[site]", 'access_log = "off"']
-        if name != "router":
-            (self.folder / "public").mkdir(exist_ok=True)
-            (self.folder / "public" / "a.txt").write_text("here")
-            lines += ["[origins.files]", 'directory = "public"']
-        for pop, (latitude, longitude) in PLACES.items():
-            lines += [f"[pops.{pop}]", f"latitude = {latitude}", f"longitude = {longitude}"]
-            lines += [f'url = "http://127.0.0.1:{self.ports[pop]}"']
-        here = "" if name == "router" else name
-        lines += ["[router]", f'pop = "{here}"', f'steering = "{"answer" if here else "proxy"}"']
-        lines += [f'mesh_secret = "{SECRET}"', 'trusted = ["127.0.0.0/8"]']
-        path = self.folder / f"{name}.toml"
-        path.write_text("\n".join(lines))
-        command = [sys.executable, "-P", "-c", "from cli.main import main; main()", "up", "-c", str(path)]
-        command += ["--listen", f"127.0.0.1:{self.ports[name]}", "--admin", "127.0.0.1:0", "--workers", "1"]
-        command += ["--data", str(self.folder / "data" / name)]
-        with (self.folder / f"{name}.log").open("a") as log:
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-            )
-        self.processes[name] = process
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("ready ")
-
-    def kill(self, name: str) -> None:
-        """End a POP with everything it started, at once and without a word."""
-        process = self.processes.pop(name)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(DEADLINE_S)
-        if process.stdout is not None:
-            process.stdout.close()
-
-    def pause(self, name: str, number: signal.Signals) -> None:
-        os.killpg(self.processes[name].pid, number)
-
-
-@contextmanager
-def fleet(folder: Path) -> Iterator[Fleet]:
-    names = [*PLACES, "router"]
-    made = Fleet(folder, dict(zip(names, free_ports(len(names)), strict=True)))
-    try:
-        for name in names:
-            made.start(name)
-        yield made
-    finally:
-        for name in list(made.processes):
-            made.kill(name)
 
 
 async def view(port: int, viewer: str) -> tuple[int, str]:

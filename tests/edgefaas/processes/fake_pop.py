@@ -61,6 +61,9 @@ class FakePop:
             raise ConfigError("The site is called unwanted", remedy="Call it otherwise.")
         self._site = site
 
+    def explain(self, address: str) -> dict[str, object]:
+        return {"address": address, "pop": "here", "pid": os.getpid()}
+
     async def purge(self, purge: Purge) -> int:
         if purge.value == "/crash":
             os._exit(9)
