@@ -55,7 +55,13 @@ class PopApp:
         self._data = data
         self._log = log
         self._sandbox = Sandbox(artifacts=artifacts)
-        self._guests = Guests(load=self._sandbox.load, begin=self._begin, sink=log, clock=time_now)
+        self._guests = Guests(
+            load=self._sandbox.load,
+            begin=self._begin,
+            retire=self._sandbox.retire,  # type: ignore[arg-type]  # programs are opaque to guests
+            sink=log,
+            clock=time_now,
+        )
         self._store = open_store(site.cache_sizes, data / "cache")
         self._client = OriginClient()
         self._outbound = Outbound()

@@ -115,11 +115,13 @@ class Guests:
         *,
         load: Callable[[str], Program],
         begin: Callable[[Program, bytes, Limits, Host], Invocation],
+        retire: Callable[[Program], None] = lambda _program: None,
         sink: LogSink,
         clock: Callable[[], float],
     ) -> None:
         self._load = load
         self._begin = begin
+        self._retire = retire
         self._sink = sink
         self._clock = clock
         self._operations: dict[str, Operation] = {}
@@ -143,6 +145,10 @@ class Guests:
                 raise DeployError(
                     f'function "{name}" cannot be loaded: {error}', remedy=error.remedy
                 ) from error
+        kept = {id(program) for _, program in live.values()}
+        for _, program in self._live.values():
+            if id(program) not in kept:
+                self._retire(program)
         self._live = live
 
     def __contains__(self, name: str) -> bool:

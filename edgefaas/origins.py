@@ -17,10 +17,11 @@ from edgefaas.events import (
     OriginGroupChoice,
     OriginUpdate,
     S3Origin,
+    describe_origin,
     describe_url,
 )
 from edgefaas.message import Request, Response
-from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, UrlOrigin
+from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
 from edgefaas.triggers import Triggers
 
 FRAMING = frozenset(
@@ -58,15 +59,16 @@ class Origins:
     triggers: Triggers
 
     def describe(self, behaviour: Behaviour) -> OriginDescription | None:
-        """Return how the behaviour's origin looks in an event; None unless it is a URL."""
+        """Return how the behaviour's origin looks in an event; None where nobody will look, or nothing shows."""
+        if (
+            Trigger.ORIGIN_REQUEST not in behaviour.triggers
+            and Trigger.ORIGIN_RESPONSE not in behaviour.triggers
+        ):
+            return None
         name = behaviour.origin or ""
         group = self.groups.get(name)
         origin = self.by_name.get(group.origins[0] if group else name)
-        if not isinstance(origin, UrlOrigin):
-            return None
-        return describe_url(
-            origin.url, custom_headers=origin.headers, read_timeout_s=origin.first_byte_timeout_s
-        )
+        return None if origin is None else describe_origin(origin)
 
     async def ask(self, turned: Continue, behaviour: Behaviour) -> Response:
         """Send the request to its origin, the behaviour's or the one that a function chose.

@@ -6,6 +6,7 @@ The plan is pure; ``Room`` carries it out without an ``await`` in between.
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakSet
 
 
 class Keeper(Protocol):
@@ -54,6 +55,7 @@ class Room:
         self.running = 0
         self.idle = 0
         self._parked: OrderedDict[Keeper, int] = OrderedDict()  # oldest parking first
+        self._retired: WeakSet[Keeper] = WeakSet()
 
     def enter(self, program: Keeper) -> bool:
         """Take a place for one invocation; False when everything runs."""
@@ -85,7 +87,7 @@ class Room:
 
         The invocation's own place is still given back by ``leave``.
         """
-        if self.idle >= self.idle_max:
+        if self.idle >= self.idle_max or program in self._retired:
             return False
         self.idle += 1
         self._parked[program] = self._parked.get(program, 0) + 1
@@ -100,3 +102,20 @@ class Room:
             self._parked[program] = left
         else:
             del self._parked[program]
+
+    def retire(self, program: Keeper) -> None:
+        """Give up every idle instance of a program that will not be started again; later ones are not kept."""
+        self._retired.add(program)
+        while self._parked.get(program, 0):
+            dropped = program.drop_idle()
+            assert dropped, "a program parked more instances than it has"
+            self.unpark(program)
+
+    def revive(self, program: Keeper) -> None:
+        """Let a program that was retired keep instances again: it is wanted after all."""
+        self._retired.discard(program)
+
+    def retire_all(self) -> None:
+        """Give up every idle instance."""
+        for program in tuple(self._parked):
+            self.retire(program)

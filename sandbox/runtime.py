@@ -64,6 +64,7 @@ class Sandbox:
                     remedy="Deploy the function again.",
                 ) from error
             program = self._programs[artifact] = kind_module(kind).load(opened, self._bench)
+        self._bench.room.revive(program)
         return program
 
     def start(self, program: Program, event: bytes, *, limits: Limits, host: Host) -> Invocation:
@@ -101,11 +102,16 @@ class Sandbox:
             "refused": scheduler.refused,
         }
 
+    def retire(self, program: Program) -> None:
+        """Let go of what a program keeps for its next invocation: there will be none. What runs goes on."""
+        self._bench.room.retire(program)
+
     async def close(self) -> None:
-        """Cancel what runs and stop the timer. The engine stays: it belongs to the process."""
+        """Cancel what runs, drop idle instances, stop the timer. The engine stays: it belongs to the process."""
         if not self._closed:
             self._closed = True
             self._scheduler.close()
+            self._bench.room.retire_all()
             await asyncio.sleep(0)
 
 

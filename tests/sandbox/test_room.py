@@ -26,6 +26,23 @@ class Keeping:
         return self.idle >= 0
 
 
+def test_a_retired_program_gives_up_its_instances_and_keeps_no_more_until_it_is_revived() -> None:
+    room, program = Room(instances=4, idle_max=4), Keeping()
+    for _ in range(2):
+        assert room.enter(program)
+    for _ in range(2):
+        assert room.park(program)
+        program.idle += 1
+        room.leave()
+    room.retire(program)
+    assert (room.idle, program.idle) == (0, 0)
+    assert room.enter(program)
+    assert not room.park(program)
+    room.revive(program)
+    assert room.park(program)
+    room.leave()
+
+
 INSTANCES, IDLE_MAX, PROGRAMS = 6, 4, 3
 
 

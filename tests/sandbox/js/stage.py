@@ -95,9 +95,6 @@ def perform(scene: Callable[[Sandbox], Awaitable[Any]]) -> Any:
         try:
             return await scene(sandbox)
         finally:
-            for program in tuple(sandbox._programs.values()):
-                while program.drop_idle():  # the pool is the process's, not the sandbox's
-                    pass
             await sandbox.close()
 
     return asyncio.run(whole())

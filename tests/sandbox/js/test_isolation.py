@@ -136,8 +136,8 @@ def test_an_instance_that_was_stopped_or_grew_is_not_used_again() -> None:
         assert not program._idle
         await run({})
         assert len(program._idle) == 1
-        assert program.drop_idle()
-        assert not program.drop_idle()
+        sandbox.retire(program)
+        assert not program._idle
 
     perform(scene)
 
