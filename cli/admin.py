@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
-from edgefaas.errors import EdgeError
+from edgefaas.errors import EdgeError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -178,6 +178,7 @@ def find_remote(
         )
     if "://" not in url:
         url = f"http://{url}"
+    _check_address(url)
     if not token:
         token = _own_token(folder) if admin is None or url == announced else None
     if not token:
@@ -186,6 +187,20 @@ def find_remote(
             remedy="Give it with --token or EDGEFAAS_TOKEN; it is in admin-token of the POP's data folder.",
         )
     return Remote(url=url.rstrip("/"), token=token, config=config, as_json=as_json)
+
+
+def _check_address(url: str) -> None:
+    """Raise UsageError for what is no address."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address
+        good = False
+    if not good:
+        raise UsageError(
+            f'"{url}" is not the address of an admin API',
+            remedy="Write for example --admin http://127.0.0.1:8079.",
+        )
 
 
 def _announced(folder: Path) -> str | None:

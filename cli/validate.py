@@ -1,46 +1,37 @@
 """``edgefaas validate``: is the site's file good, and everything that it names?"""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import words
 from cli.admin import CONFIG_NAME, find_config
 
+if TYPE_CHECKING:
+    from edgefaas.errors import EdgeError
+    from edgefaas.site import Site
+    from router import RouterError
+
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def validate(config: Path | None, as_json: bool) -> int:  # noqa: FBT001  # click passes it by name
-    """Check edgefaas.toml, and that the folders and sources that it names are there.
+    """Check edgefaas.toml, and that the folders, sources and databases that it names are good.
 
     Nothing is built or started.
     """
     from edgefaas.config import load_site
-    from edgefaas.directory import DirectoryFiles
-    from edgefaas.errors import EdgeError
-    from edgefaas.functions import read_spec
-    from edgefaas.site import DirectoryOrigin
 
     path = config or find_config() or Path(CONFIG_NAME)
     site = load_site(path)
     problems: list[dict[str, Any]] = []
-    for spec in site.functions.values():
-        try:
-            read_spec(spec)
-        except EdgeError as error:
-            problems.append({"function": spec.name, "error": str(error), "remedy": error.remedy})
-            if not as_json:
-                words.refuse(error)
-    for origin in site.origins.values():
-        try:
-            if isinstance(origin, DirectoryOrigin):
-                DirectoryFiles(origin)
-        except EdgeError as error:
-            problems.append({"origin": origin.name, "error": str(error), "remedy": error.remedy})
-            if not as_json:
-                words.refuse(error)
+    for kind, name, error in _problems(site):
+        problems.append({kind: name, "error": str(error), "remedy": error.remedy})
+        if not as_json:
+            words.refuse(error)
     if problems:
         words.result({"valid": False, "problems": problems}, as_json=as_json, text="")
         return 1
@@ -59,3 +50,29 @@ def validate(config: Path | None, as_json: bool) -> int:  # noqa: FBT001  # clic
         text=f"{path} is good: {said or 'an empty site'}",
     )
     return 0
+
+
+def _problems(site: "Site") -> "Iterator[tuple[str, str, EdgeError | RouterError]]":
+    """Yield what the site names and is not good: its kind, its name, and the error."""
+    from edgefaas.directory import DirectoryFiles
+    from edgefaas.errors import EdgeError
+    from edgefaas.functions import read_spec
+    from edgefaas.site import DirectoryOrigin
+    from router import GeoDatabase, RouterError
+
+    for spec in site.functions.values():
+        try:
+            read_spec(spec)
+        except EdgeError as error:
+            yield "function", spec.name, error
+    for origin in site.origins.values():
+        try:
+            if isinstance(origin, DirectoryOrigin):
+                DirectoryFiles(origin)
+        except EdgeError as error:
+            yield "origin", origin.name, error
+    try:
+        if site.router.geoip_city or site.router.geoip_asn:
+            GeoDatabase.open(site.router.geoip_city, site.router.geoip_asn)
+    except RouterError as error:
+        yield "router", "geoip", error

@@ -66,7 +66,9 @@ def read_function(path: Path, *, name: str | None = None) -> Bundle:
     if path.is_dir():
         return _read_folder(path, name)
     if not path.is_file():
-        raise DeployError(f"{path} does not exist", remedy="Name a source file or a function's folder.")
+        raise DeployError(
+            f"There is no file or folder {path}", remedy="Name a source file or a function's folder."
+        )
     kind = KIND_OF_SUFFIX.get(path.suffix)
     if kind is None:
         raise DeployError(

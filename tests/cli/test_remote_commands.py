@@ -89,7 +89,7 @@ def test_what_the_system_refuses_ends_with_1_a_sentence_and_a_remedy(shell: Shel
     (tmp_path / "bad.js").write_text("syntax error")
     for arguments, words in [
         (("deploy", tmp_path / "bad.js"), "bad.js, line 3"),
-        (("deploy", tmp_path / "missing.js"), "does not exist"),
+        (("deploy", tmp_path / "missing.js"), "There is no file or folder"),
         (("rm", "hello"), 'used by behaviour "*"'),
         (("rm", "unknown"), 'No function is called "unknown"'),
         (("versions", "unknown"), 'No function is called "unknown"'),
