@@ -85,7 +85,9 @@ class Line:
 
     @staticmethod
     def _write(text: str) -> None:
-        click.echo(f"\r\033[2K{text}", nl=False, err=True)
+        from cli.demo.screen import cut
+
+        click.echo(f"\r\033[2K{cut(text, shutil.get_terminal_size().columns)}", nl=False, err=True)
 
 
 @dataclass(slots=True)
@@ -160,11 +162,18 @@ async def _run(wish: Wish, stage: "Stage", line: Line, progress: Progress) -> in
     if wish.as_json:
         click.echo(json.dumps(screen.as_json(tally, took_s, stage)))
     else:
-        click.echo("\n".join(["", *screen.report(tally, took_s, credit(database)), ""]))
+        click.echo(
+            "\n".join(["", *screen.fitted(screen.report(tally, took_s, credit(database)), _columns()), ""])
+        )
     progress.shown = True
     if not wish.once:
         await _serve_on(wish, stage, viewers)
     return 1 if tally.errors or stage.failures() else 0
+
+
+def _columns() -> int:
+    """Return how wide the output may be: as wide as the terminal, without bound in a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 async def _serve_on(wish: Wish, stage: "Stage", viewers: "Sequence[Viewer]") -> None:
@@ -173,7 +182,7 @@ async def _serve_on(wish: Wish, stage: "Stage", viewers: "Sequence[Viewer]") -> 
 
     if not wish.as_json:
         kept = f"Serving at {stage.url} until Ctrl-C. Configurations, logs and data: {stage.folder}"
-        click.echo("\n".join([*screen.curl_lines(stage, viewers), "", kept]))
+        click.echo("\n".join([*screen.curl_lines(stage, viewers), "", *screen.fitted([kept], _columns())]))
     await stage.until_one_ends()
     for failure in stage.failures():
         click.echo(f"{click.style('error:', fg='red')} {failure}", err=True)

@@ -1,6 +1,7 @@
 """What the demo prints. Pure: counts in, lines out; click takes the styles away where nobody sees colours."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import click
 
@@ -26,6 +27,27 @@ def bar(done: int, total: int, note: str) -> str:
     filled = round(share * BAR_WIDTH)
     meter = click.style("━" * filled, fg="green") + click.style("╌" * (BAR_WIDTH - filled), dim=True)
     return f"  {meter} {share:4.0%}  {note}"
+
+
+def fitted(lines: Sequence[str], columns: int) -> list[str]:
+    """Return the lines, those that are wider than a terminal of ``columns`` broken between words."""
+    found: list[str] = []
+    for line in lines:
+        plain = click.unstyle(line)
+        if len(plain) <= columns:
+            found.append(line)
+            continue
+        indent = " " * (len(plain) - len(plain.lstrip()) + 2)
+        found += wrap(
+            plain, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    return found
+
+
+def cut(text: str, columns: int) -> str:
+    """Return one line that a terminal of ``columns`` does not break: what is redrawn in place must not."""
+    plain = click.unstyle(text)
+    return text if len(plain) < columns else plain[: columns - 1]
 
 
 def live_note(done: int, total: int, ask: Ask, pop: str) -> str:

@@ -186,3 +186,19 @@ def test_every_line_to_try_is_a_command_for_a_listening_port(viewers: list[Viewe
 def test_the_bar_has_one_width_however_far_it_is(done: int, total: int) -> None:
     text = click.unstyle(screen.bar(min(done, total), total, ""))
     assert text.count("━") + text.count("╌") == screen.BAR_WIDTH
+
+
+@given(words=st.lists(st.text("abc", min_size=1, max_size=12), max_size=40), columns=st.integers(16, 200))
+def test_a_line_fits_into_a_narrow_terminal_and_keeps_its_words(words: list[str], columns: int) -> None:
+    line = "  " + click.style(" ".join(words), bold=True)
+    shown = screen.fitted([line], columns)
+    assert all(len(click.unstyle(part)) <= columns for part in shown)
+    assert click.unstyle(" ".join(shown)).split() == words
+    assert len(click.unstyle(screen.cut(line, columns))) < columns or len(click.unstyle(line)) < columns
+
+
+def test_a_line_that_fits_keeps_its_colours() -> None:
+    line = click.style("x" * 60, fg="red")
+    assert screen.fitted([line], 60) == [line]
+    assert screen.cut(line, 61) == line
+    assert screen.cut(line, 60) == "x" * 59
