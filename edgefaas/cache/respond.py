@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgefaas.cache.cache_status import XCache, hit_status, x_cache
 from edgefaas.cache.conditional import Condition, evaluate, if_range_holds, modified_s
+from edgefaas.cache.dates import parse_http_date
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, boundary, parse_range
 from edgefaas.cache.stored import (
     COMPOSED_FIELDS,
@@ -223,20 +224,25 @@ def prepared_hit(
 ) -> Prepared | None:
     """Return the same octets as ``respond`` for a plain hit, or None when the request asks for more.
 
-    Plain: GET or HEAD, a body in memory, no precondition and no range but If-None-Match.
+    Plain: GET or HEAD, a body in memory, no range, and no precondition but If-None-Match with the stored entity
+    tag, or an If-Modified-Since that the stored Last-Modified meets.
     """
     body = stored.body
     if type(body) is not bytes:
         return None
     none_match: str | None = None
+    since: str | None = None
     for name, value in request.headers:
         lowered = name.lower()
         if lowered in _CONDITIONAL_FIELDS:
-            if lowered != "if-none-match" or none_match is not None:
+            if lowered == "if-none-match" and none_match is None:
+                none_match = value
+            elif lowered == "if-modified-since" and since is None:
+                since = value
+            else:
                 return None
-            none_match = value
-    if none_match is not None:
-        if stored.status != _OK or none_match != stored.etag:
+    if none_match is not None or since is not None:
+        if stored.status != _OK or not _plainly_unmodified(stored, none_match, since):
             return None
         head = _composed_head(stored, int(stored.age_s(now_s)), pop, not_modified=True)
         body = b""
@@ -247,6 +253,15 @@ def prepared_hit(
     if request_id:
         head += b"X-Edge-Request-Id: %b\r\n" % request_id.encode("latin-1")
     return Prepared(head, body)
+
+
+def _plainly_unmodified(stored: StoredResponse, none_match: str | None, since: str | None) -> bool:
+    """Return whether a viewer has what is stored, where that is seen at once; If-None-Match goes first."""
+    if none_match is not None:
+        return none_match == stored.etag
+    modified = stored.last_modified_s
+    instant = None if since is None or modified is None else parse_http_date(since)
+    return instant is not None and modified is not None and modified <= instant
 
 
 def _composed_head(stored: StoredResponse, age_s: int, pop: str, *, not_modified: bool) -> bytes:

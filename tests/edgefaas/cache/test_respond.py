@@ -21,6 +21,8 @@ from tests.edgefaas.cache.builders import NOW_S, request, stored
 
 FRESH = ("Cache-Control", "max-age=60")
 MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT"
+LATER = "Sun, 06 Nov 1994 08:49:38 GMT"
+EARLIER = "Sun, 06 Nov 1994 08:49:36 GMT"
 BODY = b"0123456789"
 
 
@@ -180,7 +182,10 @@ def test_the_words_for_a_forwarded_request_follow_rfc_9211() -> None:
 
 
 fields = st.lists(
-    st.tuples(st.sampled_from(["Accept", "If-None-Match", "Foo"]), st.sampled_from(['"v"', '"w"', "*", "x"])),
+    st.tuples(
+        st.sampled_from(["Accept", "If-None-Match", "If-Modified-Since", "Foo"]),
+        st.sampled_from(['"v"', '"w"', "*", "x", MODIFIED, LATER, EARLIER]),
+    ),
     max_size=3,
 )
 
@@ -192,6 +197,7 @@ fields = st.lists(
     offsets_s=st.lists(st.floats(0, 100), min_size=1, max_size=4),
     request_id=st.sampled_from(["", "r1"]),
     soft=st.booleans(),
+    dated=st.booleans(),
 )
 def test_the_fast_path_gives_the_same_octets_as_the_slow_one(
     fields: list[tuple[str, str]],
@@ -200,9 +206,10 @@ def test_the_fast_path_gives_the_same_octets_as_the_slow_one(
     offsets_s: list[float],
     request_id: str,
     soft: bool,
+    dated: bool,
 ) -> None:
     asked: Request = request(*fields, method=method)
-    held = entry(("ETag", '"v"'), ("Vary", "Foo"), status=status)
+    held = entry(("ETag", '"v"'), ("Vary", "Foo"), *([("Last-Modified", MODIFIED)] * dated), status=status)
     held.soft_purged = soft
     for offset_s in offsets_s:  # several instants on one entry, so that composed heads are reused
         slow = respond(asked, held, NOW_S + offset_s, Signature(pop="fra", request_id=request_id))
@@ -219,3 +226,17 @@ def test_plain_hits_and_304s_take_the_fast_path() -> None:
     assert fast.head.startswith(b"HTTP/1.1 304 Not Modified\r\n")
     for field in ("Range", "If-Modified-Since", "If-Match", "If-Unmodified-Since"):
         assert prepared_hit(request((field, "x")), held, NOW_S) is None
+
+
+def test_a_browsers_revalidation_takes_the_fast_path() -> None:
+    held = entry(("ETag", '"v"'), ("Last-Modified", MODIFIED))
+    for fields in (
+        [("If-None-Match", '"v"'), ("If-Modified-Since", MODIFIED)],
+        [("If-None-Match", '"v"'), ("If-Modified-Since", EARLIER)],  # RFC 9110, 13.1.3: it is ignored
+        [("If-Modified-Since", MODIFIED)],
+        [("If-Modified-Since", LATER)],
+    ):
+        fast = prepared_hit(request(*fields), held, NOW_S)
+        assert fast is not None
+        assert fast.head.startswith(b"HTTP/1.1 304 ")
+    assert prepared_hit(request(("If-Modified-Since", EARLIER)), held, NOW_S) is None
