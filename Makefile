@@ -29,6 +29,8 @@ $(STAMP): requirements.lock pyproject.toml hatch_build.py sandbox/capi/calls.c $
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: apt-get install python3.11-venv (or make PYTHON=python3.12 ...)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python sandbox/js/engine_build.py
+	@$(BIN)/python sandbox/capi/calls_build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
