@@ -8,6 +8,7 @@ facts), or drops the memo (another site). A property test compares its octets wi
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgefaas.cache import MemoryStore, StoredResponse, prepared_hit
 from edgefaas.message import Prepared, Request
@@ -15,6 +16,7 @@ from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
 
 REMEMBERED_MAX = 65_536
+PLACE_CHARS_MAX = 512  # of host, target and Accept-Encoding; what is longer goes the long way every time
 Place = tuple[str, str, bytes, str]
 """Scheme, host, raw target and Accept-Encoding of a plain GET."""
 _PLAIN = Request(method="GET", path="/")
@@ -40,31 +42,60 @@ def memorable(behaviour: Behaviour, stored: StoredResponse) -> bool:
     )
 
 
+class Memo(NamedTuple):
+    """Which stored response answered, and in which content coding ("" for its own).
+
+    It says so without holding it: what the store evicts is let go of. One with this address and these instants
+    is the same, or the same again from disk.
+    """
+
+    key: str
+    address: int
+    arrived_s: float
+    birth_s: float
+    coding: str
+
+
 @dataclass(slots=True)
 class Express:
-    """The hits remembered for one site."""
+    """The hits remembered for one site; bounded in number and in octets."""
 
     store: MemoryStore
     pop: str
-    known: dict[Place, tuple[StoredResponse, StoredResponse]]
+    known: dict[Place, Memo]
     meter: Meter
 
     def remember(self, request: Request, stored: StoredResponse, shown: StoredResponse) -> None:
         """Note that a plain GET like ``request`` is answered by ``stored``, in its form ``shown``."""
+        codings = request.headers.get("accept-encoding") or ""
+        if len(request.path) + len(request.query) + len(request.host) + len(codings) > PLACE_CHARS_MAX:
+            return
+        forms = stored.forms or {}
+        coding = "" if shown is stored else next((name for name in forms if forms[name] is shown), None)
+        if coding is None:
+            return
         if len(self.known) >= REMEMBERED_MAX:
             self.known.clear()
-        codings = request.headers.get("accept-encoding") or ""
         target = request.target.encode("latin-1")
-        self.known[request.scheme, request.host, target, codings] = stored, shown
+        self.known[request.scheme, request.host, target, codings] = Memo(
+            stored.key, id(stored), stored.response_time_s, stored.birth_s, coding
+        )
 
     def answer(self, place: Place, now_s: float, request_id: str) -> Prepared | None:
         """Return the octets of the hit, or None when the journey has to decide."""
-        found = self.known.get(place)
-        if found is None:
+        memo = self.known.get(place)
+        if memo is None:
             return None
-        stored, shown = found
-        variants = self.store.get(stored.key)
-        if len(variants) != 1 or variants[0] is not stored or not stored.is_fresh(now_s):
+        key, address, arrived_s, birth_s, coding = memo
+        variants = self.store.get(key)
+        if (
+            len(variants) != 1
+            or id(stored := variants[0]) != address
+            or stored.response_time_s != arrived_s
+            or stored.birth_s != birth_s
+            or not stored.is_fresh(now_s)
+            or (shown := (stored.forms or {}).get(coding) if coding else stored) is None
+        ):
             del self.known[place]
             return None
         prepared = prepared_hit(_PLAIN, shown, now_s, self.pop, request_id)

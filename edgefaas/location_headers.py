@@ -114,7 +114,10 @@ class _Viewer:
 
     @property
     def device(self) -> Device:
-        return classify(self.request.headers.get("user-agent") or "")
+        agent = self.request.headers.get("user-agent") or ""
+        return classify(
+            agent[:USER_AGENT_MAX_CHARS]
+        )  # what is remembered is no longer than what is looked at
 
 
 def _place(pick: Callable[[ViewerLocation], str | None]) -> Callable[[_Viewer], str | None]:

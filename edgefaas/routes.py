@@ -16,6 +16,7 @@ from edgefaas.site import Behaviour
 
 MEMO_MAX = 8_192
 """Paths whose behaviour is remembered, so that a hit costs the same with one behaviour or a thousand."""
+MEMO_CHARS_MAX = 1_024  # of a path that is remembered
 
 _ODD = re.compile(r"%|//|/\.|\\")  # without any of these a path means what it says
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -103,7 +104,8 @@ class Routes:
             pass
         plain = meaning(path)
         found = next((b for regex, b in self._behaviours if regex.match(plain)), None)
-        if len(self._memo) >= MEMO_MAX:
-            self._memo.clear()
-        self._memo[path] = found
+        if len(path) <= MEMO_CHARS_MAX:
+            if len(self._memo) >= MEMO_MAX:
+                self._memo.clear()
+            self._memo[path] = found
         return found

@@ -1,15 +1,17 @@
 """A hit that was answered before comes out as the journey would answer it, octet for octet."""
 
 import asyncio
+import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.answers import Answers
 from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, Timing, cache_key, judge, storability
 from edgefaas.cache.verdict import Serve
-from edgefaas.express import REMEMBERED_MAX, Express, memorable
+from edgefaas.express import PLACE_CHARS_MAX, REMEMBERED_MAX, Express, memorable
 from edgefaas.keeping import Keeper
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Behaviour, CachePolicy, Selection, Trigger, ViewerProtocol
@@ -89,6 +91,28 @@ def test_express_forgets_what_is_stale_replaced_or_purged() -> None:
             other.selectors = (("accept", "text/html"),)
             store.put(other)
         assert express.answer(place, now_s, "1") is None, change
+
+
+def test_express_keeps_no_body_that_the_store_has_let_go_of() -> None:
+    entry = stored([])
+    express = Express(MemoryStore(1 << 20), "", {}, Meter())
+    before = sys.getrefcount(entry)
+    express.remember(Request(method="GET", path="/a", host="a.example"), entry, entry)
+    assert len(express.known) == 1
+    assert sys.getrefcount(entry) == before
+
+
+@pytest.mark.parametrize(("length", "kept"), [(PLACE_CHARS_MAX - 2, 1), (PLACE_CHARS_MAX - 1, 0)])
+def test_express_remembers_nothing_long_that_a_viewer_makes_up(length: int, kept: int) -> None:
+    entry = stored([])
+    for request in (
+        Request(method="GET", path="/" + "p" * length, host="a"),
+        Request(method="GET", path="/", host="a", headers=Headers([("Accept-Encoding", "b" * length)])),
+        Request(method="GET", path="/", host="a", query="q" * length),
+    ):
+        express = Express(MemoryStore(1 << 20), "", {}, Meter())
+        express.remember(request, entry, entry)
+        assert len(express.known) == kept
 
 
 def test_only_what_every_plain_viewer_gets_is_memorable() -> None:

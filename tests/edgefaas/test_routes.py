@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.errors import RequestError
-from edgefaas.routes import MEMO_MAX, Routes, compile_pattern, meaning
+from edgefaas.routes import MEMO_CHARS_MAX, MEMO_MAX, Routes, compile_pattern, meaning
 from edgefaas.site import Behaviour
 
 segments = st.text(alphabet="ab/*?.", max_size=8)
@@ -118,4 +118,7 @@ def test_remembering_paths_is_bounded_and_changes_no_answer() -> None:
     for number in range(MEMO_MAX + 10):
         assert origin_of(table, f"/a{number}") == "/a*"
     assert len(table._memo) <= MEMO_MAX
+    before = len(table._memo)
+    assert origin_of(table, "/a" + "b" * MEMO_CHARS_MAX) == "/a*"
+    assert len(table._memo) == before
     assert origin_of(table, "/b") == "*"
