@@ -37,4 +37,6 @@ def ensure_calls(say: Callable[[str], None] = lambda _line: None) -> Path | None
 
 
 if __name__ == "__main__":
-    print(ensure_calls(print))
+    made = ensure_calls(print)
+    if made is not None:
+        print(made.name)
