@@ -1,6 +1,5 @@
 """Run a function once for its developer: outcome, result, logs and usage as plain values."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -46,9 +45,3 @@ def parsed(output: bytes) -> Any:
 def detail_of(outcome: Outcome) -> str:
     """Return the stack or traceback of a guest that threw, else ""."""
     return outcome.detail if isinstance(outcome, Threw) else ""
-
-
-def usage_of(told: Mapping[str, Any]) -> str:
-    """Return CPU time and memory of an invocation for people."""
-    usage = told["usage"]
-    return f"{usage['cpu_us'] / 1000:.2f} ms CPU, {usage['memory_bytes'] / 1048576:.1f} MiB"

@@ -16,7 +16,6 @@ import orjson
 from edgefaas.control.blobs import write_file
 from edgefaas.errors import StateError
 
-DEFAULT_NAME = ".edgefaas"
 ADMIN_FILE = "admin.json"
 
 
