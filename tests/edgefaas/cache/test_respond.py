@@ -205,6 +205,7 @@ def test_the_fast_path_gives_the_same_octets_as_the_slow_one(
     status: int,
     offsets_s: list[float],
     request_id: str,
+    *,
     soft: bool,
     dated: bool,
 ) -> None:
