@@ -66,10 +66,11 @@ def _ask(url: str, path: str) -> tuple[str, float | None]:
     began_s = time.perf_counter()
     try:
         connection.request("GET", path)
-        status = connection.getresponse().status
+        response = connection.getresponse()
+        status, state = response.status, response.getheader("X-Edge-State")
     except (OSError, http.client.HTTPException) as error:
         return f"down: {getattr(error, 'strerror', None) or error}", None
     finally:
         connection.close()
     took_ms = (time.perf_counter() - began_s) * 1000
-    return ("up" if status == http.HTTPStatus.OK else f"not in service ({status})"), took_ms
+    return ("up" if status == http.HTTPStatus.OK else state or f"not in service ({status})"), took_ms

@@ -180,7 +180,7 @@ class Front:
     def connected(self, peer: str, sock: object) -> None:
         """Learn from a connection that ``peer`` just opened how far it is from this POP.
 
-        Not from proxies, whose viewers are elsewhere. A thousandth of what a connection costs.
+        Not from proxies, whose viewers are elsewhere.
         """
         neighbours = self.neighbours
         if neighbours is None or not self._here or self._trust.trusts(peer):

@@ -19,6 +19,7 @@ from router import (
     Explanation,
     GossipError,
     Health,
+    HealthState,
     Location,
     Mesh,
     ProbePolicy,
@@ -183,7 +184,8 @@ class Neighbours:
 
     def _changed(self, pop: str, problem: str) -> None:
         state = self._health[pop].state
-        logger.warning("POP %s is %s%s", pop, state, f": {problem}" if problem else "")
+        level = logging.INFO if state is HealthState.UP else logging.WARNING
+        logger.log(level, "POP %s is %s%s", pop, state, f": {problem}" if problem else "")
         self._refresh(pop)
         if not self.in_service(pop):
             for call in self._on_down:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from edgefaas.message import Request
 from edgefaas.passing import Fetches, Passing
 from edgefaas.site import Pop, RouterPolicy
-from router import Health, NodeRing, ProbePolicy, Prober, ProbeResult
+from router import Health, HealthState, NodeRing, ProbePolicy, Prober, ProbeResult
 from router import Pop as MeshPop
 
 logger = logging.getLogger("edgefaas.nodes")
@@ -86,8 +86,7 @@ class Nodes:
     def _probed(self, node: MeshPop, result: ProbeResult, now_s: float) -> None:
         health = self._health[node.name]
         if health.probed(ok=result.ok, now_s=now_s, draining=result.draining):
-            logger.warning(
-                "node %s is %s%s", node.name, health.state, f": {result.problem}" * (not result.ok)
-            )
+            level = logging.INFO if health.state is HealthState.UP else logging.WARNING
+            logger.log(level, "node %s is %s %s", node.name, health.state, result.problem)
             if health.share(now_s) <= 0:
                 self.passing.take_back(node.name)
