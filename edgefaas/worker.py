@@ -175,6 +175,8 @@ class Worker:
         if self._server is not None:
             self._live_pop.drain()
             await asyncio.sleep(grace_s)
+            if self._listeners is not None:
+                self._listeners.close()
             self._server.config.timeout_graceful_shutdown = max(1, round(timeout_s))
             self._server.should_exit = True
             await asyncio.wait({self._serving})
