@@ -163,7 +163,7 @@ class Journey:
             case Fetch(reason, fallback):
                 return await self._ask_origin(errand, reason, fallback, None)
             case Bypass(reason):
-                return await self._ask_origin(errand, reason, None, None)
+                return await self._ask_origin(replace(errand, alone=True), reason, None, None)
             case GatewayTimeout():
                 return self.answers.only_if_cached(request)
             case _:

@@ -145,3 +145,18 @@ def test_who_comes_after_a_purge_does_not_get_what_was_asked_for_before(tmp_path
 
     counter = iter(range(100))
     play(tmp_path, lambda _: reply(f"version {next(counter)}", Cache_Control="max-age=60"), scenario)
+
+
+def test_a_viewer_who_wants_nothing_stored_goes_alone_and_stops_nobody_from_sharing(tmp_path: Path) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        assert fake.gate is not None
+        alone = asyncio.ensure_future(ask_raw(served.port, "/a", fields="Cache-Control: no-store\r\n"))
+        await seen_by_origin(fake, 1)
+        others = [asyncio.ensure_future(ask_raw(served.port, "/a")) for _ in range(5)]
+        await under_way(served, 4)
+        fake.gate.set()
+        answers = await asyncio.gather(alone, *others)
+        assert sum(b"; collapsed" in answer for answer in answers) == 4
+        assert len(fake.seen) == 2
+
+    play(tmp_path, lambda _: reply("body", Cache_Control="max-age=60"), scenario)
