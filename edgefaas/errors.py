@@ -12,7 +12,8 @@ EdgeError
 │   ├── FunctionExecutionError   it threw, trapped or ran out of a limit (503)
 │   └── FunctionThrottledError   no room to run it now (503, Retry-After)
 └── OriginError                  the origin's owner; 502, or a stale answer if allowed
-    └── OriginTimeoutError       504
+    ├── OriginTimeoutError       504
+    └── OriginBusyError          too many wait for it already (503, Retry-After)
 
 ``sandbox`` and ``router`` raise trees of their own; the seam in ``edgefaas`` that calls them translates.
 """
@@ -106,3 +107,9 @@ class OriginTimeoutError(OriginError):
     """The origin missed its connect, first-byte or idle deadline."""
 
     status: ClassVar[int] = 504
+
+
+class OriginBusyError(OriginError):
+    """As many requests as may wait for the origin do so already; ``Retry-After`` says when to come back."""
+
+    status: ClassVar[int] = 503

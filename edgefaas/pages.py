@@ -5,7 +5,7 @@ Never the operator's message, never a traceback. Pure.
 
 from http import HTTPStatus
 
-from edgefaas.errors import EdgeError, FunctionThrottledError, RequestError
+from edgefaas.errors import EdgeError, FunctionThrottledError, OriginBusyError, RequestError
 from edgefaas.message import Headers, Request, Response
 
 _SENTENCES = {
@@ -59,6 +59,6 @@ def page_for(error: EdgeError, request: Request) -> Response:
     status = error.status_code if isinstance(error, RequestError) else error.status
     word = getattr(error, "x_cache", "Error")
     response = error_page(status, request, x_cache=f"{word} from edgefaas")
-    if isinstance(error, FunctionThrottledError):
+    if isinstance(error, (FunctionThrottledError, OriginBusyError)):
         response.headers.set("Retry-After", "1")
     return response

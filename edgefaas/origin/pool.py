@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from edgefaas.errors import OriginError, OriginTimeoutError
+from edgefaas.errors import OriginBusyError, OriginTimeoutError
 from edgefaas.origin.connection import OriginConnection
 
 
@@ -79,7 +79,8 @@ class ConnectionPool:
 
         Raises:
             OriginTimeoutError: none became free within ``timeout_s``.
-            OriginError: the queue is full, or as ``open_connection``.
+            OriginBusyError: the queue is full.
+            OriginError: as ``open_connection``.
         """
         while True:
             plan = plan_checkout(
@@ -95,7 +96,7 @@ class ConnectionPool:
             elif plan is Checkout.OPEN:
                 return await self._open(open_connection)
             elif plan is Checkout.REFUSE:
-                raise OriginError(
+                raise OriginBusyError(
                     f"{self._limits.waiting_max} requests wait for a connection to origin {self._name!r}",
                     remedy="Make the origin faster, or allow more connections.",
                 )

@@ -8,10 +8,11 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.errors import OriginError, OriginTimeoutError, RequestError
+from edgefaas.errors import OriginBusyError, OriginError, OriginTimeoutError, RequestError
 from edgefaas.message import Headers, Request
 from edgefaas.origin import OriginClient, PoolLimits
 from edgefaas.origin.pool import Checkout, plan_checkout
+from edgefaas.pages import page_for
 from edgefaas.site import UrlOrigin
 from tests.edgefaas.origin.scripted import OK, OriginSide, body_of, scripted
 
@@ -235,8 +236,10 @@ def test_requests_wait_for_a_free_connection_in_a_bounded_queue() -> None:
             await origin.until(lambda: origin.connections_count == 1)
             waiting = [asyncio.ensure_future(origin.get()) for _ in range(2)]
             await asyncio.sleep(0)
-            with pytest.raises(OriginError, match="2 requests wait"):
+            with pytest.raises(OriginBusyError, match="2 requests wait") as refused:
                 await origin.fetch()
+            page = page_for(refused.value, Request(method="GET", path="/"))
+            assert (page.status, page.headers.get("retry-after")) == (503, "1")
             waiting[0].cancel()
             await asyncio.sleep(0)
             with pytest.raises(OriginTimeoutError, match="became free"):
