@@ -29,9 +29,6 @@ from edgefaas.recorder import read_all, record, rejoined
 from edgefaas.site import CachePolicy
 
 SERVER_ERROR = 500
-OVERRIDES = frozenset(
-    {"x-original-url", "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +64,6 @@ class Keeper:
         if uris := invalidated_by(ask.request, response, ask.policy):
             await self.store.invalidate_everywhere(uris)
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
-        if isinstance(decided, Store) and asks_for_another(ask.request, ask.policy):
-            decided = Pass("the request names another target or method")
         if isinstance(decided, Store) and sets_a_cookie_unsaid(decided):
             decided = Pass("set-cookie without a lifetime", supersedes=response.status < SERVER_ERROR)
         if isinstance(decided, Store):
@@ -145,16 +140,6 @@ class Keeper:
                 self.store.put(result.stored, ask.token)
             elif result is not None:
                 self.store.remove(held)
-
-
-def asks_for_another(request: Request, policy: CachePolicy) -> bool:
-    """Return whether a request has a field, not keyed on, that origins may take for its URI or its method.
-
-    What such a request brings back belongs to another URI: stored, it would poison this one for all viewers.
-    """
-    return any(
-        (lower := name.lower()) in OVERRIDES and lower not in policy.headers for name, _ in request.headers
-    )
 
 
 def sets_a_cookie_unsaid(decided: Store) -> bool:
