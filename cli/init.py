@@ -110,7 +110,9 @@ def _make(folder: Path, lang: str) -> None:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise StateError(f"{folder} is there already", remedy="Choose another name, or remove it.") from None
+        raise StateError(
+            f"There is a {folder} already", remedy="Choose another name, or remove it."
+        ) from None
     except OSError as error:
         raise StateError(
             f"{folder} cannot be made: {error.strerror}", remedy="Choose a place that can be written."

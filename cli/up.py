@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from cli.admin import CONFIG_NAME, DATA_NAME
+from cli.admin import CONFIG_NAME, DATA_NAME, find_config
 
 
 @click.command(epilog="SIGTERM drains and ends with 0; SIGHUP reads the site's file again.")
 @click.option(
-    "-c", "--config", type=click.Path(path_type=Path), default=Path(CONFIG_NAME), show_default=True,
-    metavar="FILE", help="The site's file.",
+    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"The site's file. [default: {CONFIG_NAME}, here or in a folder above]",
 )  # fmt: skip
 @click.option(
     "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT",
@@ -31,7 +31,7 @@ from cli.admin import CONFIG_NAME, DATA_NAME
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="[default: one per core]")
 def up(  # noqa: PLR0913  # one per option
     *,
-    config: Path,
+    config: Path | None,
     listen: str,
     listen_tls: str | None,
     http2: bool,
@@ -48,6 +48,7 @@ def up(  # noqa: PLR0913  # one per option
     from edgefaas.supervisor import UpOptions
     from edgefaas.supervisor import up as run
 
+    config = config or find_config() or Path(CONFIG_NAME)
     return run(
         UpOptions(
             config=config,

@@ -79,7 +79,7 @@ def test_a_template_builds_and_gives_the_response_that_it_promises(shell: Shell,
 
 def test_init_writes_over_nothing(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    assert "is there already" in shell("init", "mine").err
+    assert "There is a mine already" in shell("init", "mine").err
     assert list((tmp_path / "mine").iterdir()) == []
 
 
@@ -187,6 +187,16 @@ def test_route_names_the_nearest_pop(shell: Shell) -> None:
     assert shell("route", "nonsense").code == 2
     Path("edgefaas.toml").write_text("")
     assert "names no POPs" in shell("route", "127.0.0.1").err
+
+
+def test_up_finds_the_site_of_a_folder_above(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("edgefaas.toml").write_text("[site]\nnaem = 'x'\n")
+    (tmp_path / "functions").mkdir()
+    monkeypatch.chdir(tmp_path / "functions")
+    ended = shell("up")
+    assert (ended.code, "did you mean name?" in ended.err) == (1, True)
 
 
 def test_pops_says_which_do_not_answer(shell: Shell) -> None:
