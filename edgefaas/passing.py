@@ -88,6 +88,8 @@ class Passing:
                 name = retry_elsewhere(
                     request.method, body_replayable=replayable, alternatives=names, tried=tried
                 )
+                if name is None and tried > 1 and keep:
+                    name = keep  # that it was sent twice says that it may be answered here
                 if name is None:
                     raise
                 if name == keep:

@@ -18,7 +18,7 @@ from edgefaas.config import parse_site
 from edgefaas.errors import ConfigError, StateError
 from edgefaas.geo import install_geo
 from edgefaas.message import Headers, Request
-from router import Hop, sign_hop
+from router import Hop, PopLoad, sign_hop
 from router.geo import DEFAULT_CITY
 from tests.edgefaas.live import Answer, Pop, Seen, ask, origin, pop, reply
 
@@ -280,6 +280,49 @@ def test_a_viewer_is_asked_for_side_probes_only_where_the_site_says_so(tmp_path:
         assert any(link is not None and link.endswith("; rel=preconnect") for link in links)
 
     run(tmp_path, scenario, router="proxy")
+
+
+FULL = PopLoad(in_flight=500, capacity=10, service_ms=200)
+
+
+def test_a_router_leaves_a_pop_that_is_full_and_comes_back_to_it(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        neighbours = world.router.app._front.neighbours
+        assert neighbours is not None
+        for load, there in ((FULL, False), (replace(FULL, in_flight=0), True)):
+            neighbours.chooser.set_load("fra", load, time.monotonic())
+            answer = await view(world.router)
+            assert (answer.headers["x-edge-pop"] == "fra") is there
+
+    run(tmp_path, scenario, router="proxy")
+
+
+def test_a_pop_passes_on_only_what_is_answered_sooner_elsewhere(tmp_path: Path) -> None:
+    """The viewer's way to this POP is travelled anyhow: another that is nearer to the viewer does not help."""
+
+    async def scenario(world: World) -> None:
+        far = world.pops["iad"]
+        assert (await view(far)).headers["x-edge-pop"] == "iad"
+        neighbours = far.app._front.neighbours
+        assert neighbours is not None
+        neighbours.chooser.set_load("iad", FULL, time.monotonic())
+        assert (await view(far)).headers["x-edge-pop"] == "fra"
+
+    run(tmp_path, scenario, router="proxy", pops="proxy")
+
+
+def test_a_full_pop_answers_itself_when_the_others_are_gone(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        app = world.pops["iad"].app
+        ports = {"iad": world.ports["iad"]}
+        app.reconfigure(parse_site(site_of("iad", "proxy", ports, app=world.app), folder=tmp_path))
+        assert app._front.neighbours is not None
+        app._front.neighbours.chooser.set_load("iad", FULL, time.monotonic())
+        for _ in range(3):
+            answer = await view(world.pops["iad"])
+            assert (answer.status, answer.headers["x-edge-pop"]) == (200, "iad")
+
+    run(tmp_path, scenario, router="proxy", pops="proxy")
 
 
 async def _learnt(world: World, viewer: str, by: str) -> None:
