@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edgefaas.http2 import Http2
 
 CERTIFICATES_LOOK_S = 2.0
-ACCEPTED_A_TURN = 64
+ACCEPTED_A_TURN = 512
 OWN_DESCRIPTORS = 1024  # of a worker beside its viewers': origins, cache files, the engine's
 
 log = logging.getLogger("edgefaas.listeners")
