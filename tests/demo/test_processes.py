@@ -48,7 +48,7 @@ def test_a_child_is_started_when_it_says_ready_and_gone_when_stopped(tmp_path: P
 
 def test_a_child_that_ends_instead_is_named_with_its_last_lines(tmp_path: Path) -> None:
     async def scenario() -> None:
-        code = "import sys; [print('line', n) for n in range(40)]; sys.exit('port 8080 is taken')"
+        code = "import sys; [print('line', n, flush=True) for n in range(40)]; sys.exit('port 8080 is taken')"
         with pytest.raises(StartError) as failed:
             await child(tmp_path, code).start(os.environ)
         message = str(failed.value)
