@@ -229,7 +229,7 @@ class PopApp:
     async def _received(self, request: Request) -> Response | Prepared:
         site, front = self._site, self._front  # another site may come into force while this waits
         received = front.receive(request)
-        if not self._any_host and request.host not in site.hosts:
+        if not self._any_host and not serves_host(site, request.host):
             return self._answers.sign(request, error_page(421, request), "Error")
         routed = front.route(request, received)
         if routed is None:
@@ -327,6 +327,14 @@ class PopApp:
         await self._sandbox.close()
         await asyncio.to_thread(self._store.close)
         self._front.close()
+
+
+def serves_host(site: Site, authority: str) -> bool:
+    """Return whether the site answers for a host, given as the viewer did; a port that the site does not name is free."""
+    if authority in site.hosts:
+        return True
+    host, colon, port = authority.rpartition(":")
+    return bool(colon) and port.isdigit() and host in site.hosts
 
 
 def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:

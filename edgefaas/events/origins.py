@@ -244,8 +244,10 @@ class OriginReader:
             if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
                 self.refuse(f"customHeaders.{name}", lines, "a list of {key, value}")
             for line in lines:
-                key = line.get("key") or name
-                found[str(key)] = field_value(self.trigger, lower, line.get("value"), aws=self.aws)
+                key = line.get("key")
+                # Another name under "key" would get past the list of names above.
+                shown = key if isinstance(key, str) and key.lower() == lower else name
+                found[shown] = field_value(self.trigger, lower, line.get("value"), aws=self.aws)
         return found
 
     def read(self, value: object) -> OriginDescription:

@@ -248,6 +248,8 @@ def test_an_unknown_host_is_refused_and_a_known_one_served(tmp_path: Path) -> No
             async with pop(site, tmp_path) as served:
                 assert (await served.ask("/", headers={"Host": "b.example"})).status == 421
                 assert (await served.ask("/", headers={"Host": "A.example"})).status == 200
+                assert (await served.ask("/", headers={"Host": "a.example:8080"})).status == 200
+                assert (await served.ask("/", headers={"Host": "a.example.evil:80"})).status == 421
 
     asyncio.run(main())
 

@@ -271,3 +271,11 @@ def test_a_refused_helper_is_named() -> None:
         helped({"update": {"port": 0}})
     with refused(r"selectRequestOriginById\.port is 0"):
         helped({"select": {"originId": "a", "port": 0}})
+
+
+@pytest.mark.parametrize("key", ["Transfer-Encoding", "Host", 7, None])
+def test_the_key_of_a_custom_header_is_its_name_in_another_case_or_nothing(key: object) -> None:
+    """A forbidden name under ``key`` would get past the names above."""
+    origin = chosen(custom(customHeaders={"x-a": [{"key": key, "value": "1"}]}))
+    assert isinstance(origin, CustomOrigin)
+    assert origin.custom_headers == {"x-a": "1"}
