@@ -330,7 +330,7 @@ class PopApp:
 
 
 def serves_host(site: Site, authority: str) -> bool:
-    """Return whether the site answers for a host, given as the viewer did; a port that the site does not name is free."""
+    """Return whether the site answers for a host as the viewer gave it; a port is free unless the site names one."""
     if authority in site.hosts:
         return True
     host, colon, port = authority.rpartition(":")
