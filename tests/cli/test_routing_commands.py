@@ -67,3 +67,9 @@ def test_geo_update_installs_a_good_file_and_refuses_a_bad_one(shell: Shell) -> 
     assert Path(".edgefaas/geo/city.mmdb").resolve() == good
     assert shell("geo", "update", "none.mmdb").code == 2
     assert shell("route", GERMANY).code == 0
+
+
+def test_bench_routing_reads_the_files_that_are_named(shell: Shell) -> None:
+    pytest.importorskip("benchmarks.routing")
+    ended = shell("bench", "routing", "--matrix", "none.csv", "--cities", "none.csv")
+    assert (ended.code, "none.csv" in ended.err) == (2, True)
