@@ -298,9 +298,10 @@ class Deployer:
 
 def said_where(error: CompileError, entry: str) -> str:
     """Return what is wrong with a source, beginning with the file and, where it is known, the line."""
-    if str(error).startswith(entry):
-        return str(error)
-    return f"{entry}, line {error.line}: {error}" if error.line else f"{entry}: {error}"
+    said = str(error).removeprefix(f"{entry}: ")
+    if said.startswith(entry):
+        return said
+    return f"{entry}, line {error.line}: {said}" if error.line else f"{entry}: {said}"
 
 
 def _live_function(version: Version, record: BuildRecord) -> LiveFunction:

@@ -126,6 +126,13 @@ def test_test_tells_how_a_function_failed_and_can_expect_it(shell: Shell) -> Non
     assert "as expected" in shell("test", "loops.wat", "--expect", "expected.json").err
 
 
+@pytest.mark.slow
+def test_a_text_that_does_not_assemble_is_named_with_its_line(shell: Shell) -> None:
+    Path("wrong.wat").write_text('(module\n  (func (export "x") (i32.cost 1)))\n')
+    ended = shell("test", "wrong.wat")
+    assert (ended.code, "wrong.wat, line 2: " in ended.err.lower()) == (1, True)
+
+
 def test_validate_counts_what_is_good(shell: Shell) -> None:
     shell("init", "hello")
     Path("edgefaas.toml").write_text(SITE)
