@@ -28,7 +28,9 @@ class ViewerConnection(asyncio.Protocol):
     """One connection, from accept to close."""
 
     settings: ClassVar[WireSettings] = WireSettings()
-    connected: ClassVar[Callable[[str, object], None] | None] = None  # told peer and socket of each connection
+    connected: ClassVar[Callable[[str, object], None] | None] = (
+        None  # told peer and socket of each connection
+    )
 
     def __init__(
         self,
