@@ -22,7 +22,7 @@ from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
-from edgefaas.express import Express, Place
+from edgefaas.express import Conditions, Express, Place
 from edgefaas.front import Front
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
@@ -177,10 +177,10 @@ class PopApp:
         request.begun = result if isinstance(result, Suspended) else start_with(result)
         return None
 
-    def express(self, place: Place) -> Prepared | None:
+    def express(self, place: Place, conditions: Conditions) -> Prepared | None:
         """Answer a plain GET that was answered from the store before; see ``express``."""
         self._ids += 1
-        return self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}")
+        return self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}", conditions)
 
     def connected(self, peer: str, sock: object) -> None:
         """Take note of a viewer's connection that was just opened: its round trip is known by now."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgefaas.cache import MemoryStore, StoredResponse, prepared_hit
-from edgefaas.message import Prepared, Request
+from edgefaas.message import Headers, Prepared, Request
 from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
 
@@ -19,6 +19,8 @@ REMEMBERED_MAX = 65_536
 PLACE_CHARS_MAX = 512  # of host, target and Accept-Encoding; what is longer goes the long way every time
 Place = tuple[str, str, bytes, str]
 """Scheme, host, raw target and Accept-Encoding of a plain GET."""
+Conditions = tuple[tuple[str, str], ...]
+"""The lines of If-None-Match and If-Modified-Since."""
 _PLAIN = Request(method="GET", path="/")
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
@@ -81,8 +83,10 @@ class Express:
             stored.key, id(stored), stored.response_time_s, stored.birth_s, coding
         )
 
-    def answer(self, place: Place, now_s: float, request_id: str) -> Prepared | None:
-        """Return the octets of the hit, or None when the journey has to decide."""
+    def answer(
+        self, place: Place, now_s: float, request_id: str, conditions: Conditions = ()
+    ) -> Prepared | None:
+        """Return the octets of the hit (a 304 where ``conditions`` hold), or None when the journey has to decide."""
         memo = self.known.get(place)
         if memo is None:
             return None
@@ -98,7 +102,8 @@ class Express:
         ):
             del self.known[place]
             return None
-        prepared = prepared_hit(_PLAIN, shown, now_s, self.pop, request_id)
+        asking = Request(method="GET", path="/", headers=Headers(conditions)) if conditions else _PLAIN
+        prepared = prepared_hit(asking, shown, now_s, self.pop, request_id)
         if prepared is not None:
             self.meter.express_hits += 1
             self.meter.body_bytes += len(prepared.body)

@@ -35,9 +35,10 @@ _REQUEST_LINE = re.compile(rb"(" + TOKEN_CLASS + rb"+) ([^\x00-\x20\x7f]+) HTTP/
 _ACTING_FIELDS = re.compile(rb"\n(host|connection|content-length|transfer-encoding|expect|upgrade):([^\r]*+)")
 # Fields by which a viewer may get another answer than the next one for the same host and target.
 _NOT_PLAIN = re.compile(
-    rb"\n(?:cache-control|pragma|range|if-[a-z-]+|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
+    rb"\n(?:cache-control|pragma|range|if-match|if-unmodified-since|if-range|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
     rb"|te|trailer|upgrade|expect|content-length|transfer-encoding|want-[a-z-]+|prefer):"
 )
+_CONDITIONS = ("if-none-match", "if-modified-since")
 _KEEP_ALIVE = [b"keep-alive"]
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*)?", re.IGNORECASE)
@@ -49,7 +50,8 @@ class Facts:
     """What a field section says about its message. ``length`` is -1 when none is declared.
 
     ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
-    request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding.
+    request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding,
+    ``conditions`` are the fields by which it asks whether what it has is still good.
     """
 
     block: FieldBlock
@@ -62,6 +64,7 @@ class Facts:
     websocket: bool = False
     plain: bool = False
     codings: str = ""
+    conditions: tuple[tuple[str, str], ...] = ()
 
     @property
     def bodiless(self) -> bool:
@@ -116,7 +119,9 @@ def read_facts(raw: bytes) -> Facts:
             _read_framing(facts, found)
     facts.plain = facts.host is not None and not facts.close and _NOT_PLAIN.search(lowered) is None
     if facts.plain:
-        facts.codings = ", ".join(facts.block.index().get("accept-encoding", ()))
+        index = facts.block.index()
+        facts.codings = ", ".join(index.get("accept-encoding", ()))
+        facts.conditions = tuple((name, value) for name in _CONDITIONS for value in index.get(name, ()))
     return facts
 
 

@@ -132,9 +132,10 @@ def test_only_what_every_plain_viewer_gets_is_memorable() -> None:
 
 def test_a_request_with_a_field_that_could_matter_is_not_plain() -> None:
     assert read_facts(b"Host: a\r\nAccept: */*\r\nCookie: a=b\r\n").plain
+    assert read_facts(b"Host: a\r\nIf-None-Match: x\r\n").conditions == (("if-none-match", "x"),)
     for field in (
         "Range: bytes=0-1",
-        "if-none-match: x",
+        "If-Range: x",
         "Cache-Control: no-cache",
         "X-Forwarded-For: 1.2.3.4",
     ):
@@ -171,3 +172,37 @@ def test_the_third_request_is_answered_by_express_with_the_head_of_the_second(tm
                 assert answers[1] == answers[2]
 
     asyncio.run(main())
+
+
+@given(
+    etag=st.sampled_from([None, '"v"', 'W/"v"']),
+    modified=st.sampled_from([None, "Mon, 01 Jun 2026 00:00:00 GMT"]),
+    conditions=st.lists(
+        st.one_of(
+            st.tuples(
+                st.just("if-none-match"), st.sampled_from(['"v"', '"other"', "*", 'W/"v"', '"a", "v"'])
+            ),
+            st.tuples(
+                st.just("if-modified-since"),
+                st.sampled_from(["Mon, 01 Jun 2026 00:00:00 GMT", "Mon, 01 Jun 2020 00:00:00 GMT", "never"]),
+            ),
+        ),
+        max_size=3,
+    ),
+)
+def test_a_condition_is_answered_as_the_journey_would_or_left_to_it(
+    etag: str | None, modified: str | None, conditions: list[tuple[str, str]]
+) -> None:
+    validators = [("ETag", etag), ("Last-Modified", modified)]
+    entry = stored([(name, value) for name, value in validators if value is not None])
+    store = MemoryStore(1 << 20)
+    store.put(entry)
+    request = Request(method="GET", path="/a", host="a.example", id="7", headers=Headers(conditions))
+    express = Express(store, "fra", {}, Meter())
+    express.remember(request, entry, entry)
+    fast = express.answer(("http", "a.example", b"/a", ""), 1_000_001.0, "7", tuple(conditions))
+    slow = Answers(keeper=Keeper(store=store), pop="fra").hit(request, entry, 1_000_001.0)
+    if fast is None:
+        assert conditions  # only a condition leaves a fresh hit to the journey
+    else:
+        assert fast == slow
