@@ -7,7 +7,6 @@ explain a failed start.
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cores import pinned
+from cli.demo.stage import choose_port
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -27,11 +27,11 @@ class ServerError(Exception):
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that was free a moment ago, and stays so but for a rare chance.
+
+    Not one that the kernel gives to outgoing connections: under load those are soon somebody else's.
+    """
+    return choose_port(0, set())
 
 
 @dataclass(frozen=True, slots=True)

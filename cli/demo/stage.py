@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -29,18 +30,26 @@ PLACES: Mapping[str, Place] = {
 }
 
 
+QUIET_PORTS = range(20_000, 32_000)  # registered, mostly unused, below Linux's range for outgoing connections
+PORTS_TRIED = 100
+
+
 def choose_port(preferred: int, taken: set[int]) -> int:
-    """Return the preferred loopback port, or a free one when somebody has it. Adds it to ``taken``."""
-    for candidate in (preferred, 0):
+    """Return the preferred loopback port (0: any), or a free one when somebody has it. Adds it to ``taken``.
+
+    Never one that the kernel gives to outgoing connections: between this look and the child's own ``bind`` a busy
+    machine would hand it to somebody else.
+    """
+    others = random.sample(QUIET_PORTS, PORTS_TRIED)
+    for candidate in ([preferred] if preferred else []) + others:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 if candidate not in taken:
                     probe.bind(("127.0.0.1", candidate))
                     probe.listen(1)
-                    port: int = probe.getsockname()[1]
-                    taken.add(port)
-                    return port
+                    taken.add(candidate)
+                    return candidate
             except OSError:
                 continue
     raise StartError("no loopback port is free")

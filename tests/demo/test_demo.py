@@ -90,6 +90,9 @@ def test_it_serves_on_after_the_table_until_ctrl_c(tmp_path: Path) -> None:
         lines.append(line)
         if line.startswith("Serving at"):
             break
+    else:
+        _, err = demo.communicate(timeout=PATIENCE_S)
+        pytest.fail(f"the demo ended: {''.join(lines)}{err}")
     url = lines[-1].split()[2]
     commands = [line.split("  #")[0].strip() for line in lines if line.strip().startswith("curl")]
     assert len(commands) == 5

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.demo.stage import choose_port
 from edgefaas.config import parse_site
 from edgefaas.errors import ConfigError, StateError
 from edgefaas.geo import install_geo
@@ -531,7 +531,4 @@ def _wall_s() -> float:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return choose_port(0, set())
