@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgefaas.site import Site
+    from edgefaas.watching import Snapshot
 
 LOOK_EVERY_S = 0.1
 STOP_TIMEOUT_S = 15
@@ -36,8 +37,11 @@ def dev(config: Path | None, listen: str) -> int:
     State is thrown away at the end. Logs of functions are shown as they come. A source or a site's file that
     is wrong is refused with its line, and what worked before goes on.
     """
+    from edgefaas.watching import snapshot, watched
+
     path = (config or find_config() or Path(CONFIG_NAME)).resolve()
     site = _built(path)
+    before = snapshot(watched(path, site))  # what is saved while the POP starts counts as a change, too
     with (
         tempfile.TemporaryDirectory(prefix="edgefaas-dev-") as folder,
         _up(path, listen, Path(folder)) as pop,
@@ -49,7 +53,7 @@ def dev(config: Path | None, listen: str) -> int:
         click.echo(ready, nl=False)
         remote = find_remote(admin=None, token=None, data=Path(folder), config=path, as_json=False)
         threading.Thread(target=_follow, args=(remote,), daemon=True).start()
-        return _watch(pop, path, site, remote)
+        return _watch(pop, path, site, before, remote)
 
 
 @contextlib.contextmanager
@@ -80,12 +84,13 @@ def _built(config: Path) -> "Site":
     return site
 
 
-def _watch(pop: "subprocess.Popen[str]", config: Path, site: "Site", remote: Remote) -> int:
-    """Reload at every change, until the POP ends."""
+def _watch(
+    pop: "subprocess.Popen[str]", config: Path, site: "Site", before: "Snapshot", remote: Remote
+) -> int:
+    """Reload at every change against ``before``, until the POP ends."""
     from edgefaas.errors import EdgeError
     from edgefaas.watching import changed, snapshot, watched
 
-    before = snapshot(watched(config, site))
     while pop.poll() is None:
         time.sleep(LOOK_EVERY_S)
         after = snapshot(watched(config, site))

@@ -106,9 +106,14 @@ def test_it_serves_on_after_the_table_until_ctrl_c(tmp_path: Path) -> None:
 def test_a_pop_that_dies_ends_the_demo_with_its_name(tmp_path: Path) -> None:
     demo = start(tmp_path, "--requests", "60")
     assert demo.stdout is not None
+    lines = []
     for line in demo.stdout:
+        lines.append(line)
         if line.startswith("Serving at"):
             break
+    else:
+        _, err = demo.communicate(timeout=PATIENCE_S)
+        pytest.fail(f"the demo ended: {''.join(lines)}{err}")
     (victim,) = [
         entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_sin(entry, tmp_path)
     ]
