@@ -6,9 +6,12 @@ another behaviour covers, a viewer-request function that chose the origin by wha
 kept apart, so that neither can poison the other's. Purges go by URI and reach all of them.
 """
 
+from collections.abc import Mapping
+from dataclasses import fields
 from hashlib import blake2b
 
 from edgefaas.events import Continue
+from edgefaas.events.origins import OriginChange
 from edgefaas.site import Behaviour
 
 _DIGEST_BYTES = 16
@@ -24,6 +27,21 @@ def namespace_of(behaviour: Behaviour, turned: Continue, *, at_home: bool) -> st
     if not at_home:
         namespace += f" through {behaviour.pattern}"
     if turned.origin is not None or turned.host is not None:
-        chosen = repr((turned.origin, turned.host)).encode("utf-8", "surrogatepass")
+        chosen = repr((_in_order(turned.origin), turned.host)).encode("utf-8", "surrogatepass")
         namespace += f" at {blake2b(chosen, digest_size=_DIGEST_BYTES).hexdigest()}"
     return namespace
+
+
+def _in_order(change: OriginChange | None) -> list[tuple[str, object]]:
+    """Return the fields of what was chosen, each in one order: equal choices must have equal digests."""
+    if change is None:
+        return []
+    told: list[tuple[str, object]] = [("kind", type(change).__name__)]
+    for field in fields(change):
+        value = getattr(change, field.name)
+        if isinstance(value, Mapping):
+            value = sorted(value.items())
+        elif isinstance(value, frozenset):
+            value = sorted(value)
+        told.append((field.name, value))
+    return told
