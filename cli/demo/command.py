@@ -35,13 +35,14 @@ INTERRUPTED = 130
     "--folder", type=click.Path(path_type=Path), metavar="DIR",
     help="Keep configurations, logs and data here. [default: a temporary folder]",
 )  # fmt: skip
-def demo(*, once: bool, as_json: bool, requests: int, folder: Path | None) -> int:
+@click.option("--any-ports", is_flag=True, help="Listen on any free ports, not on 8080 to 8083 and 18000.")
+def demo(*, once: bool, as_json: bool, requests: int, folder: Path | None, any_ports: bool) -> int:
     """Run three points of presence, a router, an origin and real traffic, on this machine.
 
     Viewers of thirty countries, at addresses that the GeoIP database places there, ask for files, pages and
     functions; you see who was served where and how fast. Then it serves on, for you to try, until Ctrl-C.
     """
-    wish = Wish(once=once, as_json=as_json, requests=requests)
+    wish = Wish(once=once, as_json=as_json, requests=requests, any_ports=any_ports)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_until_stopped(wish, folder.resolve()))
@@ -59,6 +60,7 @@ class Wish:
     once: bool
     as_json: bool
     requests: int
+    any_ports: bool = False
 
 
 class Line:
@@ -106,7 +108,7 @@ async def _until_stopped(wish: Wish, folder: Path) -> int:
     line, progress = Line(), Progress()
     _cancel_on_signals(progress)
     try:
-        stage = Stage(folder=folder, ports=choose_ports())
+        stage = Stage(folder=folder, ports=choose_ports(preferred=not wish.any_ports))
         try:
             return await _run(wish, stage, line, progress)
         finally:

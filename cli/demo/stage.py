@@ -65,13 +65,14 @@ class Ports:
     admin: Mapping[str, int]
 
 
-def choose_ports() -> Ports:
-    """Take the preferred ports where they are free."""
+def choose_ports(*, preferred: bool = True) -> Ports:
+    """Take the preferred ports where they are free; any free ones where none are preferred."""
     taken: set[int] = set()
+    wanted = int(preferred)  # port 0: any
     return Ports(
-        origin=choose_port(ORIGIN_PORT, taken),
-        router=choose_port(ROUTER_PORT, taken),
-        pops={name: choose_port(port, taken) for name, port in zip(PLACES, POP_PORTS, strict=True)},
+        origin=choose_port(wanted * ORIGIN_PORT, taken),
+        router=choose_port(wanted * ROUTER_PORT, taken),
+        pops={name: choose_port(wanted * port, taken) for name, port in zip(PLACES, POP_PORTS, strict=True)},
         admin={name: choose_port(0, taken) for name in ("router", *PLACES)},
     )
 

@@ -19,6 +19,7 @@ class Ended:
 
     @property
     def json(self) -> Any:
+        assert self.out, f"exit code {self.code}, and nothing on stdout; on stderr: {self.err}"
         return json.loads(self.out)
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,25 @@ from cli.demo.viewers import COUNTRIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo"), pytest.mark.timeout(240)]
 
-EDGEFAAS = [sys.executable, "-P", "-c", "from cli.main import main; main()", "demo"]
+EDGEFAAS = [sys.executable, "-P", "-c", "from cli.main import main; main()", "demo", "--any-ports"]
 PATIENCE_S = 120
 
 
+started: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:
+    """End what a failed test left running, so that it does not fail its neighbours."""
+    yield
+    while started:
+        demo = started.pop()
+        demo.kill()
+        demo.communicate(timeout=PATIENCE_S)
+
+
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    demo = subprocess.Popen(
         [*EDGEFAAS, "--folder", str(folder), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -31,6 +44,8 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
         cwd="/",
         start_new_session=True,
     )
+    started.append(demo)
+    return demo
 
 
 def left_behind(folder: Path) -> list[str]:
