@@ -69,6 +69,18 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def until_serving(demo: "subprocess.Popen[str]") -> list[str]:
+    """Return what the demo printed up to the line that says where it serves."""
+    assert demo.stdout is not None
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if line.startswith("Serving at"):
+            return lines
+    _, err = demo.communicate(timeout=PATIENCE_S)
+    pytest.fail(f"the demo ended: {''.join(lines)}{err}")
+
+
 def test_once_ends_with_every_country_served_by_its_nearest_pop_and_no_error(tmp_path: Path) -> None:
     demo = start(tmp_path, "--once", "--json", "--requests", "600")
     out, err = demo.communicate(timeout=PATIENCE_S)
@@ -99,15 +111,7 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_no_process(tmp_path: Path, mom
 
 def test_it_serves_on_after_the_table_until_ctrl_c(tmp_path: Path) -> None:
     demo = start(tmp_path, "--requests", "60")
-    assert demo.stdout is not None
-    lines = []
-    for line in demo.stdout:
-        lines.append(line)
-        if line.startswith("Serving at"):
-            break
-    else:
-        _, err = demo.communicate(timeout=PATIENCE_S)
-        pytest.fail(f"the demo ended: {''.join(lines)}{err}")
+    lines = until_serving(demo)
     url = lines[-1].split()[2]
     commands = [line.split("  #")[0].strip() for line in lines if line.strip().startswith("curl")]
     assert len(commands) == 5
@@ -120,15 +124,7 @@ def test_it_serves_on_after_the_table_until_ctrl_c(tmp_path: Path) -> None:
 
 def test_a_pop_that_dies_ends_the_demo_with_its_name(tmp_path: Path) -> None:
     demo = start(tmp_path, "--requests", "60")
-    assert demo.stdout is not None
-    lines = []
-    for line in demo.stdout:
-        lines.append(line)
-        if line.startswith("Serving at"):
-            break
-    else:
-        _, err = demo.communicate(timeout=PATIENCE_S)
-        pytest.fail(f"the demo ended: {''.join(lines)}{err}")
+    until_serving(demo)
     (victim,) = [
         entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_sin(entry, tmp_path)
     ]
