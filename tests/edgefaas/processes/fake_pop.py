@@ -1,6 +1,6 @@
 """A POP application and a builder that need no sandbox: what workers run in the tests of processes.
 
-The fake "program" is the entry's text. ``refuse`` is refused by workers, ``crash`` ends them, ``hang`` stops
+The fake "program" is the entry's text. The text ``refuse`` is refused by workers, ``crash`` ends them, ``hang`` stops
 their loop; ``syntax error`` does not build.
 """
 
@@ -45,9 +45,9 @@ class FakePop:
         live = {}
         for name, function in functions.items():
             text = (self._artifacts / function.artifact).read_text()
-            if "refuse" in text or self._asked_to_refuse(name):
+            if text == "refuse" or self._asked_to_refuse(name):
                 raise DeployError(f'Function "{name}" is refused', remedy="Do not write refuse.")
-            if "crash" in text:
+            if text == "crash":
                 os._exit(9)
             live[name] = (function, text)
         self._live = live
@@ -73,7 +73,7 @@ class FakePop:
 
     async def invoke(self, function: str, event: bytes) -> dict[str, object]:
         live, text = self._live[function]
-        if "hang" in text:
+        if text == "hang":
             time.sleep(1_000)  # noqa: ASYNC251  # the point of the test
         self._log(
             LogLine(at_s=1.0, request_id="r", level="info", text=f"invoked {function}", function=function)
