@@ -74,10 +74,15 @@ class RequestError(EdgeError):
 
 
 class FunctionError(EdgeError):
-    """A function failed; ``x_cache`` is CloudFront's word for it."""
+    """A function failed; ``x_cache`` is CloudFront's word for it where the function speaks Lambda@Edge.
+
+    ``api`` is which event API it speaks, set by who knows: CloudFront has words of its own for CloudFront
+    Functions (``events.skipping.failure_word``).
+    """
 
     status: ClassVar[int] = 503
     x_cache: ClassVar[str] = "LambdaExecutionError"
+    api: str = ""
 
 
 class FunctionValidationError(FunctionError):

@@ -5,7 +5,8 @@ Never the operator's message, never a traceback. Pure.
 
 from http import HTTPStatus
 
-from edgefaas.errors import EdgeError, FunctionThrottledError, OriginBusyError, RequestError
+from edgefaas.errors import EdgeError, FunctionError, FunctionThrottledError, OriginBusyError, RequestError
+from edgefaas.events.skipping import failure_word
 from edgefaas.message import Headers, Request, Response
 
 _SENTENCES = {
@@ -57,7 +58,7 @@ def error_page(status: int, request: Request, *, x_cache: str = "Error from edge
 def page_for(error: EdgeError, request: Request) -> Response:
     """Return what the viewer gets for ``error``."""
     status = error.status_code if isinstance(error, RequestError) else error.status
-    word = getattr(error, "x_cache", "Error")
+    word = failure_word(error.api, error) if isinstance(error, FunctionError) else "Error"
     response = error_page(status, request, x_cache=f"{word} from edgefaas")
     if isinstance(error, (FunctionThrottledError, OriginBusyError)):
         response.headers.set("Retry-After", "1")

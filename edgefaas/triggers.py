@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from edgefaas.eager import in_task
-from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
+from edgefaas.errors import (
+    FunctionError,
+    FunctionExecutionError,
+    FunctionValidationError,
+    UnknownFunctionError,
+)
 from edgefaas.events import (
     Api,
     Continue,
@@ -146,7 +151,11 @@ class Triggers:
             raise FunctionExecutionError(str(error), remedy=error.remedy) from error
         sent = encode_event(api, trigger, request, response, context)
         began_s = perf_counter() if request.timings is not None else 0.0
-        output = await self.guests.output(name, sent.payload, request.id)
+        try:
+            output = await self.guests.output(name, sent.payload, request.id)
+        except FunctionError as error:
+            error.api = sent.api
+            raise
         if request.timings is not None:
             request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
         return sent, output
@@ -155,6 +164,7 @@ class Triggers:
         try:
             return decode_result(sent, output, self.rules)
         except FunctionValidationError as error:
+            error.api = sent.api
             self.guests.note(name, sent.request.id, "error", f"{error}. {error.remedy}")
             raise
 

@@ -206,3 +206,19 @@ def test_a_function_may_take_and_give_msgpack(tmp_path: Path) -> None:
             assert (await served.ask("/")).status == 503
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [(TRAP, "FunctionExecutionError"), (constant('{"statusCode":9000}'), "FunctionValidationError")],
+)
+def test_a_cloudfront_function_that_fails_has_cloudfronts_own_words(
+    tmp_path: Path, source: str, word: str
+) -> None:
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        speaking = replace(served.app._guests.get("f"), facts={"api": "cloudfront-functions"})
+        served.app.activate({"f": speaking})
+        answer = await served.ask("/x")
+        assert answer.headers["x-cache"] == f"{word} from edgefaas"
+
+    play(tmp_path, 'viewer_request = "f"', {"f": source}, scenario)
