@@ -18,6 +18,7 @@ from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
 from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
 from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.deltas import Deltas
 from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
@@ -55,19 +56,21 @@ class PopApp:
         self._data = data
         self._log = log
         self._sandbox = Sandbox(artifacts=artifacts)
+        self._meter = Meter()
+        self._deltas = Deltas(self._meter)
         self._guests = Guests(
             load=self._sandbox.load,
             begin=self._begin,
             retire=self._sandbox.retire,  # type: ignore[arg-type]  # programs are opaque to guests
             sink=log,
             clock=time_now,
+            meter=self._meter,
         )
         self._store = open_store(site.cache_sizes, data / "cache")
         self._client = OriginClient()
         self._outbound = Outbound()
         self._guests.offer("fetch", self._outbound.fetch)
         self._background = Background()
-        self._meter = Meter()
         self._refreshing: set[str] = set()
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
         spool.mkdir(parents=True, exist_ok=True)
@@ -271,9 +274,9 @@ class PopApp:
 
     def finished(self, exchange: Exchange) -> None:
         """Count a finished exchange, and write its line into the log."""
-        self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s)
         request, kept = exchange.request, self._site.access_log
         word = request.begun if isinstance(request.begun, str) else ""
+        self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s, word)
         if kept == "all" or (kept == "requests" and word != HIT):
             self._log(access_line(exchange, word, time_now()))
 
@@ -314,6 +317,11 @@ class PopApp:
             "cache": asdict(self._store.stats),
             "sandbox": self._sandbox.stats(),
         }
+
+    def live(self, told: Mapping[str, object]) -> dict[str, object]:
+        """Return what this worker has done since it was last asked; ``told`` is for the other POPs."""
+        self._front.tell(told)
+        return self._deltas.take()
 
     def drain(self) -> None:
         """Say in the answer to the health path that this POP ends, so that others steer nobody here."""

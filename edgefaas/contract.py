@@ -108,6 +108,13 @@ class PopSide(Protocol):
         """Return counters and gauges as plain JSON values."""
         ...
 
+    def live(self, told: Mapping[str, object]) -> dict[str, object]:
+        """Return what this worker has done since it was last asked (see ``deltas``).
+
+        ``told`` is how the whole POP does, for the other POPs to hear (``figures.Figures.short``).
+        """
+        ...
+
     def drain(self) -> None:
         """Say from now on, to those who ask for the POP's health, that it ends; viewers get answers as before."""
         ...

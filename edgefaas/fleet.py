@@ -50,6 +50,7 @@ class Fleet:
         self._draining = False
         self._background = Background()
         self._turns = itertools.count()
+        self._asked: dict[WorkerProcess, asyncio.Task[Any]] = {}
         self.restarts = 0
 
     # Lives
@@ -290,6 +291,24 @@ class Fleet:
             if isinstance(answer, dict)
         ]
 
+    async def live(self, told: Mapping[str, Any], *, timeout_s: float) -> list[Any]:
+        """Return what each worker has done since it last answered, and tell them how the whole POP does.
+
+        Who does not answer within ``timeout_s`` is not asked again before it has; its answer comes with the next.
+        """
+        for worker in self._present():
+            if worker not in self._asked:
+                self._asked[worker] = self._background.start(_news(worker, told), name="news of a worker")
+        if not self._asked:
+            return []
+        await asyncio.wait(self._asked.values(), timeout=timeout_s)
+        answers = []
+        for worker in [worker for worker, task in self._asked.items() if task.done()]:
+            task = self._asked.pop(worker)
+            if not task.cancelled() and task.result() is not None:
+                answers.append(task.result())
+        return answers
+
     @property
     def state(self) -> list[dict[str, Any]]:
         """Return one row per worker: is it a member, and its process."""
@@ -338,6 +357,14 @@ class Fleet:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+
+async def _news(worker: WorkerProcess, told: Mapping[str, Any]) -> Any:
+    """Return a worker's news; None from one that ended."""
+    try:
+        return await worker.live(told)
+    except EdgeError:
+        return None
 
 
 class NoWorkerError(StateError):

@@ -7,7 +7,7 @@ and passes requests on (``passing``). The decisions (whose address, which POP, w
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -286,6 +286,11 @@ class Front:
         """Count the end of a request."""
         if self.neighbours is not None:
             self.neighbours.teller.ended(took_s * 1000)
+
+    def tell(self, live: Mapping[str, object]) -> None:
+        """Take how this whole POP does, for the other POPs to hear."""
+        if self.neighbours is not None:
+            self.neighbours.teller.live = live
 
     def explain(self, address: str) -> dict[str, object]:
         """Return where this address would be served and why, as JSON values. Raises ConfigError: no POPs."""

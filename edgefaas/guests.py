@@ -20,6 +20,7 @@ from edgefaas.errors import (
     FunctionThrottledError,
     UnknownFunctionError,
 )
+from edgefaas.telemetry import Meter
 from sandbox.contract import (
     Cancelled,
     Finished,
@@ -118,12 +119,14 @@ class Guests:
         retire: Callable[[Program], None] = lambda _program: None,
         sink: LogSink,
         clock: Callable[[], float],
+        meter: Meter | None = None,
     ) -> None:
         self._load = load
         self._begin = begin
         self._retire = retire
         self._sink = sink
         self._clock = clock
+        self._meter = meter or Meter()
         self._operations: dict[str, Operation] = {}
         self._live: dict[str, tuple[LiveFunction, Program]] = {}
 
@@ -182,6 +185,7 @@ class Guests:
             except (asyncio.CancelledError, GeneratorExit):
                 invocation.cancel()
                 raise
+        self._meter.ran(function, outcome)
         if function.encoding == MSGPACK and isinstance(outcome, Finished):
             return _from_msgpack(outcome)
         return outcome
@@ -199,6 +203,13 @@ class Guests:
         detail = outcome.detail if isinstance(outcome, Threw) else ""
         self.note(name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
         raise error
+
+    def refuse(self, name: str, request_id: str, text: str) -> None:
+        """Count a result that the trigger may not return as the function's error, and say so in its log."""
+        known = self._live.get(name)
+        if known is not None:
+            self._meter.refused(known[0])
+        self.note(name, request_id, "error", text)
 
     def note(self, name: str, request_id: str, level: str, text: str) -> None:
         """Write a line of the POP's own into the function's log."""

@@ -10,9 +10,10 @@ import hmac
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from edgefaas.figures import Figures, read_short
 from router import Hop, HopError, PopLoad, sign_hop, verify_hop
 
 FIELD = "X-Edge-Mesh"
@@ -29,13 +30,15 @@ _STEP = 1.03  # how far one request moves the median
 class Told:
     """What a POP told: how busy it is, its round trips to other POPs (ms), and its news by worker and number.
 
-    ``load`` is None from a worker that has served too little to know.
+    ``load`` is None from a worker that has served too little to know; ``live`` is how its whole POP does, None from
+    one that does not say.
     """
 
     worker: str
     load: PopLoad | None
     paths: Mapping[str, float]
     news: tuple[tuple[int, object], ...]
+    live: Figures | None = None
 
 
 def probe_key(secret: bytes) -> bytes:
@@ -81,7 +84,7 @@ class Listener:
         self._heard[told.worker] = max(before, newest)
         while len(self._heard) > WORKERS_HEARD_MAX:
             del self._heard[next(iter(self._heard))]  # workers that ended
-        return Told(told.worker, told.load, told.paths, tuple(n for n in told.news if n[0] > before))
+        return replace(told, news=tuple(n for n in told.news if n[0] > before))
 
 
 class Teller:
@@ -97,6 +100,7 @@ class Teller:
         self._samples = 0
         self._news: deque[tuple[int, float, str]] = deque(maxlen=NEWS_KEPT)
         self._number = 0
+        self.live: Mapping[str, object] | None = None
 
     @property
     def load(self) -> PopLoad | None:
@@ -141,11 +145,13 @@ class Teller:
 
     def _mesh(self, heard: int, paths: Mapping[str, float], now_s: float) -> str:
         load = self.load
-        head = {
+        head: dict[str, object] = {
             "worker": self.worker,
             "load": None if load is None else [load.in_flight, load.capacity, load.service_ms],
             "paths": {name: round(ms, 3) for name, ms in list(paths.items())[:PATHS_MAX]},
         }
+        if self.live is not None:
+            head["live"] = self.live
         room, rows = ANSWER_BYTES_MAX, []
         for number, at_s, text in self._news:  # the oldest first: what has no room is told the next time
             if number <= heard or now_s - at_s > NEWS_KEPT_S:
@@ -171,7 +177,13 @@ def _told(inner: Mapping[str, object]) -> Told:
     if not isinstance(paths, dict) or not isinstance(news, list):
         raise TypeError("paths are a table, news a list")
     rows = tuple((int(number), message) for number, message in news)
-    return Told(str(inner["worker"])[:32], load, {str(k): float(v) for k, v in paths.items()}, rows)
+    return Told(
+        str(inner["worker"])[:32],
+        load,
+        {str(k): float(v) for k, v in paths.items()},
+        rows,
+        read_short(inner.get("live")),
+    )
 
 
 def _heard(text: str) -> dict[str, int]:

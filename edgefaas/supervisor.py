@@ -39,6 +39,8 @@ from edgefaas.fleet import Fleet
 from edgefaas.listen import Address, UnixAddress, bind, bound_address, is_loopback, parse_address, withdraw
 from edgefaas.listeners import Inherited
 from edgefaas.named import named
+from edgefaas.onlooker import Onlooker
+from edgefaas.sampling import Sampler
 from edgefaas.site import Site
 from edgefaas.workerprocess import Launch
 
@@ -89,6 +91,7 @@ class Supervisor:
         self._folder = folder
         self._builder = builder
         self._background = Background()
+        self._watching = Background()  # what goes on for ever: a drain does not wait for it
         self._reloading = asyncio.Lock()
         self._stop = asyncio.Event()
         self._started_s = time.monotonic()
@@ -112,6 +115,12 @@ class Supervisor:
             artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app, http2=options.http2
         )
         self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take)
+        self._sampler = Sampler(
+            self._fleet,
+            site,
+            onlooker=lambda site: Onlooker(site, self._watching, _wall_s),
+            wall_s=_wall_s,
+        )
         self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
         self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
 
@@ -131,6 +140,7 @@ class Supervisor:
             if self._options.listen_tls is None and site.listening.tls != self._site.listening.tls:
                 warnings.append("listen.tls is changed: that takes a restart")
             self._site = site
+            self._sampler.reconfigure(site)
         return warnings
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
@@ -144,6 +154,10 @@ class Supervisor:
     async def stats(self) -> list[dict[str, Any]]:
         """Return every worker's counters."""
         return await self._fleet.stats()
+
+    async def live(self, *, history: bool) -> dict[str, Any]:
+        """Return what this POP and its mesh do just now."""
+        return await self._sampler.live(history=history)
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -202,6 +216,7 @@ class Supervisor:
         self._refuse_missing()
         await self._purger.repeat(boot=boot_id())
         self._background.start(self._builder.prepare(), name="spare builder")
+        self._watching.start(self._sampler.run(), name="sampler")
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
         await self._fleet.serve()
@@ -249,6 +264,7 @@ class Supervisor:
     async def _end(self, server: AdminServer) -> None:
         """Stop changes, drain viewers, write the last lines."""
         self._hub.end_streams()
+        await self._watching.close()
         server.should_exit = True
         policy = self._site.listening
         timeout_s = policy.drain_timeout_s if self._options.drain_s is None else self._options.drain_s

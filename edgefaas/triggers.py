@@ -165,7 +165,7 @@ class Triggers:
             return decode_result(sent, output, self.rules)
         except FunctionValidationError as error:
             error.api = sent.api
-            self.guests.note(name, sent.request.id, "error", f"{error}. {error.remedy}")
+            self.guests.refuse(name, sent.request.id, f"{error}. {error.remedy}")
             raise
 
 

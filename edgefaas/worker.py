@@ -81,6 +81,7 @@ class Worker:
         self._serving: asyncio.Task[None]
         self._background = Background()
         self._done = asyncio.Event()
+        self._cpu_us_told = 0
 
     async def run(self, control: socket.socket) -> int:
         """Live until drained (0) or until the supervisor is gone (1); return the exit code."""
@@ -167,6 +168,12 @@ class Worker:
         }
         return {"process": process, **self._live_pop.stats()}
 
+    async def _live(self, *, told: Mapping[str, object]) -> dict[str, object]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_us = round((used.ru_utime + used.ru_stime) * 1e6)
+        since_us, self._cpu_us_told = cpu_us - self._cpu_us_told, cpu_us
+        return {**self._live_pop.live(told), "cpu_us": since_us}
+
     async def _ping(self) -> None:
         return None
 
@@ -200,6 +207,7 @@ class Worker:
         "invoke": _invoke,
         "explain": _explain,
         "stats": _stats,
+        "live": _live,
         "ping": _ping,
         "drain": _drain,
     }

@@ -134,6 +134,10 @@ class WorkerProcess:
         answer = await self._channel.ask("stats", timeout_s=ANSWER_TIMEOUT_S)
         return answer if isinstance(answer, dict) else {}
 
+    async def live(self, told: Mapping[str, Any]) -> Any:
+        """Return what it has done since the last time, and let it know how the whole POP does."""
+        return await self._channel.ask("live", {"told": told}, timeout_s=ANSWER_TIMEOUT_S)
+
     async def ping(self, *, timeout_s: float) -> None:
         """Find out whether its loop turns."""
         await self._channel.ask("ping", timeout_s=timeout_s)

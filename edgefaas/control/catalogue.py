@@ -99,6 +99,13 @@ def endpoints(api: Api) -> list[Endpoint]:
             query={"address": "the viewer's IP address"},
         ),
         Endpoint(method="GET", path="/v1/stats", summary="Counters of every worker", answer=api.stats),
+        Endpoint(
+            method="GET",
+            path="/v1/live",
+            summary="What this POP and its mesh do just now",
+            answer=api.live,
+            query={"history": "1: with the curves of the last five minutes"},
+        ),
         Endpoint(method="GET", path="/v1/metrics", summary="The same for Prometheus", answer=api.metrics),
         Endpoint(
             method="GET", path="/v1/audit", summary="Who changed what", answer=api.audit, scope=Scope.ADMIN

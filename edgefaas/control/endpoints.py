@@ -56,6 +56,10 @@ class Pop(Protocol):
         """Return every worker's counters."""
         ...
 
+    async def live(self, *, history: bool) -> dict[str, Any]:
+        """Return what this POP and its mesh do just now."""
+        ...
+
     @property
     def workers(self) -> list[dict[str, Any]]:
         """Return every worker's state."""
@@ -266,6 +270,12 @@ class Api:
             "states": self.pop.workers,
             "supervisor": self.pop.own_metrics,
         }
+
+    async def live(self, call: Call) -> Any:
+        """Return what this POP and its mesh do just now; ``history=1`` with the curves of the last minutes."""
+        running = [worker["running"] for worker in self.pop.workers]
+        about = {"version": __version__, "workers": len(running), "running": sum(running)}
+        return {**await self.pop.live(history=call.flag("history")), "process": about}
 
     async def metrics(self, _: Call) -> Any:
         """Return the same for Prometheus."""

@@ -15,10 +15,12 @@ import orjson
 from edgefaas.cache.purge import Purge
 from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
 from edgefaas.control.deploy import Builder
+from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Site
 from edgefaas.supervisor import BuilderFactory
+from edgefaas.telemetry import Meter
 from edgefaas.worker import Pop, PopFactory
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError
@@ -36,6 +38,8 @@ class FakePop:
         self._cached = 0
         self._purges: list[str] = []
         self._draining = False
+        self._meter = Meter()
+        self._deltas = Deltas(self._meter)
 
     async def start(self) -> None:
         if self._site.name == "unstartable":
@@ -83,6 +87,9 @@ class FakePop:
     def stats(self) -> dict[str, object]:
         return {"cached": self._cached, "purges": self._purges, "requests": 0}
 
+    def live(self, told: Mapping[str, object]) -> dict[str, object]:
+        return self._deltas.take()
+
     def drain(self) -> None:
         self._draining = True
 
@@ -108,7 +115,7 @@ class FakePop:
         return Response(status=200, headers=headers, body=body)
 
     def finished(self, exchange: Exchange) -> None:
-        pass
+        self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s)
 
 
 class FakeBuilder:
