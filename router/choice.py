@@ -319,8 +319,8 @@ class Chooser:
         picture, prior = group.picture, group.prior
         assert picture is not None
         assert prior is not None
-        waits, shares, ticket = self._loads.waits, self._shares, group.ticket
-        if decision.pop is None or waits[group.chosen] == 0:
+        costs, shares, ticket = self._loads.costs, self._shares, group.ticket
+        if decision.pop is None or costs[group.chosen] == 0:
             return decision
         best, least = -1, inf
         for at in picture.order:
@@ -328,7 +328,7 @@ class Chooser:
             if expected_ms >= least:
                 break
             pop = prior.candidates[at]
-            total_ms = expected_ms + waits[pop]
+            total_ms = expected_ms + costs[pop]
             if total_ms < least and shares[pop] > ticket:
                 best, least = at, total_ms
         if best < 0 or prior.candidates[best] == group.chosen:

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
-from benchmarks.routing import crowd, trace
+from benchmarks.routing import trace
+from benchmarks.routing.balancers import BALANCERS, EXACT
+from benchmarks.routing.crowd import SCENARIOS
 from benchmarks.routing.report import Row, decision_costs, percentile, row_of
 from benchmarks.routing.world import World, read_world, synthetic_world
 
@@ -25,6 +28,7 @@ POLICIES: dict[str, tuple[trace.Policy, float]] = {
     "ours": (trace.shipping(side_probes=True), 1.0),
     "oracle": (trace.oracle, 1.0),
 }
+CROWD_POPS = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,12 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else {
             "route change of +40 ms": _route_change(world, options.seeds, options.requests),
             "a new group of a known network": _newcomers(world, options.seeds),
-            "flash crowd, crash, slow POP": _crowds(world, min(options.seeds, 5)),
             "decision cost": decision_costs(),
         }
     )
     for title, values in extra.items():
         say(f"{title}: " + "; ".join(f"{name} {value}" for name, value in values.items()))
+    if not options.only_table:
+        say("under load, mean / p99:")
+        extra["load"] = _crowds(world, options.seeds, say)
     if options.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         document = {"world": world.name, "machine": machine, "rows": [row.as_json() for row in rows], **extra}
@@ -135,15 +141,34 @@ def _newcomers(world: World, seeds: int) -> dict[str, float]:
     }
 
 
-def _crowds(world: World, seeds: int) -> dict[str, str]:
-    totals: dict[str, list[float]] = {}
-    for seed in range(seeds):
-        for name, make in crowd.crowds(world, 8, seed).items():
-            totals.setdefault(name, []).extend(make().run())
-    return {
-        name: f"{sum(values) / len(values):.0f} / {percentile(values, 0.99):.0f} ms"
-        for name, values in totals.items()
-    }
+def _crowds(world: World, seeds: int, say: Callable[[str], None]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return, per scenario and balancer, the mean and p99 of all seeds, and p99 over greedy's seed by seed."""
+    told: dict[str, dict[str, dict[str, float]]] = {}
+    for title, scenario in SCENARIOS.items():
+        settings = [trace.draw(world, CROWD_POPS, seed, 1) for seed in range(seeds)]
+        runs = {
+            name: [make(s, scenario).run() for s in settings]
+            for name, make in BALANCERS.items()
+            if not told or name in ("ours", EXACT)
+        }
+        exact = [percentile(run, 0.99) for run in runs[EXACT]]
+        rows = told[title] = {}
+        for name, of_seeds in runs.items():
+            together = [ms for run in of_seeds for ms in run]
+            ratios = [percentile(run, 0.99) / least for run, least in zip(of_seeds, exact, strict=True)]
+            rows[name] = {
+                "mean ms": round(sum(together) / len(together), 1),
+                "p99 ms": round(percentile(together, 0.99), 1),
+                "p99 ratio, median": round(median(ratios), 3),
+                "p99 ratio, worst": round(max(ratios), 3),
+            }
+        ours = rows["ours"]
+        say(
+            f"{title:36} "
+            + "; ".join(f"{name} {row['mean ms']:.0f} / {row['p99 ms']:.0f} ms" for name, row in rows.items())
+            + f"; ours over greedy at p99 {ours['p99 ratio, median']:.2f}, at worst {ours['p99 ratio, worst']:.2f}"
+        )
+    return told
 
 
 def _print(line: str) -> None:

@@ -9,39 +9,70 @@ queue + service, of every request.
 from bisect import bisect
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
 from itertools import accumulate
 from random import Random
 
-from benchmarks.routing.trace import Setting, draw
-from benchmarks.routing.world import World
-from router import ChoiceSettings, Chooser, Health, PopLoad
+from benchmarks.routing.trace import Setting
 
-ROUTERS = 4
-CAPACITY = 8
-SERVICE_MS = 20.0
-USE = 0.5  # of all capacity, on an ordinary day
-GOSSIP_S = 0.1
-GOSSIP_LATE_S = 0.05
 DETECT_S = 2.0  # from a crash until the simple policies' probes have seen it
-PROBE_S = 1.0
 FAIL_MS = 50.0  # until a refused connection is noticed and the request sent elsewhere
 SECONDS = 24.0
-CROWD = (4.0, 12.0, 6.0)  # from, to, times the rate of one POP's neighbourhood
-CRASH = (8.0, 16.0)  # the POP beside the crowd is dead
-SLOW = (14.0, 20.0, 4.0)  # another POP takes so many times as long
+CAP = 0.9  # of all capacity: more than a crowd can ask for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What happens, and how fast routers hear of it. Spans are (from, to) in seconds, None: not at all."""
+
+    routers: int = 4
+    regional: bool = False  # a group always comes by the same router
+    capacity: int = 8
+    service_ms: float = 20.0
+    use: float = 0.5  # of all capacity, on an ordinary day
+    gossip_s: float = 0.1
+    gossip_late_s: float = 0.05
+    crowd: tuple[float, float] | None = (4.0, 12.0)
+    crowd_factor: float = 6.0  # times the rate of one POP's neighbourhood
+    crash: tuple[float, float] | None = (8.0, 16.0)  # the POP beside the crowd is dead
+    slow: tuple[float, float] | None = (14.0, 20.0)  # another POP takes longer
+    slow_factor: float = 4.0
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "flash crowd, crash, slow POP": Scenario(),
+    "flash crowd": Scenario(crash=None, slow=None),
+    "crash": Scenario(crowd=None, slow=None, use=0.7),
+    "slow POP": Scenario(crowd=None, crash=None, use=0.7),
+    "nearly full": Scenario(crowd=None, crash=None, slow=None, use=0.85),
+    "one router": Scenario(routers=1),
+    "a router for each region": Scenario(routers=6, regional=True),
+    "sixteen routers": Scenario(routers=16),
+    "gossip each second": Scenario(gossip_s=1.0, gossip_late_s=0.1),
+    "sixteen routers, gossip each second": Scenario(routers=16, gossip_s=1.0, gossip_late_s=0.1),
+    "large POPs": Scenario(capacity=32, service_ms=80.0),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visit:
+    """A request on its way: when it came, by which router, whose it is, how much work it is."""
+
+    arrived_s: float
+    router: int
+    group: int
+    work_s: float  # at a POP that is not slow
+    rtt_ms: float = 0.0  # round trips, one more when a POP died with the request
 
 
 @dataclass(slots=True)
 class Site:
     """A POP at work."""
 
-    busy: int = 0
-    queue: deque[tuple[float, float, int, int]] = field(
-        default_factory=deque
-    )  # arrival, RTT, router, request
+    working: set[Visit] = field(default_factory=set)
+    queue: deque[Visit] = field(default_factory=deque)
     alive: bool = True
     factor: float = 1.0
     epoch: int = 0  # counts crashes, so that what died with the POP does not finish
@@ -49,7 +80,7 @@ class Site:
     @property
     def in_flight(self) -> int:
         """Requests being worked on or waiting."""
-        return self.busy + len(self.queue)
+        return len(self.working) + len(self.queue)
 
 
 Pick = Callable[["Crowd", int, int, int], int]
@@ -59,10 +90,11 @@ Pick = Callable[["Crowd", int, int, int], int]
 class Crowd:
     """One run."""
 
-    def __init__(self, setting: Setting, pick: Pick) -> None:
+    def __init__(self, setting: Setting, pick: Pick, scenario: Scenario | None = None) -> None:
         self.setting = setting
+        self.scenario = scenario = scenario or Scenario()
         self.pick = pick
-        self.chance = Random(setting.seed)
+        self.chance = Random(setting.seed)  # only for what arrives: every policy gets the same requests
         self.sites = [Site() for _ in setting.mesh]
         self.usable = [True] * len(self.sites)
         self.totals: list[float] = []
@@ -81,9 +113,9 @@ class Crowd:
         self._slow = max((p for p in range(len(self.sites)) if p != busiest), key=nearest.count)
         weights = [b - a for a, b in zip([0.0, *setting.cumulative], setting.cumulative, strict=False)]
         self._calm = list(accumulate(weights))
-        crowded = [w * (CROWD[2] if c else 1) for w, c in zip(weights, self._crowd, strict=True)]
+        crowded = [w * (scenario.crowd_factor if c else 1) for w, c in zip(weights, self._crowd, strict=True)]
         self._crowded = list(accumulate(crowded))
-        self._rate = USE * len(self.sites) * CAPACITY / (SERVICE_MS / 1000)
+        self._full = len(self.sites) * scenario.capacity / (scenario.service_ms / 1000)  # requests a second
 
     def at(self, when_s: float, what: Callable[[], None]) -> None:
         """Do something later."""
@@ -94,82 +126,88 @@ class Crowd:
         """Return every request's total in ms."""
         self.at(0, self._arrive)
         self.at(0, self._tell)
-        self.at(CRASH[0], lambda: self._die(self._crash))
-        self.at(CRASH[0] + DETECT_S, lambda: self._notice(self._crash, up=False))
-        self.at(CRASH[1], lambda: self._revive(self._crash))
-        self.at(CRASH[1] + DETECT_S, lambda: self._notice(self._crash, up=True))
-        self.at(SLOW[0], lambda: self._set_factor(self._slow, SLOW[2]))
-        self.at(SLOW[1], lambda: self._set_factor(self._slow, 1.0))
+        scenario = self.scenario
+        if scenario.crash is not None:
+            began_s, ended_s = scenario.crash
+            self.at(began_s, lambda: self._die(self._crash))
+            self.at(began_s + DETECT_S, lambda: self._notice(self._crash, up=False))
+            self.at(ended_s, lambda: self._revive(self._crash))
+            self.at(ended_s + DETECT_S, lambda: self._notice(self._crash, up=True))
+        if scenario.slow is not None:
+            self.at(scenario.slow[0], lambda: self._set_factor(self._slow, scenario.slow_factor))
+            self.at(scenario.slow[1], lambda: self._set_factor(self._slow, 1.0))
         while self._events:
             self.now_s, _, what = heappop(self._events)
             what()
         return self.totals
 
     def _arrive(self) -> None:
-        crowded = CROWD[0] <= self.now_s < CROWD[1]
+        scenario = self.scenario
+        crowd = scenario.crowd
+        crowded = crowd is not None and crowd[0] <= self.now_s < crowd[1]
         table = self._crowded if crowded else self._calm
-        rate = self._rate * table[-1] / self._calm[-1]
-        rate = min(rate, 0.9 / USE * self._rate)
+        rate = min(scenario.use * table[-1] / self._calm[-1], max(CAP, scenario.use)) * self._full
         if self.now_s < SECONDS:
             self.at(self.now_s + self.chance.expovariate(rate), self._arrive)
         group = bisect(table, self.chance.random() * table[-1])
-        self._send(group, self.chance.randrange(ROUTERS), 0.0)
+        router = self.chance.randrange(scenario.routers)
+        if scenario.regional:
+            router = group * scenario.routers // len(self.setting.groups)
+        work_s = self.chance.expovariate(1000 / scenario.service_ms)
+        self._send(Visit(self.now_s, router, group, work_s))
 
-    def _send(self, group: int, router: int, spent_ms: float, *, failed: int = -1) -> None:
-        pop = self.pick(self, router, group, failed)
-        rtt = self.setting.rtt_ms[group][pop]
+    def _send(self, visit: Visit, *, failed: int = -1) -> None:
+        pop = self.pick(self, visit.router, visit.group, failed)
         site = self.sites[pop]
         if not site.alive:
             self.failed += 1
-            self.refused(router, pop)
+            self.refused(visit.router, pop)
             assert failed < 0, "only one POP is dead"
-            later_s = self.now_s + FAIL_MS / 1000
-            self.at(later_s, lambda: self._send(group, router, spent_ms + FAIL_MS, failed=pop))
+            self.at(self.now_s + FAIL_MS / 1000, lambda: self._send(visit, failed=pop))
             return
-        self.sent(router, pop)
-        self._enter(pop, (self.now_s, rtt + spent_ms, router, group))
+        self.sent(visit.router, pop)
+        rtt_ms = self.setting.rtt_ms[visit.group][pop]
+        self._enter(pop, replace(visit, rtt_ms=visit.rtt_ms + rtt_ms))
 
-    def _enter(self, pop: int, request: tuple[float, float, int, int]) -> None:
+    def _enter(self, pop: int, visit: Visit) -> None:
         site = self.sites[pop]
-        if site.busy < CAPACITY:
-            self._work(pop, request)
+        if len(site.working) < self.scenario.capacity:
+            self._work(pop, visit)
         else:
-            site.queue.append(request)
+            site.queue.append(visit)
 
-    def _work(self, pop: int, request: tuple[float, float, int, int]) -> None:
+    def _work(self, pop: int, visit: Visit) -> None:
         site = self.sites[pop]
-        site.busy += 1
-        service_s = self.chance.expovariate(1000 / SERVICE_MS) * site.factor
+        site.working.add(visit)
         epoch = site.epoch
-        self.at(self.now_s + service_s, lambda: self._done(pop, request, epoch))
+        self.at(self.now_s + visit.work_s * site.factor, lambda: self._done(pop, visit, epoch))
 
-    def _done(self, pop: int, request: tuple[float, float, int, int], epoch: int) -> None:
+    def _done(self, pop: int, visit: Visit, epoch: int) -> None:
         site = self.sites[pop]
         if site.epoch != epoch:
             return
-        site.busy -= 1
-        self.finished(request[2], pop)
-        self.totals.append((self.now_s - request[0]) * 1000 + request[1])
+        site.working.remove(visit)
+        self.finished(visit.router, pop)
+        self.totals.append((self.now_s - visit.arrived_s) * 1000 + visit.rtt_ms)
         if site.queue:
             self._work(pop, site.queue.popleft())
 
     def _tell(self) -> None:
         self.gossip(self.now_s)
         if self.now_s < SECONDS:
-            self.at(self.now_s + GOSSIP_S, self._tell)
+            self.at(self.now_s + self.scenario.gossip_s, self._tell)
 
     def _die(self, pop: int) -> None:
         site = self.sites[pop]
         site.alive = False
-        lost = list(site.queue)
-        self.failed += site.in_flight
+        lost = [*site.working, *site.queue]
+        self.failed += len(lost)
+        site.working.clear()
         site.queue.clear()
-        for arrived_s, rtt, router, group in lost:
-            self.finished(router, pop)
-            spent = (self.now_s - arrived_s) * 1000 + rtt
-            self.at(self.now_s, partial(self._send, group, router, spent, failed=pop))
-        site.busy = 0
         site.epoch += 1
+        for visit in lost:
+            self.finished(visit.router, pop)
+            self.at(self.now_s, partial(self._send, visit, failed=pop))
 
     def _revive(self, pop: int) -> None:
         self.sites[pop].alive = True
@@ -179,106 +217,3 @@ class Crowd:
 
     def _set_factor(self, pop: int, factor: float) -> None:
         self.sites[pop].factor = factor
-
-
-def geoip_nearest(crowd: Crowd, router: int, group: int, failed: int) -> int:
-    """Send everybody to the nearest POP in service."""
-    row = crowd.setting.rtt_ms[group]
-    return min((p for p in range(len(row)) if crowd.usable[p] and p != failed), key=row.__getitem__)
-
-
-def two_choices(crowd: Crowd, router: int, group: int, failed: int) -> int:
-    """Send to the less busy of the two nearest POPs (which are asked at once, exactly)."""
-    row = crowd.setting.rtt_ms[group]
-    two = sorted((p for p in range(len(row)) if crowd.usable[p] and p != failed), key=row.__getitem__)[:2]
-    return min(two, key=lambda p: crowd.sites[p].in_flight)
-
-
-def greedy(crowd: Crowd, router: int, group: int, failed: int) -> int:
-    """Send where the total is least, knowing every queue exactly at every instant."""
-    row = crowd.setting.rtt_ms[group]
-
-    def total_ms(pop: int) -> float:
-        site = crowd.sites[pop]
-        service_ms = SERVICE_MS * site.factor
-        return row[pop] + service_ms * (1 + max(0.0, site.in_flight + 1 - CAPACITY) / CAPACITY)
-
-    return min((p for p in range(len(row)) if crowd.sites[p].alive), key=total_ms)
-
-
-class Shipping:
-    """Several of the router's own choosers at work, each with its own picture of the POPs."""
-
-    def __init__(self, setting: Setting) -> None:
-        settings = ChoiceSettings(side_probes=False, explore_cost=1e12)
-        self._setting = setting
-        self._choosers = [Chooser(setting.mesh, settings=settings) for _ in range(ROUTERS)]
-        self._names = [pop.name for pop in setting.mesh]
-        self._index = {name: i for i, name in enumerate(self._names)}
-        self._states = [[Health() for _ in self._names] for _ in range(ROUTERS)]
-        self._know_paths()
-        self.crowd = crowd = Crowd(setting, self._pick)
-        crowd.sent = lambda router, pop: self._choosers[router].sent(self._names[pop])
-        crowd.finished = lambda router, pop: self._choosers[router].finished(self._names[pop])
-        crowd.refused = lambda router, pop: self._judge(router, pop, ok=False)
-        crowd.gossip = self._tell
-        crowd.at(0.0, self._probe)
-
-    def _know_paths(self) -> None:
-        """Start with every path measured: it is the load that is judged here."""
-        setting = self._setting
-        for chooser in self._choosers:
-            for group, row in enumerate(setting.rtt_ms):
-                for name, ms in zip(self._names, row, strict=True):
-                    for _ in range(3):
-                        chooser.observe(setting.addresses[group], setting.locations[group], name, ms, 0.0)
-
-    def _pick(self, crowd: Crowd, router: int, group: int, failed: int) -> int:
-        setting = self._setting
-        decision = self._choosers[router].choose(
-            setting.addresses[group], setting.locations[group], crowd.now_s
-        )
-        assert decision.pop is not None
-        if failed >= 0 and self._index[decision.pop] == failed:
-            return self._index[decision.alternatives[0]]
-        return self._index[decision.pop]
-
-    def _judge(self, router: int, pop: int, *, ok: bool) -> None:
-        state = self._states[router][pop]
-        state.probed(ok=ok, now_s=self.crowd.now_s)
-        self._choosers[router].set_health(self._names[pop], state.share(self.crowd.now_s))
-
-    def _tell(self, now_s: float) -> None:
-        news = [
-            PopLoad(in_flight=site.in_flight, capacity=CAPACITY, service_ms=SERVICE_MS * site.factor)
-            for site in self.crowd.sites
-        ]
-        self.crowd.at(now_s + GOSSIP_LATE_S, partial(self._deliver, news))
-
-    def _deliver(self, news: list[PopLoad]) -> None:
-        for chooser in self._choosers:
-            for name, load in zip(self._names, news, strict=True):
-                chooser.set_load(name, load, self.crowd.now_s)
-
-    def _probe(self) -> None:
-        for router in range(ROUTERS):
-            for pop, site in enumerate(self.crowd.sites):
-                self._judge(router, pop, ok=site.alive)
-        if self.crowd.now_s < SECONDS:
-            self.crowd.at(self.crowd.now_s + PROBE_S, self._probe)
-
-
-def shipping(setting: Setting) -> Crowd:
-    """Return a run in which the router's own code does the choosing."""
-    return Shipping(setting).crowd
-
-
-def crowds(world: World, pops: int, seed: int) -> dict[str, Callable[[], Crowd]]:
-    """Return the runs of every policy in one setting."""
-    setting = draw(world, pops, seed, 1)
-    return {
-        "geoip nearest": lambda: Crowd(setting, geoip_nearest),
-        "power of two choices": lambda: Crowd(setting, two_choices),
-        "ours (predicted total)": lambda: shipping(setting),
-        "greedy on exact state": lambda: Crowd(setting, greedy),
-    }

@@ -176,9 +176,9 @@ def test_a_full_pop_spills_over_to_the_least_predicted_total_and_no_further() ->
     chooser = Chooser(MESH, here="fra", settings=NO_LOOKS)
     for pop, rtt_ms in (("fra", 10.0), ("iad", 90.0), ("sin", 170.0)):
         measured(chooser, pop, rtt_ms)
-    chooser.set_load("fra", PopLoad(in_flight=40, capacity=8, service_ms=10.0), 100.0)  # waits 46 ms
-    assert choose(chooser).pop == "fra"
-    chooser.set_load("fra", PopLoad(in_flight=100, capacity=8, service_ms=10.0), 100.0)  # waits 121 ms
+    chooser.set_load("fra", PopLoad(in_flight=34, capacity=8, service_ms=10.0), 100.0)
+    assert choose(chooser).pop == "fra"  # 10 ms and twice a wait of 39
+    chooser.set_load("fra", PopLoad(in_flight=37, capacity=8, service_ms=10.0), 100.0)  # waits 43 ms
     decision = choose(chooser)
     assert (decision.pop, decision.reason) == ("iad", Reason.SPILLED)
     assert decision.alternatives[0] == "fra"

@@ -30,26 +30,65 @@ def test_a_pop_that_tells_no_capacity_is_not_waited_for() -> None:
 
 
 def test_what_was_sent_since_the_news_is_added_and_what_came_back_taken_off() -> None:
-    loads = Loads(2)
-    loads.told(0, load(4), 0.0)
-    for _ in range(6):
+    loads = Loads(1)
+    loads.told(0, load(0), 0.0)
+    for _ in range(16):
         loads.sent(0)
-    assert loads.in_flight(0) == 10
+    assert loads.in_flight(0) == 16
     assert loads.waits[0] > 0
     assert not loads.quiet
-    for _ in range(6):
+    for _ in range(16):
         loads.finished(0)
-    assert loads.in_flight(0) == 4
+    assert loads.in_flight(0) == 0
     assert loads.quiet
+
+
+def told_often(loads: Loads, in_flight: int) -> None:
+    for _ in range(40):
+        loads.told(0, load(in_flight, capacity=100), 0.0)
 
 
 def test_other_routers_are_assumed_to_send_as_this_one_does() -> None:
     loads = Loads(1)
     for _ in range(4):
         loads.sent(0)
-    loads.told(0, load(16, capacity=100), 0.0)  # a quarter of it is ours
+    told_often(loads, 16)  # a quarter of it is ours
     loads.sent(0)
-    assert loads.in_flight(0) == 20
+    assert loads.in_flight(0) == pytest.approx(20, abs=0.5)
+
+
+def test_news_ages_with_the_requests_that_it_counted() -> None:
+    """Long after a telling, what is there is told by what this router has there itself."""
+    loads = Loads(1)
+    for _ in range(4):
+        loads.sent(0)
+    told_often(loads, 16)
+    loads.told(0, load(80, capacity=100), 1.0)  # others sent 60 more
+    assert loads.in_flight(0) == 80
+    for _ in range(40):  # and all of those are answered: a request of ours goes with four others
+        loads.sent(0)
+        loads.finished(0)
+    assert loads.in_flight(0) == pytest.approx(20, abs=10)
+    assert loads.in_flight(0) < 40
+
+
+def test_what_was_sent_since_the_news_counts_at_least_once() -> None:
+    """Where requests are long on the way, a POP has fewer in flight than its routers; a burst is one all the same."""
+    loads = Loads(1)
+    for _ in range(100):
+        loads.sent(0)
+    told_often(loads, 1)
+    assert loads.in_flight(0) < 10
+    for _ in range(50):
+        loads.sent(0)
+    assert loads.in_flight(0) >= 50
+
+
+def test_a_queue_costs_twice_its_wait_and_slowness_once() -> None:
+    loads = Loads(3)
+    for pop, (in_flight, service_ms) in enumerate(((0, 20.0), (16, 20.0), (0, 100.0))):
+        loads.told(pop, load(in_flight, service_ms=service_ms), 0.0)
+    assert loads.costs == [0, 2 * loads.waits[1], loads.waits[2]]
 
 
 def test_news_is_forgotten_after_ten_seconds() -> None:
@@ -82,4 +121,4 @@ def test_counts_never_go_below_nothing(steps: list[tuple[str, int, int]]) -> Non
         else:
             loads.finished(pop)
         assert loads.in_flight(pop) >= 0
-        assert all(wait >= 0 for wait in loads.waits)
+        assert all(cost >= wait >= 0 for wait, cost in zip(loads.waits, loads.costs, strict=True))
