@@ -4,6 +4,7 @@ The excess is counted on the paths' least round trips, so that it is the choice 
 What a policy may see is one noisy sample per request, to the POP that served it, and one per side probe.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,14 +59,14 @@ class Outcome:
 Policy = Callable[[Setting], "Router"]
 
 
-class Router:
+class Router(ABC):
     """A policy at work: chooses for a group, may ask for a probe, is told what was measured."""
 
+    @abstractmethod
     def choose(self, group: int, now_s: float) -> tuple[int, int | None, bool]:
         """Return the POP, a POP to probe, and whether this was an exploration."""
-        raise NotImplementedError
 
-    def observe(self, group: int, pop: int, rtt_ms: float, now_s: float) -> None:
+    def observe(self, group: int, pop: int, rtt_ms: float, now_s: float) -> None:  # noqa: B027  not all care
         """Take a measured round trip; most policies do not care."""
 
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from edgefaas.wire.settings import WireSettings
 logger = logging.getLogger("edgefaas.wire")
 
 
-class ViewerConnection(asyncio.Protocol):
+class ViewerConnection(asyncio.Protocol, ABC):
     """One connection, from accept to close."""
 
     settings: ClassVar[WireSettings] = WireSettings()
@@ -238,10 +239,10 @@ class ViewerConnection(asyncio.Protocol):
             if not tunnel.paused:
                 self.transport.resume_reading()
 
+    @abstractmethod
     def _next(self) -> None:
         """Turn to the next request of the connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, error: RequestError) -> None:
         """Answer a request that cannot be trusted, and close."""
-        raise NotImplementedError
