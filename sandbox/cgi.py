@@ -1,11 +1,15 @@
 """Kind ``cgi``: a WASI preview 1 command; request in environment and standard input, response on stdout.
 
 The event is msgpack ``{"env": {name: value}, "stdin": bytes, "args": [text]}``; the output is what the
-command wrote to standard output, raw. Standard error goes to the log. A status other than 0 is ``Threw``. A
-fresh instance for every invocation. The function's own environment wins over the request's.
+command wrote to standard output, raw. With ``"stream": true`` neither is held: see ``wasi.flow``. Standard error goes
+to the log. A status other than 0 is ``Threw``. A fresh instance for every invocation. The function's own environment
+wins over the request's.
 """
 
+import asyncio
+from collections.abc import Generator
 from pathlib import PurePosixPath
+from typing import Any
 
 import msgpack
 
@@ -16,7 +20,7 @@ from sandbox.contract import Kind, Source
 from sandbox.event import CODE, compiled, mapped
 from sandbox.guest import Guest, GuestThrewError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
-from sandbox.wasi import GuestExitError, Output, Wasi
+from sandbox.wasi import FlowingInput, FlowingOutput, GuestExitError, Input, Output, Wasi
 
 BUILD_VERSION = "1"
 DEFAULT_ENTRY = "_start"
@@ -55,8 +59,9 @@ class CgiProgram:
 
     def run(self, guest: Guest) -> Steps:
         """Instantiate, run ``_start`` to its end or its exit, return what it wrote."""
-        stdout = Output(guest.limits.output_bytes)
-        guest.wasi = wasi = self._view(guest, stdout)
+        request = msgpack.unpackb(guest.event)
+        stdin, stdout = _streams(guest, request)
+        guest.wasi = wasi = self._view(guest, request, stdin, stdout)
         store = Store(self._engine, memory_bytes=min(guest.limits.memory_bytes, self._memory_max_bytes))
         try:
             done = store.instantiate(self._pre)
@@ -68,28 +73,45 @@ class CgiProgram:
             while not done:
                 yield None
                 done = store.poll()
+            yield from _left(stdout)
         except GuestExitError as exited:
+            yield from _left(stdout)
             if exited.status:
                 wasi.flush()
                 raise GuestThrewError(str(exited), wasi.last_error) from None
         finally:
             wasi.flush()
+            for stream in (stdin, stdout):
+                if isinstance(stream, FlowingInput | FlowingOutput):
+                    stream.forget()
             if guest.memory is not None:
                 guest.memory_bytes = guest.memory.size_bytes()
                 guest.memory = None
             store.close()
         return stdout.value()
 
-    def _view(self, guest: Guest, stdout: Output) -> Wasi:
-        request = msgpack.unpackb(guest.event)
+    def _view(self, guest: Guest, request: dict[str, Any], stdin: Input, stdout: Output) -> Wasi:
         return Wasi(
             guest,
             arguments=(self._name, *request.get("args", ())),
             environment={**request.get("env", {}), **guest.host.environment},
-            stdin=request.get("stdin", b""),
+            stdin=stdin,
             stdout=stdout,
         )
 
     def drop_idle(self) -> bool:
         """Return False: every invocation has a fresh instance."""
         return False
+
+
+def _streams(guest: Guest, request: dict[str, Any]) -> tuple[Input, Output]:
+    data = request.get("stdin", b"")
+    if request.get("stream"):
+        return FlowingInput(guest.host, data), FlowingOutput(guest.host)
+    return Input(data), Output(guest.limits.output_bytes)
+
+
+def _left(stdout: Output) -> "Generator[asyncio.Future[bytes], None, None]":
+    """Wait until all that was written has left."""
+    while isinstance(stdout, FlowingOutput) and (leaving := stdout.future()) is not None:
+        yield leaving

@@ -5,6 +5,16 @@ sleep are ours, so a sleeping guest is as preemptible as a looping one.
 """
 
 from sandbox.wasi.calls import WASI_MODULE, define_wasi
-from sandbox.wasi.streams import GuestExitError, Output, Wasi
+from sandbox.wasi.flow import FlowingInput, FlowingOutput
+from sandbox.wasi.streams import GuestExitError, Input, Output, Wasi
 
-__all__ = ["WASI_MODULE", "GuestExitError", "Output", "Wasi", "define_wasi"]
+__all__ = [
+    "WASI_MODULE",
+    "FlowingInput",
+    "FlowingOutput",
+    "GuestExitError",
+    "Input",
+    "Output",
+    "Wasi",
+    "define_wasi",
+]

@@ -9,6 +9,7 @@ class Errno(IntEnum):
 
     SUCCESS = 0
     ACCES = 2
+    AGAIN = 6
     BADF = 8
     FAULT = 21
     INVAL = 28
@@ -17,6 +18,7 @@ class Errno(IntEnum):
     NOTDIR = 54
     NOTSOCK = 57
     NOTSUP = 58
+    PIPE = 64
     SPIPE = 70
     NOTCAPABLE = 76
 

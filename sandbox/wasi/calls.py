@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 
 from sandbox.capi import GuestPointerError, Linker, Memory, Pending
+from sandbox.contract import HostCallError
 from sandbox.guest import CURRENT, GuestFaultError
 from sandbox.wasi import abi
 from sandbox.wasi.abi import Errno
+from sandbox.wasi.flow import FlowingInput, FlowingOutput, Waiting
 from sandbox.wasi.poll import poll_oneoff
-from sandbox.wasi.streams import GuestExitError, Input, memory_of, wasi_of
+from sandbox.wasi.streams import GuestExitError, Input, LogOutput, Output, memory_of, wasi_of
 
 WASI_MODULE = "wasi_snapshot_preview1"
 _RANDOM_CHUNK_BYTES = 256 * 1024
@@ -26,10 +28,18 @@ def define_wasi(linker: Linker) -> set[tuple[str, str]]:
     """Offer every call of preview 1 to guests of this linker; return their names."""
     for name, parameters, call in _CALLS:
         linker.define((WASI_MODULE, name), (parameters, "i"), _guarded(call))
+    linker.define_async((WASI_MODULE, "fd_read"), ("iiii", "i"), _fd_read)
+    linker.define_async((WASI_MODULE, "fd_write"), ("iiii", "i"), _fd_write)
     linker.define((WASI_MODULE, "proc_exit"), ("i", ""), _proc_exit)
     linker.define_async((WASI_MODULE, "poll_oneoff"), ("iiii", "i"), poll_oneoff)
     linker.define_async((WASI_MODULE, "random_get"), ("ii", "i"), _random_get)
-    names = [name for name, _, _ in _CALLS] + ["proc_exit", "poll_oneoff", "random_get"]
+    names = [name for name, _, _ in _CALLS] + [
+        "proc_exit",
+        "poll_oneoff",
+        "random_get",
+        "fd_read",
+        "fd_write",
+    ]
     return {(WASI_MODULE, name) for name in names}
 
 
@@ -99,12 +109,28 @@ def _clock_time_get(clock: int, _precision: int, result: int) -> int:
     return Errno.SUCCESS
 
 
-def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int:
+def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int | Waiting:
     guest = CURRENT.guest
-    stream = wasi_of(guest).streams.get(descriptor)
+    wasi = wasi_of(guest)
+    stream = wasi.streams.get(descriptor)
     if stream is None or isinstance(stream, Input):
         return Errno.BADF
-    memory = memory_of(guest)
+
+    memory = memory_of(guest)  # found now: a guest that waits has no caller whose memory it is
+
+    def write() -> int:
+        return _write_from(stream, memory, (vectors, count, written))
+
+    if isinstance(stream, FlowingOutput):
+        return _when_ready(stream, write, Errno.PIPE, blocking=wasi.blocks(descriptor))
+    try:
+        return write()
+    except GuestPointerError:
+        return Errno.FAULT
+
+
+def _write_from(stream: Output | LogOutput, memory: Memory, where: tuple[int, int, int]) -> int:
+    vectors, count, written = where
     parts = _vectors(memory, vectors, count)
     if parts is None:
         return Errno.INVAL
@@ -115,20 +141,39 @@ def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int:
     total = sum(length for _, length in parts)
     memory.write(written, abi.U32.pack(total & _U32))
     wanted = stream.wants(total)
+    taken = []
     for pointer, length in parts:
-        taken = min(length, wanted)
-        if taken:
-            stream.write(memory.read(pointer, taken))
-            wanted -= taken
+        size = min(length, wanted)
+        if size:
+            taken.append(memory.read(pointer, size))
+            wanted -= size
+    if taken:
+        stream.write(taken[0] if len(taken) == 1 else b"".join(taken))
     return Errno.SUCCESS
 
 
-def _fd_read(descriptor: int, vectors: int, count: int, read: int) -> int:
+def _fd_read(descriptor: int, vectors: int, count: int, read: int) -> int | Waiting:
     guest = CURRENT.guest
-    stream = wasi_of(guest).streams.get(descriptor)
+    wasi = wasi_of(guest)
+    stream = wasi.streams.get(descriptor)
     if not isinstance(stream, Input):
         return Errno.BADF
-    memory = memory_of(guest)
+
+    memory = memory_of(guest)  # as above
+
+    def take() -> int:
+        return _read_into(stream, memory, (vectors, count, read))
+
+    if isinstance(stream, FlowingInput):
+        return _when_ready(stream, take, Errno.IO, blocking=wasi.blocks(descriptor))
+    try:
+        return take()
+    except GuestPointerError:
+        return Errno.FAULT
+
+
+def _read_into(stream: Input, memory: Memory, where: tuple[int, int, int]) -> int:
+    vectors, count, read = where
     parts = _vectors(memory, vectors, count)
     if parts is None:
         return Errno.INVAL
@@ -142,6 +187,29 @@ def _fd_read(descriptor: int, vectors: int, count: int, read: int) -> int:
         total += len(data)
     memory.write(read, abi.U32.pack(total))
     return Errno.SUCCESS
+
+
+def _when_ready(
+    stream: FlowingInput | FlowingOutput, act: Callable[[], int], broken: Errno, *, blocking: bool
+) -> int | Waiting:
+    """Act at once, or have the guest wait until it can be done."""
+
+    def guarded() -> int:
+        try:
+            return act()
+        except GuestPointerError:
+            return Errno.FAULT
+        except HostCallError:
+            return broken
+
+    waiting = Waiting(CURRENT.guest, stream.future, guarded, broken)
+    done = waiting.result()
+    if done is not None:
+        return done
+    if blocking:
+        return waiting
+    CURRENT.guest.waiting = None
+    return Errno.AGAIN
 
 
 def _vectors(memory: Memory, vectors: int, count: int) -> list[tuple[int, int]] | None:
@@ -283,13 +351,11 @@ _CALLS: tuple[tuple[str, str, Call], ...] = (
     ("fd_prestat_get", "ii", _prestat),
     ("fd_prestat_dir_name", "iii", _prestat),
     ("fd_pwrite", "iiiqi", _on_stream(Errno.SPIPE)),
-    ("fd_read", "iiii", _fd_read),
     ("fd_readdir", "iiiqi", _on_stream(Errno.NOTDIR)),
     ("fd_renumber", "ii", _fd_renumber),
     ("fd_seek", "iqii", _on_stream(Errno.SPIPE)),
     ("fd_sync", "i", _on_stream(Errno.INVAL)),
     ("fd_tell", "ii", _on_stream(Errno.SPIPE)),
-    ("fd_write", "iiii", _fd_write),
     ("path_create_directory", "iii", _on_path),
     ("path_filestat_get", "iiiii", _on_path),
     ("path_filestat_set_times", "iiiiqqi", _on_path),

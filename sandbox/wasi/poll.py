@@ -1,17 +1,20 @@
 """``poll_oneoff``: wait for a time or for a stream. The guest sleeps suspended; the loop is free.
 
-The three streams are always ready, so a call that asks for one of them never waits.
+Streams are always ready but those that flow (``flow``): those are once bytes have come, or have left.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sandbox.capi import GuestPointerError, Pending
+from sandbox.capi import GuestPointerError, Memory, Pending
+from sandbox.contract import HostCallError
 from sandbox.guest import CURRENT, Guest
 from sandbox.suspend import sleep
+from sandbox.waiting import first_of
 from sandbox.wasi import abi
 from sandbox.wasi.abi import Errno, EventType
+from sandbox.wasi.flow import FlowingInput, FlowingOutput
 from sandbox.wasi.streams import Input, Wasi, memory_of, wasi_of
 
 
@@ -24,6 +27,7 @@ class Subscription:
     errno: int
     wait_ns: int
     nbytes: int = 0
+    descriptor: int = 0
 
     def event(self) -> bytes:
         """Return the event that tells the guest of it."""
@@ -57,7 +61,7 @@ def _stream(userdata: int, kind: int, descriptor: int, wasi: Wasi) -> Subscripti
     if stream is None or (kind == EventType.FD_READ) != isinstance(stream, Input):
         return Subscription(userdata, kind, Errno.BADF, 0)
     nbytes = stream.left_bytes if isinstance(stream, Input) else 65_536
-    return Subscription(userdata, kind, Errno.SUCCESS, 0, nbytes)
+    return Subscription(userdata, kind, Errno.SUCCESS, 0, nbytes, descriptor)
 
 
 def poll_oneoff(subscriptions: int, events: int, count: int, result: int) -> int | Pending:
@@ -72,44 +76,82 @@ def poll_oneoff(subscriptions: int, events: int, count: int, result: int) -> int
         asked = parse(data, wasi_of(guest), realtime_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())
         if asked is None:
             return Errno.INVAL
-        wait_ns = min(each.wait_ns for each in asked)
-        if wait_ns:
-            guest.count_host_call()
-            return _Sleep(guest, wait_ns, (asked, events, result))
-        return _tell(guest, asked, (0, events, result))
+        poll = _Poll(guest, memory, asked, (events, result))
+        told = poll.result()
     except GuestPointerError:
         return Errno.FAULT
+    if told is not None:
+        return told
+    guest.count_host_call()
+    return poll
 
 
-def _tell(guest: Guest, asked: list[Subscription], where: tuple[int, int, int]) -> int:
-    waited_ns, events, result = where
-    memory = memory_of(guest)
-    ready = [each.event() for each in asked if each.wait_ns <= waited_ns]
-    memory.write(events, b"".join(ready))
-    memory.write(result, abi.U32.pack(len(ready)))
-    return Errno.SUCCESS
+class _Poll:
+    """A guest that waits for the first of several things."""
 
+    __slots__ = ("_asked", "_guest", "_memory", "_sleep", "_where")
 
-class _Sleep:
-    """A guest that sleeps."""
-
-    __slots__ = ("_asked", "_future", "_guest", "_wait_ns")
-
-    def __init__(self, guest: Guest, wait_ns: int, asked: tuple[list[Subscription], int, int]) -> None:
+    def __init__(
+        self, guest: Guest, memory: Memory, asked: list[Subscription], where: tuple[int, int]
+    ) -> None:
         self._guest = guest
-        self._wait_ns = wait_ns
+        self._memory = memory  # found now: later there is no caller whose memory it is
         self._asked = asked
-        self._future: asyncio.Future[bytes] = sleep(wait_ns / 1e6)
-        guest.waiting = self._future
+        self._where = where
+        self._sleep: asyncio.Future[bytes] | None = None
 
     def result(self) -> int | None:
-        """Return the errno once it is awake."""
-        if not self._future.done():
-            return None
-        self._future.result()
-        self._guest.waiting = None
-        asked, events, result = self._asked
+        """Write the events of what is ready and return the errno; None while nothing is."""
+        ready: list[Subscription] = []
+        waited: list[asyncio.Future[bytes] | None] = []
+        shortest_ns = min((each.wait_ns for each in self._asked if each.kind == EventType.CLOCK), default=0)
+        slept = self._sleep is not None and self._sleep.done()
+        for each in self._asked:
+            if each.kind == EventType.CLOCK:
+                if not each.wait_ns or (slept and each.wait_ns <= shortest_ns):
+                    ready.append(each)
+                continue
+            told, future = _ready(wasi_of(self._guest), each)
+            if future is None:
+                ready.append(told)
+            waited.append(future)
+        if ready:
+            self._guest.waiting = None
+            if self._sleep is not None:
+                self._sleep.cancel()
+            return self._tell(ready)
+        if self._sleep is None and shortest_ns:
+            self._sleep = sleep(shortest_ns / 1e6)
+        first = self._sleep if not waited else first_of(filter(None, [*waited, self._sleep]))
+        if first is not None:
+            first.add_done_callback(self._given_up)
+        self._guest.waiting = first
+        return None
+
+    def _given_up(self, first: "asyncio.Future[bytes]") -> None:
+        """Let no timer outlive a guest that ended while it waited."""
+        if first.cancelled() and self._sleep is not None:
+            self._sleep.cancel()
+
+    def _tell(self, ready: list[Subscription]) -> int:
+        events, result = self._where
         try:
-            return _tell(self._guest, asked, (self._wait_ns, events, result))
+            self._memory.write(events, b"".join(each.event() for each in ready))
+            self._memory.write(result, abi.U32.pack(len(ready)))
         except GuestPointerError:
             return Errno.FAULT
+        return Errno.SUCCESS
+
+
+def _ready(wasi: Wasi, asked: Subscription) -> "tuple[Subscription, asyncio.Future[bytes] | None]":
+    """Return what is told of a stream, and what to wait for before that, None when it is ready."""
+    stream = wasi.streams.get(asked.descriptor)
+    if asked.errno or not isinstance(stream, FlowingInput | FlowingOutput):
+        return asked, None
+    try:
+        future = stream.future()
+    except HostCallError:
+        return replace(asked, errno=Errno.IO), None
+    if isinstance(stream, FlowingInput):
+        return replace(asked, nbytes=stream.left_bytes), future
+    return asked, future

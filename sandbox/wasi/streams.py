@@ -3,7 +3,7 @@
 from sandbox.capi import Memory, caller_memory
 from sandbox.contract import Limit
 from sandbox.guest import Guest, GuestFaultError, LimitReachedError
-from sandbox.wasi.abi import RIGHT_FD_READ, RIGHT_FD_WRITE, RIGHT_POLL
+from sandbox.wasi.abi import FDFLAGS_NONBLOCK, RIGHT_FD_READ, RIGHT_FD_WRITE, RIGHT_POLL
 
 _LINE_BYTES_MAX = 8 * 1024
 _LINES_KEPT = 20
@@ -119,18 +119,22 @@ class Wasi:
         *,
         arguments: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
-        stdin: bytes = b"",
+        stdin: Input | None = None,
         stdout: Output | None = None,
     ) -> None:
         variables = guest.host.environment if environment is None else environment
         self.arguments = [_c_string(argument) for argument in arguments]
         self.environment = [_c_string(f"{name}={value}") for name, value in variables.items()]
         self.streams: dict[int, Stream] = {
-            0: Input(stdin),
+            0: stdin or Input(b""),
             1: stdout or LogOutput(guest, "info"),
         }
         self._errors = self.streams[2] = LogOutput(guest, "error")
         self.flags = dict.fromkeys(self.streams, 0)
+
+    def blocks(self, descriptor: int) -> bool:
+        """Return whether a call on it waits; one that was set to FDFLAGS_NONBLOCK says EAGAIN instead."""
+        return not self.flags.get(descriptor, 0) & FDFLAGS_NONBLOCK
 
     @property
     def last_error(self) -> str:

@@ -159,7 +159,9 @@ def _write(rep: int) -> object:
 
 
 def _finish_outgoing(rep: int, _trailers: int | None) -> object:
-    cast("OutgoingBody", world().take(rep)).finished()
+    body = cast("OutgoingBody", world().take(rep))
+    body.done = True
+    body.finished()
     return Ok()
 
 

@@ -10,10 +10,10 @@ from sandbox.capi.component import Interface
 from sandbox.capi.values import Err, Number, Ok
 from sandbox.guest import CURRENT, GuestFaultError
 from sandbox.suspend import sleep
+from sandbox.waiting import first_of
 from sandbox.wasi.streams import GuestExitError
 from sandbox.wasi_http.messages import IoError
 from sandbox.wasi_http.streams import CHUNK_BYTES, InputStream, OutputStream, Pollable, Timer
-from sandbox.wasi_http.waiting import first_of
 from sandbox.wasi_http.world import TYPES, attempted, world
 
 _RANDOM_BYTES_MAX = 1024 * 1024

@@ -76,6 +76,7 @@ class OutgoingBody:
 
     stream: OutputStream
     taken: bool = False
+    done: bool = False
     finished: "Callable[[], None]" = field(default=lambda: None)
 
 

@@ -99,6 +99,17 @@ class World:
             self._leaving = asyncio.ensure_future(leaving)
             if response.body is not None:
                 response.body.stream.wait_for(self._leaving)
+        if response.body is None or response.body.done:
+            self._complete()
+        else:
+            response.body.finished = self._complete
+
+    def _complete(self) -> None:
+        """Say that the whole body has been written: the viewer need not wait for the guest's own end."""
+        if self._leaving is None or self._leaving.done():
+            self.guest.host.call("http.finish", b"")
+        else:
+            self._leaving.add_done_callback(lambda left: None if left.cancelled() else self._complete())
 
     def leaving(self) -> "asyncio.Future[bytes] | None":
         """Return what is still on its way to the viewer, None when all has left."""
@@ -115,6 +126,8 @@ class World:
             )
             raise GuestThrewError(why)
         if self.streamed:
+            if self.response.body is not None and not self.response.body.done:
+                raise GuestThrewError("it returned before it had finished the body of its answer")
             return b""
         sink = self.response.sink
         data: bytes = msgpack.packb(

@@ -72,6 +72,7 @@ class StreamingHost(RecordingHost):
         super().__init__()
         self.coming: asyncio.Queue[bytes] = asyncio.Queue()
         self.heads: list[dict[str, Any]] = []
+        self.finished = False
         self.taken: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         for chunk in chunks:
             self.coming.put_nowait(chunk)
@@ -82,6 +83,9 @@ class StreamingHost(RecordingHost):
                 return self.coming.get()
             case "http.respond":
                 self.heads.append(msgpack.unpackb(payload))
+                return b""
+            case "http.finish":
+                self.finished = True
                 return b""
             case "http.write":
                 return self._write(payload)
@@ -110,6 +114,7 @@ def test_bodies_stream_both_ways_and_a_slow_reader_slows_the_guest(tmp_path: Pat
         outcome = await invocation.wait()
         assert isinstance(outcome, Finished)
         assert outcome.output == b""
+        assert host.finished
         return got
 
     assert on_loop(tmp_path, scene) == chunks
@@ -198,7 +203,8 @@ def test_what_was_written_last_has_left_before_the_invocation_is_done(tmp_path: 
             self.got: list[bytes] = []
 
         def call(self, name: str, payload: bytes) -> Any:
-            return self._later(payload) if name != "http.read" else super().call(name, payload)
+            leaving = name in ("http.respond", "http.write")
+            return self._later(payload) if leaving else super().call(name, payload)
 
         async def _later(self, payload: bytes) -> bytes:
             await asyncio.sleep(0.002)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sandbox.capi.values import Err, Number, Ok, Own, Some, Variant
 from sandbox.contract import Limits
 from sandbox.guest import CURRENT, Guest, GuestFaultError
+from sandbox.waiting import first_of
 from sandbox.wasi_http.host_http import HTTP, method_value
 from sandbox.wasi_http.messages import Fields
 from sandbox.wasi_http.streams import CHUNK_BYTES, InputStream, OutputStream
-from sandbox.wasi_http.waiting import first_of
 from sandbox.wasi_http.world import World
 from tests.sandbox.guests import RecordingHost
 

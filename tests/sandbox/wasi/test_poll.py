@@ -7,14 +7,14 @@ from sandbox.contract import Limits
 from sandbox.guest import Guest
 from sandbox.wasi.abi import SUBSCRIPTION, Errno
 from sandbox.wasi.poll import parse
-from sandbox.wasi.streams import Wasi
+from sandbox.wasi.streams import Input, Wasi
 from tests.sandbox.guests import RecordingHost
 
 NOW = {"realtime_ns": 10**18, "monotonic_ns": 10**12}
 
 
 def view(stdin: bytes = b"") -> Wasi:
-    return Wasi(Guest(b"", Limits(), RecordingHost()), stdin=stdin)
+    return Wasi(Guest(b"", Limits(), RecordingHost()), stdin=Input(stdin))
 
 
 @given(data=st.binary(max_size=480))
