@@ -25,6 +25,7 @@ from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
 from edgefaas.express import Conditions, Express, Place
 from edgefaas.front import Front
+from edgefaas.gateway import Gateway
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
 from edgefaas.journey import FromOrigin, FromStore, Journey
@@ -109,6 +110,7 @@ class PopApp:
             files=files,
             client=self._client,
             triggers=triggers,
+            gateway=Gateway(guests=self._guests, background=self._background),
         )
         front = Front(
             site,

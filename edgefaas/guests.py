@@ -190,6 +190,18 @@ class Guests:
             return _from_msgpack(outcome)
         return outcome
 
+    def begin(
+        self, name: str, event: bytes, request_id: str, operations: Mapping[str, Operation]
+    ) -> Invocation:
+        """Start the function on ``event``, which is as its kind takes it; ``operations`` are this run's own.
+
+        Raises UnknownFunctionError.
+        """
+        function, program = self._find(name)
+        offered = {**self._operations, **operations}
+        host = GuestHost(function, request_id, self._sink, self._clock, offered)
+        return self._begin(program, event, function.limits, host)
+
     async def output(self, name: str, event: bytes, request_id: str) -> bytes:
         """Run the function once and return its output.
 

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 
 from edgefaas.contract import LogLine
+from edgefaas.errors import FunctionValidationError
+from edgefaas.gateway.letters import GATEWAY_KINDS, read_letter
 from edgefaas.guests import Guests, failure
 from sandbox.contract import Finished, Outcome, Threw
 
@@ -13,13 +15,16 @@ from sandbox.contract import Finished, Outcome, Threw
 async def invoke_once(guests: Guests, function: str, event: bytes) -> dict[str, object]:
     """Return ``{"outcome", "result" or "error", "remedy", "logs", "usage", "version"}``.
 
-    ``result`` is the parsed JSON of the output, or its text where it is not JSON.
+    ``result`` is the parsed JSON of the output, or its text where it is not JSON. Kinds ``http`` and ``cgi`` take an
+    event or a plain request, and their answer is told in the same form; see ``gateway.letters``.
 
-    Raises UnknownFunctionError.
+    Raises UnknownFunctionError; UsageError for an event that is no request.
     """
     lines: list[LogLine] = []
-    outcome = await guests.run(function, event, "invoke", lines.append)
     live = guests.get(function)
+    letter = read_letter(live.kind, event) if live.kind in GATEWAY_KINDS else None
+    payload = event if letter is None else letter.payload
+    outcome = await guests.run(function, payload, "invoke", lines.append)
     told: dict[str, object] = {
         "function": function,
         "version": live.version,
@@ -28,7 +33,10 @@ async def invoke_once(guests: Guests, function: str, event: bytes) -> dict[str, 
         "usage": asdict(outcome.usage),
     }
     if isinstance(outcome, Finished):
-        told["result"] = parsed(outcome.output)
+        try:
+            told["result"] = parsed(outcome.output if letter is None else letter.result(outcome.output))
+        except FunctionValidationError as wrong:
+            return told | {"outcome": "invalid", "error": str(wrong), "remedy": wrong.remedy, "detail": ""}
         return told
     error = failure(live, outcome)
     return told | {"error": str(error), "remedy": error.remedy, "detail": detail_of(outcome)}

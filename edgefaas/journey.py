@@ -48,11 +48,12 @@ from edgefaas.cache import (
 )
 from edgefaas.eager import in_task
 from edgefaas.errands import Errand, FromOrigin, FromStore, Interim, Question
-from edgefaas.errors import EdgeError, OriginError, RequestError
+from edgefaas.errors import EdgeError, FunctionValidationError, OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
 from edgefaas.express import Express, memorable
 from edgefaas.forwarding import forwarded
+from edgefaas.gateway import REDIRECTIONS_MAX, LocalRedirection
 from edgefaas.keeping import Ask, Keeper, begun, policy_for
 from edgefaas.made import Made
 from edgefaas.message import Headers, Prepared, Request, Response
@@ -219,7 +220,7 @@ class Journey:
 
     async def _obtain(self, question: Question) -> FromStore | FromOrigin:
         errand = question.errand
-        if errand.alone or not collapsible(errand.request):
+        if errand.alone or errand.request.redirections or not collapsible(errand.request):
             return await self._consult(question)
         interim = errand.request.interim
         if interim is None:
@@ -321,11 +322,40 @@ class Journey:
         turned = replace(
             turned, origin=turned.origin or errand.turned.origin, host=turned.host or errand.turned.host
         )
-        response = await self.origins.ask(turned, behaviour)
+        try:
+            response = await self.origins.ask(turned, behaviour)
+        except LocalRedirection as redirection:
+            response = await self._within(turned.request, redirection.target)
         if response.status == SWITCHING:
             return response, None
         response = await self.triggers.origin_response(turned.request, response, behaviour, described)
         return response, None
+
+    async def _within(self, request: Request, target: str) -> Response:
+        """Return what a GET of ``target`` gives: a command redirected to it (RFC 3875, 6.2.2)."""
+        if request.redirections >= REDIRECTIONS_MAX:
+            raise FunctionValidationError(
+                f"commands redirected within the site over {REDIRECTIONS_MAX} times, last to {target}",
+                remedy="Answer somewhere.",
+            )
+        path, _, query = target.partition("?")
+        headers = request.headers.copy()
+        headers.remove("content-length", "content-type", "content-encoding", "transfer-encoding")
+        inner = replace(
+            request,
+            method="HEAD" if request.method == "HEAD" else "GET",
+            path=path,
+            query=query,
+            headers=headers,
+            body=b"",
+            interim=None,
+            timings=None,
+            redirections=request.redirections + 1,
+        )
+        response = self.answers.unprepared(await self.answer(inner))
+        response.headers = response.headers.copy()
+        response.headers.remove("x-cache", "cache-status", "x-edge-pop", "x-edge-request-id")
+        return response
 
     async def _to_viewer(self, errand: Errand, got: FromOrigin) -> Response | Prepared:
         """Store the body, put an error page in place, run viewer-response, sign."""

@@ -95,6 +95,7 @@ class Request:
     milliseconds for ``Server-Timing``, where that was asked for.
     ``upgrade`` is set when the viewer asks to switch to WebSocket, and is then what it sends after the switch.
     Such a request goes past the cache; a response with status 101 whose body is the other side's octets switches.
+    ``redirections`` counts how often a command sent it on within the site.
     """
 
     method: str
@@ -112,6 +113,7 @@ class Request:
     upgrade: AsyncIterator[bytes] | None = None
     begun: object = None
     timings: "list[tuple[str, float]] | None" = None
+    redirections: int = 0
 
     @property
     def target(self) -> str:

@@ -20,6 +20,7 @@ from edgefaas.events import (
     describe_origin,
     describe_url,
 )
+from edgefaas.gateway import Gateway
 from edgefaas.message import Request, Response
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
 from edgefaas.triggers import Triggers
@@ -57,6 +58,7 @@ class Origins:
     files: Mapping[str, Files]
     client: UrlClient
     triggers: Triggers
+    gateway: Gateway
 
     def describe(self, behaviour: Behaviour) -> OriginDescription | None:
         """Return how the behaviour's origin looks in an event; None where nobody will look, or nothing shows."""
@@ -73,8 +75,8 @@ class Origins:
     async def ask(self, turned: Continue, behaviour: Behaviour) -> Response:
         """Send the request to its origin, the behaviour's or the one that a function chose.
 
-        Raises OriginError, OriginTimeoutError; FunctionError where a function is the origin; RequestError 404
-        where the behaviour has no origin and no function answered.
+        Raises OriginError, OriginTimeoutError; FunctionError where a function is the origin, LocalRedirection where
+        that says so; RequestError 404 where the behaviour has no origin and no function answered.
         """
         began_s = perf_counter() if turned.request.timings is not None else 0.0
         response = await self._choose(turned, behaviour)
@@ -98,6 +100,8 @@ class Origins:
                 return await self.client.fetch(origin, request)
             case DirectoryOrigin(name=name):
                 return await self.files[name].fetch(request)
+            case FunctionOrigin(function=function) if self.gateway.serves(function):
+                return await self.gateway.answer(function, request, behaviour.pattern)
             case FunctionOrigin(function=function):
                 return await self.triggers.as_origin(function, request, behaviour)
             case _:

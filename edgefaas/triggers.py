@@ -7,6 +7,7 @@ function for a trigger costs one dictionary look-up.
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from edgefaas.contract import LiveFunction
 from edgefaas.eager import in_task
 from edgefaas.errors import (
     FunctionError,
@@ -28,6 +29,7 @@ from edgefaas.events import (
     encode_event,
 )
 from edgefaas.events.origins import OriginDescription
+from edgefaas.gateway.letters import GATEWAY_KINDS, trigger_letter
 from edgefaas.guests import Guests
 from edgefaas.made import Made, MadeMemo
 from edgefaas.message import Body, Request, Response
@@ -146,19 +148,42 @@ class Triggers:
         self, trigger: Trigger, name: str, request: Request, response: Response | None, context: EventContext
     ) -> tuple[SentEvent, bytes]:
         try:
-            api = str(self.guests.get(name).facts.get("api", Api.LAMBDA_EDGE))
+            function = self.guests.get(name)
         except UnknownFunctionError as error:  # named by the site, not deployed yet
             raise FunctionExecutionError(str(error), remedy=error.remedy) from error
+        api = str(function.facts.get("api", Api.LAMBDA_EDGE))
         sent = encode_event(api, trigger, request, response, context)
         began_s = perf_counter() if request.timings is not None else 0.0
         try:
-            output = await self.guests.output(name, sent.payload, request.id)
+            if function.kind in GATEWAY_KINDS:
+                output = await self._told_by_http(function, sent, context)
+            else:
+                output = await self.guests.output(name, sent.payload, request.id)
         except FunctionError as error:
             error.api = sent.api
             raise
         if request.timings is not None:
             request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
         return sent, output
+
+    async def _told_by_http(self, function: LiveFunction, sent: SentEvent, context: EventContext) -> bytes:
+        """Ask a function that speaks HTTP; return its answer as a Lambda@Edge function would give it."""
+        if sent.response is not None:
+            error = FunctionValidationError(
+                f'function "{function.name}" is of kind {function.kind.value}, which answers requests, and cannot '
+                f"act in {sent.trigger.value}",
+                remedy="Name it in viewer_request or origin_request, or as an origin.",
+            )
+            self.guests.note(function.name, sent.request.id, "error", error.advice)
+            raise error
+        body = b"" if context.body is None else context.body.data
+        letter = trigger_letter(function.kind, sent.request, sent.shown, body)
+        output = await self.guests.output(function.name, letter.payload, sent.request.id)
+        try:
+            return letter.result(output)
+        except FunctionValidationError as error:
+            self.guests.note(function.name, sent.request.id, "error", error.advice)
+            raise
 
     def _decoded(self, name: str, sent: SentEvent, output: bytes) -> Result:
         try:

@@ -1,6 +1,6 @@
 """Kind ``cgi``: a WASI preview 1 command; request in environment and standard input, response on stdout.
 
-The event is msgpack ``{"env": {name: value}, "stdin": bytes, "args": [text]}``; the output is what the
+The event is msgpack ``{"env": {name: text or bytes}, "stdin": bytes, "args": [text]}``; the output is what the
 command wrote to standard output, raw. With ``"stream": true`` neither is held: see ``wasi.flow``. Standard error goes
 to the log. A status other than 0 is ``Threw``. A fresh instance for every invocation. The function's own environment
 wins over the request's.

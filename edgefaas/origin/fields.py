@@ -45,8 +45,7 @@ def to_origin(request: Request, origin: UrlOrigin, *, authority: str) -> Headers
     dropped = _WRITTEN_ANEW if named is HOP_BY_HOP else named | _OWN
     lines = [("Host", origin.host_header or authority)]
     lines += [line for line in request.headers if line[0].lower() not in dropped]
-    forwarded = request.headers.get("x-forwarded-for") if "x-forwarded-for" not in named else None
-    lines.append(("X-Forwarded-For", _extended(forwarded, request.viewer_ip)))
+    lines.append(("X-Forwarded-For", forwarding(request, named)))
     lines.append(("Via", f"{request.http_version} {PSEUDONYM}"))
     if request.upgrade is not None:
         lines += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
@@ -56,8 +55,13 @@ def to_origin(request: Request, origin: UrlOrigin, *, authority: str) -> Headers
     return sent
 
 
-def _extended(forwarded: str | None, viewer_ip: str) -> str:
-    """Return a forwarding list that ends with the viewer's address."""
+def forwarding(request: Request, named: frozenset[str] = HOP_BY_HOP) -> str:
+    """Return X-Forwarded-For for the next hop: the request's own list, ended by the viewer's address.
+
+    ``named`` are the fields that end here.
+    """
+    forwarded = request.headers.get("x-forwarded-for") if "x-forwarded-for" not in named else None
+    viewer_ip = request.viewer_ip
     if forwarded is None:
         return viewer_ip
     members = [stripped for member in forwarded.split(",") if (stripped := member.strip(" \t"))]

@@ -1,5 +1,7 @@
 """What one guest sees of the world through WASI: arguments, environment, three streams."""
 
+from collections.abc import Mapping
+
 from sandbox.capi import Memory, caller_memory
 from sandbox.contract import Limit
 from sandbox.guest import Guest, GuestFaultError, LimitReachedError
@@ -118,13 +120,13 @@ class Wasi:
         guest: Guest,
         *,
         arguments: tuple[str, ...] = (),
-        environment: dict[str, str] | None = None,
+        environment: Mapping[str, str | bytes] | None = None,
         stdin: Input | None = None,
         stdout: Output | None = None,
     ) -> None:
-        variables = guest.host.environment if environment is None else environment
+        variables: Mapping[str, str | bytes] = guest.host.environment if environment is None else environment
         self.arguments = [_c_string(argument) for argument in arguments]
-        self.environment = [_c_string(f"{name}={value}") for name, value in variables.items()]
+        self.environment = [_variable(name, value) for name, value in variables.items()]
         self.streams: dict[int, Stream] = {
             0: stdin or Input(b""),
             1: stdout or LogOutput(guest, "info"),
@@ -146,6 +148,11 @@ class Wasi:
         for stream in self.streams.values():
             if not isinstance(stream, Input):
                 stream.flush()
+
+
+def _variable(name: str, value: str | bytes) -> bytes:
+    octets = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
+    return b"%b=%b\0" % (name.encode("utf-8", "replace"), octets.replace(b"\0", b""))
 
 
 def _c_string(text: str) -> bytes:

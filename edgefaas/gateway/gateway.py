@@ -1,0 +1,108 @@
+"""Let a function of kind ``http`` or ``cgi`` answer as the origin: request in, response out, both streaming."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from edgefaas.background import Background
+from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
+from edgefaas.gateway import cgi, component
+from edgefaas.gateway.answers import CONTINUE, LocalRedirection
+from edgefaas.gateway.exchange import Exchange
+from edgefaas.gateway.letters import GATEWAY_KINDS, cgi_event
+from edgefaas.guests import Guests, Invocation, failure
+from edgefaas.message import Request, Response
+from edgefaas.recorder import read_all, rejoined
+from sandbox.contract import Cancelled, Finished, Kind, Outcome, Threw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Runs guests that speak HTTP. ``background`` holds a task for each that outlives its first slice."""
+
+    guests: Guests
+    background: Background
+
+    def serves(self, name: str) -> bool:
+        """Return whether the function speaks HTTP itself; False when it is not live."""
+        return name in self.guests and self.guests.get(name).kind in GATEWAY_KINDS
+
+    async def answer(self, name: str, request: Request, pattern: str) -> Response:
+        """Return the function's response; its body is bytes when it was already complete, else a stream.
+
+        ``pattern`` is the behaviour's, for SCRIPT_NAME. A streamed body raises as this method does when the rest does
+        not come; ``aclose`` on it ends the guest, as cancelling this call does.
+
+        Raises:
+            FunctionError: the guest failed, answered what it may not, or found no room.
+            RequestError: the viewer broke the request's body.
+            LocalRedirection: the answer is another object of the site.
+        """
+        function = self.guests.get(name)
+        if function.kind is Kind.CGI:
+            request = await measured(request)
+            event = cgi_event(request, pattern)
+        else:
+            event = component.event_of(request, stream=True)
+        run: Invocation | None = None
+
+        def give_up() -> None:
+            if run is not None:
+                run.cancel()
+
+        exchange = Exchange(function.kind, request, give_up)
+        run = self.guests.begin(name, event, request.id, exchange.operations)
+        if run.outcome is not None:
+            self._ended(name, request, exchange, run.outcome)
+        else:
+            self.background.start(self._follow(name, request, exchange, run), name=f"function {name}")
+        try:
+            head = await asyncio.shield(exchange.head)
+        except BaseException:
+            run.cancel()
+            raise
+        if head.local:
+            run.cancel()
+            raise LocalRedirection(head.local)
+        if head.goes_on is not None:
+            run.cancel()
+            raise FunctionValidationError(
+                f'function "{name}" is an origin and answered with {CONTINUE.title()}',
+                remedy="Answer the request, or make it a trigger.",
+            )
+        assert exchange.flow is not None
+        response = Response(status=head.status, reason=head.reason, headers=head.headers)
+        if head.has_body(request.method):
+            whole = exchange.flow.whole()
+            response.body = exchange.flow if whole is None else whole
+        return response
+
+    async def _follow(self, name: str, request: Request, exchange: Exchange, run: Invocation) -> None:
+        self._ended(name, request, exchange, await run.wait())
+
+    def _ended(self, name: str, request: Request, exchange: Exchange, outcome: Outcome) -> None:
+        """Tell the exchange, and the function's log, how the guest ended."""
+        if isinstance(outcome, Finished):
+            exchange.ended(None)
+        else:
+            try:
+                error = failure(self.guests.get(name), outcome)
+            except UnknownFunctionError as gone:
+                error = FunctionExecutionError(str(gone), remedy=gone.remedy)
+            exchange.ended(error)
+            if not isinstance(outcome, Cancelled):
+                detail = outcome.detail if isinstance(outcome, Threw) else ""
+                self.guests.note(name, request.id, "error", f"{error}\n{detail}" if detail else str(error))
+        if (refusal := exchange.refusal) is not None:
+            self.guests.note(name, request.id, "error", refusal.advice)
+
+
+async def measured(request: Request) -> Request:
+    """Return the request with its body as bytes where its length is unknown and it is not long.
+
+    Commands read CONTENT_LENGTH bytes, and a body that comes in chunks names no length.
+    """
+    body = request.body
+    if isinstance(body, bytes) or request.headers.get("content-length") is not None:
+        return request
+    taken = await read_all(body, limit_bytes=cgi.WHOLE_BODY_BYTES)
+    return replace(request, body=taken if isinstance(taken, bytes) else rejoined(taken, body))
