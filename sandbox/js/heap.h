@@ -24,12 +24,23 @@ static uint64_t heap_filled;
 static uintptr_t heap_top;      /* where the wilderness begins */
 static uint32_t heap_top_flags; /* PREVIOUS_IN_USE of a chunk to come there */
 
-static void need_memory(uintptr_t end)
+/* Small chunks that were freed: lists by exact size, last in first out. They are not joined with their neighbours,
+ * and stay IN_USE for those, until they are an eighth of the heap and no list has what is wanted. */
+#define SMALL_MOST 640u
+static struct chunk *heap_small[SMALL_MOST / 8 + 1];
+static uint32_t heap_small_bytes;
+#define TIDY_LEAST (1u << 20)
+#define SETTLED_MOST 16384u     /* free chunks below this are given up when an image is taken */
+
+static int have_memory(uintptr_t end)
 {
     uintptr_t have = (uintptr_t)__builtin_wasm_memory_size(0) * WASM_PAGE;
-    if (end <= have)
-        return;
-    if (__builtin_wasm_memory_grow(0, (end - have + WASM_PAGE - 1) / WASM_PAGE) == (size_t)-1) {
+    return end <= have || __builtin_wasm_memory_grow(0, (end - have + WASM_PAGE - 1) / WASM_PAGE) != (size_t)-1;
+}
+
+static void need_memory(uintptr_t end)
+{
+    if (!have_memory(end)) {
         host_fail(FAIL_MEMORY);
         __builtin_trap();
     }
@@ -89,15 +100,49 @@ static void heap_cut(struct chunk *c, uint32_t size)
     heap_link(rest, left);
 }
 
-static void *heap_malloc(size_t wanted)
+static void heap_release(struct chunk *c);
+
+/* Give the small free chunks back to be joined; whether there were any. */
+static int heap_tidy(void)
 {
-    if (wanted > 0x7fff0000u) {
+    int any = 0;
+    for (unsigned i = 0; i <= SMALL_MOST / 8; i++) {
+        struct chunk *c = heap_small[i], *next;
+        heap_small[i] = NULL;
+        for (; c; c = next, any = 1) {
+            next = c->next;
+            heap_release(c);
+        }
+    }
+    heap_small_bytes = 0;
+    return any;
+}
+
+static __attribute__((noinline)) void *heap_take(uint32_t size);
+
+static inline void *heap_malloc(size_t wanted)
+{
+    uint32_t size = ((uint32_t)wanted + CHUNK_HEADER + 7u) & ~7u;
+    if (wanted <= SMALL_MOST - CHUNK_HEADER) {
+        if (size < CHUNK_LEAST)
+            size = CHUNK_LEAST;
+        struct chunk *c = heap_small[size / 8];
+        if (c) {
+            heap_small[size / 8] = c->next;
+            heap_small_bytes -= size;
+            return (char *)c + CHUNK_HEADER;
+        }
+    } else if (wanted > 0x7fff0000u) {
         host_fail(FAIL_MEMORY);
         __builtin_trap();
     }
-    uint32_t size = ((uint32_t)wanted + CHUNK_HEADER + 7u) & ~7u;
-    if (size < CHUNK_LEAST)
-        size = CHUNK_LEAST;
+    return heap_take(size);
+}
+
+static __attribute__((noinline)) void *heap_take(uint32_t size)
+{
+    if (heap_small_bytes > TIDY_LEAST && heap_small_bytes > heap_top / 8)
+        heap_tidy();
     /* In the chunk's own bin some may be too small: look at a few; in any larger bin all fit. */
     int bin = heap_bin(size), looked = 0;
     for (struct chunk *c = heap_bins[bin]; c && looked < 8; c = c->next, looked++)
@@ -122,7 +167,12 @@ static void *heap_malloc(size_t wanted)
         heap_top = ((uintptr_t)&__heap_base + 15) & ~(uintptr_t)7;
         heap_top_flags = PREVIOUS_IN_USE;
     }
-    need_memory(heap_top + size + sizeof(struct chunk));
+    uintptr_t end = heap_top + size + sizeof(struct chunk);
+    if (!have_memory(end)) {
+        if (heap_tidy())
+            return heap_take(size);
+        need_memory(end);
+    }
     struct chunk *c = (struct chunk *)heap_top;
     c->head = size | heap_top_flags | IN_USE;
     heap_top += size;
@@ -130,11 +180,24 @@ static void *heap_malloc(size_t wanted)
     return (char *)c + CHUNK_HEADER;
 }
 
-static void heap_free(void *memory)
+static inline void heap_free(void *memory)
 {
     if (!memory)
         return;
     struct chunk *c = (struct chunk *)((char *)memory - CHUNK_HEADER);
+    uint32_t size = chunk_size(c);
+    if (size <= SMALL_MOST) {
+        c->next = heap_small[size / 8];
+        heap_small[size / 8] = c;
+        heap_small_bytes += size;
+        return;
+    }
+    heap_release(c);
+}
+
+/* Join a chunk with its free neighbours. */
+static __attribute__((noinline)) void heap_release(struct chunk *c)
+{
     uint32_t size = chunk_size(c), flags = c->head & PREVIOUS_IN_USE;
     struct chunk *after = chunk_after(c, size);
     if (!flags) {
@@ -206,4 +269,27 @@ static void *heap_realloc(void *memory, size_t wanted)
     memcpy(moved, memory, have - CHUNK_HEADER);
     heap_free(memory);
     return moved;
+}
+
+/* Before an image is taken: what is free inside stays unused, so that a request's own blocks lie together above it
+ * and few pages change. Large free chunks are kept for use. */
+static void heap_settle(void)
+{
+    for (unsigned i = 0; i <= SMALL_MOST / 8; i++)
+        for (struct chunk *c = heap_small[i], *next; c; c = next) {
+            next = c->next;
+            memset(&c->next, 0, chunk_size(c) - CHUNK_HEADER);
+        }
+    memset(heap_small, 0, sizeof(heap_small));
+    for (int i = 0; i < heap_bin(SETTLED_MOST); i++) {
+        for (struct chunk *c = heap_bins[i], *next; c; c = next) {
+            next = c->next;
+            memset(&c->next, 0, chunk_size(c) - CHUNK_HEADER);
+            c->head |= IN_USE;
+            chunk_after(c, chunk_size(c))->head |= PREVIOUS_IN_USE;
+        }
+        heap_bins[i] = NULL;
+        heap_filled &= ~(1ull << i);
+    }
+    heap_small_bytes = 0;
 }
