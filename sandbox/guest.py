@@ -43,7 +43,7 @@ class Guest:
     ``memory`` is that of its live instance: the program sets it as soon as there is one. ``waiting`` is what
     the guest is suspended for; the scheduler resumes it when that is done. ``result`` is the answer to the
     last host call, which the guest has yet to take. ``wasi`` is what it sees through WASI, once it has
-    looked. ``scratch`` belongs to the program.
+    looked. ``scratch`` belongs to the program. ``started_ns`` is when it began to run, by the monotonic clock.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Guest:
         "memory_bytes",
         "result",
         "scratch",
+        "started_ns",
         "waiting",
         "wasi",
     )
@@ -74,6 +75,7 @@ class Guest:
         self.memory_bytes = 0
         self.result = b""
         self.scratch: object = None
+        self.started_ns = 0
         self.wasi: Wasi | None = None
         self.waiting: asyncio.Future[Any] | None = None
 

@@ -45,7 +45,7 @@ class Invocation:
     def __init__(self, scheduler: "Scheduler", program: Program, guest: Guest) -> None:
         self._scheduler = scheduler
         self._steps: Steps | None = None
-        self._started_ns = time.perf_counter_ns()
+        self._started_ns = time.monotonic_ns()
         self._limit_timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[Outcome] | None = None
         self.program = program
@@ -80,18 +80,18 @@ class Invocation:
         guest = self.guest
         CURRENT.guest = guest
         self._steps = steps = self.program.run(guest)
-        self._started_ns = started_ns = time.perf_counter_ns()
+        self._started_ns = guest.started_ns = started_ns = time.monotonic_ns()
         try:
             wait = next(steps)
         except StopIteration as stop:
-            guest.cpu_ns = time.perf_counter_ns() - started_ns
+            guest.cpu_ns = time.monotonic_ns() - started_ns
             self._finish(stop.value)
             return
         except BaseException as error:  # every kind of end; _outcome_of raises what is not the guest's
-            guest.cpu_ns = time.perf_counter_ns() - started_ns
+            guest.cpu_ns = time.monotonic_ns() - started_ns
             self._end(self._outcome_of(error))
             return
-        guest.cpu_ns = min(time.perf_counter_ns() - started_ns, _FIRST_SLICE_NS)
+        guest.cpu_ns = min(time.monotonic_ns() - started_ns, _FIRST_SLICE_NS)
         if self._limit_timer is not None:  # it stood in the queue
             self._limit_timer.cancel()
         self._limit_timer = self._scheduler.loop.call_later(guest.limits.wall_ms / 1000, self._over_wall)
@@ -181,7 +181,7 @@ class Invocation:
         guest = self.guest
         return Usage(
             cpu_us=guest.cpu_ns // 1000,
-            wall_us=(time.perf_counter_ns() - self._started_ns) // 1000,
+            wall_us=(time.monotonic_ns() - self._started_ns) // 1000,
             memory_bytes=guest.memory_bytes,
             host_calls=guest.host_calls,
             log_bytes=guest.log_bytes,

@@ -5,22 +5,27 @@ compile or load → ``Module``; ``Linker.prepare`` → ``InstancePre``; ``Store`
 
 from sandbox.capi.engine import WASM_PAGE_BYTES, Engine, EngineConfig, Module, PoolConfig, wat_to_wasm
 from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode
+from sandbox.capi.images import PAGE_BYTES, ImageFile, images_work
 from sandbox.capi.library import WASMTIME_VERSION
 from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory, guest_is_running
 from sandbox.capi.memory import GuestPointerError, Memory
+from sandbox.capi.recycled import Entry, RecycledStore
 from sandbox.capi.store import CallShape, EventStore, Progress, Store
 from sandbox.capi.ticker import Ticker
 
 __all__ = [
+    "PAGE_BYTES",
     "WASMTIME_VERSION",
     "WASM_PAGE_BYTES",
     "CallShape",
     "Engine",
     "EngineConfig",
     "EngineError",
+    "Entry",
     "EventStore",
     "GuestPointerError",
     "GuestTrapError",
+    "ImageFile",
     "InstancePre",
     "Linker",
     "Memory",
@@ -28,10 +33,12 @@ __all__ = [
     "Pending",
     "PoolConfig",
     "Progress",
+    "RecycledStore",
     "Store",
     "Ticker",
     "TrapCode",
     "caller_memory",
     "guest_is_running",
+    "images_work",
     "wat_to_wasm",
 ]

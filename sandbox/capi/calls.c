@@ -5,9 +5,12 @@
    called with the GIL held; host functions come back into Python from inside a poll, as they always do. Guests
    that use up their slice, or wait, are left where they are (PENDING) and polled on from Python. */
 
+#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "images.h"
 
 typedef struct {
     void *(*store_new)(void *, void *, void *);
@@ -46,7 +49,7 @@ typedef struct { void *pre; uint64_t count; Name names[20]; } Pre;
 
 enum { FAILED = -1, NO_EXPORT = -2, BAD_POINTER = -3, PENDING = 0, DONE = 1, PENDING_IN_HANDLE = 2, TOO_LONG = 3 };
 enum { MEMORY, ALLOC, HANDLE };
-enum { I32 = 0 };
+enum { I32 = 0, I64 = 1, F64 = 3 };
 
 static Library lib;
 
@@ -116,6 +119,40 @@ int edgefaas_exchange(Frame *frame, const uint8_t *event, uint64_t length, uint6
     if (size > output_max || at + size > frame->memory_bytes) return TOO_LONG; /* Python finds out which, and says so */
     frame->output = (uint8_t *)lib.memory_data(frame->context, memory) + at;
     frame->output_bytes = size;
+    return DONE;
+}
+
+/* Where a recycled guest has its inbox, its state, and its exports. */
+typedef struct { uint64_t inbox, state, memory, start; } Entry;
+
+enum { FINISHED = 1, ELSEWISE = 4, NOT_RESTORED = 5 };
+
+/* The memory made the image, the event into the inbox, start(length, seed, now); then where the output is. */
+int edgefaas_start(Frame *frame, const Entry *entry, Mirror *mirror, const Image *image, const uint8_t *event,
+                   uint64_t length, uint64_t seed, double now, uint64_t output_max, uint64_t first_slice_ticks) {
+    void *memory = &frame->exports[entry->memory].words;
+    uint8_t *data = lib.memory_data(frame->context, memory);
+    frame->memory_bytes = lib.memory_size(frame->context, memory);
+    if (entry->inbox + length > frame->memory_bytes) return NOT_RESTORED;
+    if (edgefaas_restore(mirror, image, data, frame->memory_bytes)) return NOT_RESTORED;
+    memcpy(data + entry->inbox, event, length);
+    lib.set_epoch_deadline(frame->context, first_slice_ticks);
+    argument(frame, 0, (uint32_t)length);
+    frame->arguments[1].kind = I64;
+    frame->arguments[1].words[0] = seed;
+    frame->arguments[2].kind = F64;
+    memcpy(frame->arguments[2].words, &now, sizeof now);
+    int outcome = call(frame, (int)entry->start, 3);
+    if (outcome != DONE) return outcome;
+    if ((uint32_t)frame->result.words[0] != FINISHED) return ELSEWISE;
+    frame->memory_bytes = lib.memory_size(frame->context, memory);
+    data = lib.memory_data(frame->context, memory);
+    uint32_t output[2];
+    if (entry->state + sizeof output > frame->memory_bytes) return ELSEWISE;
+    memcpy(output, data + entry->state, sizeof output);
+    if (output[1] > output_max || (uint64_t)output[0] + output[1] > frame->memory_bytes) return ELSEWISE;
+    frame->output = data + output[0];
+    frame->output_bytes = output[1];
     return DONE;
 }
 

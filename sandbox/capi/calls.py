@@ -12,6 +12,7 @@ from sandbox.capi import library as c
 
 LIBRARY = Path(__file__).with_name("libcalls.so")
 FAILED, NO_EXPORT, BAD_POINTER, PENDING, DONE, PENDING_IN_HANDLE, TOO_LONG = -1, -2, -3, 0, 1, 2, 3
+ELSEWISE, NOT_RESTORED = 4, 5
 EXPORTS_MAX = 20
 _TABLE = (
     c.store_new,
@@ -49,6 +50,23 @@ class _Quick:
         self.exchange = library.edgefaas_exchange
         self.exchange.restype = ctypes.c_int
         self.exchange.argtypes = (ctypes.c_void_p, ctypes.c_char_p, word, word)
+        self.start = library.edgefaas_start
+        self.start.restype = ctypes.c_int
+        address = ctypes.c_void_p
+        self.start.argtypes = (
+            address, address, address, address, ctypes.c_char_p, word, word, ctypes.c_double, word, word,
+        )  # fmt: skip
+        self.images_init = library.edgefaas_images_init
+        self.images_init.restype, self.images_init.argtypes = ctypes.c_int, ()
+        self.image_open = library.edgefaas_image_open
+        self.image_open.restype, self.image_open.argtypes = ctypes.c_int, (address,)
+        self.image_close = library.edgefaas_image_close
+        self.image_close.restype, self.image_close.argtypes = None, (address,)
+        self.restore = library.edgefaas_restore
+        self.restore.restype = ctypes.c_int
+        self.restore.argtypes = (address, address, address, word)
+        self.unmap = library.edgefaas_unmap
+        self.unmap.restype, self.unmap.argtypes = ctypes.c_int, (address,)
         self.close = library.edgefaas_close
         self.close.restype, self.close.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 

@@ -1,7 +1,8 @@
-"""Build ``libcalls.so``: the C that makes an invocation's calls in a row (``calls.c``), for this machine.
+"""Build ``libcalls.so`` for this machine: an invocation's calls in a row, and images put back.
 
-Run by ``hatch_build.py`` at every build and install; by hand: ``python sandbox/capi/calls_build.py``. Standard
-library and ziglang only. Where it cannot be built the sandbox makes the same calls from Python, slower.
+``calls.c`` and ``images.h`` are its sources. Run by ``hatch_build.py`` at every build and install; by hand:
+``python sandbox/capi/calls_build.py``. Standard library and ziglang only. Where it cannot be built the sandbox makes
+the same calls from Python, slower.
 """
 
 import platform
@@ -12,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "calls.c"
+SOURCES = (SOURCE, HERE / "images.h")
 LIBRARY = HERE / "libcalls.so"
 MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 GLIBC = "2.28"  # what the wheel of wasmtime needs
@@ -19,7 +21,8 @@ GLIBC = "2.28"  # what the wheel of wasmtime needs
 
 def ensure_calls(say: Callable[[str], None] = lambda _line: None) -> Path | None:
     """Return the library, built when it is older than its source; None where it cannot be built."""
-    if LIBRARY.is_file() and LIBRARY.stat().st_mtime_ns >= SOURCE.stat().st_mtime_ns:
+    newest = max(source.stat().st_mtime_ns for source in SOURCES)
+    if LIBRARY.is_file() and LIBRARY.stat().st_mtime_ns >= newest:
         return LIBRARY
     machine = MACHINES.get(platform.machine())
     if machine is None or sys.platform != "linux":

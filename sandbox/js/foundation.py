@@ -23,6 +23,7 @@ from sandbox.capi import (
     Engine,
     EngineConfig,
     EngineError,
+    Entry,
     InstancePre,
     Memory,
     Store,
@@ -67,6 +68,7 @@ class Foundation:
     library: dict[str, bytes]
     inbox: int
     state: int
+    entry: Entry
 
 
 @cache
@@ -121,6 +123,7 @@ def load_foundation(engine: Engine, functions: HostFunctions, artifacts: Artifac
         library=msgpack.unpackb(artifact.read(_LIBRARY)),
         inbox=inbox,
         state=state,
+        entry=Entry(inbox=inbox, state=state, memory=MEMORY, start=START),
     )
     _loaded[functions] = loaded
     return loaded

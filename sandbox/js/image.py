@@ -5,12 +5,12 @@ image becomes zero, so nothing of an earlier request is left, whatever that did 
 """
 
 import zlib
+from contextlib import suppress
 
-from sandbox.capi import WASM_PAGE_BYTES, Memory
+from sandbox.capi import PAGE_BYTES, WASM_PAGE_BYTES, ImageFile, Memory, images_work
 from sandbox.errors import ArtifactError
 
 _LEVEL = 6
-_GRAIN = 64
 
 
 def pack(image: bytes, base: bytes) -> bytes:
@@ -33,21 +33,38 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 class Image:
-    """An image ready to be written: the leading zeros (the guest's stack) are not kept."""
+    """An image ready to be written: the leading zeros (the guest's stack) are not kept.
 
-    __slots__ = ("body", "offset", "size_bytes")
+    ``file`` is there once it is shared by mapping; see ``sandbox.capi.images``.
+    """
+
+    __slots__ = ("_body", "file", "offset", "size_bytes")
 
     def __init__(self, image: bytes) -> None:
         self.size_bytes = len(image)
-        self.offset = (len(image) - len(image.lstrip(b"\0"))) // _GRAIN * _GRAIN
-        self.body = image[self.offset :]
+        self.offset = (len(image) - len(image.lstrip(b"\0"))) // PAGE_BYTES * PAGE_BYTES
+        self._body = image[self.offset :]
+        self.file: ImageFile | None = None
+
+    def share(self) -> "Image":
+        """Have the kernel put it back, where it can; return the image itself."""
+        if images_work and self._body:
+            with suppress(OSError):  # no file in memory to be had: copied in full, then
+                self.file = ImageFile(self._body, self.offset)
+                self._body = b""
+        return self
+
+    @property
+    def body(self) -> bytes:
+        """Return what is at ``offset`` and above."""
+        return self.file.read()[: self.size_bytes - self.offset] if self.file is not None else self._body
 
     def pages(self) -> int:
         """Return how many pages of memory hold the image."""
         return -(-self.size_bytes // WASM_PAGE_BYTES)
 
     def restore(self, memory: Memory) -> None:
-        """Make the whole memory what the image says, zeros above it. The memory is at least as large."""
+        """Write the whole memory: the image, zeros above it. The memory is at least as large."""
         memory.zero(0, self.offset)
         memory.write(self.offset, self.body)
         memory.zero(self.size_bytes, memory.size_bytes() - self.size_bytes)

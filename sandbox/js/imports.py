@@ -1,7 +1,8 @@
 """The six functions that the engine imports, and the session behind them: what one guest may ask while it runs.
 
-A session is made for each invocation, and for each build; ``Guest.scratch`` holds it. Operations that wait do
-not suspend the guest: it gets a number, and is told later (``resume``), as its promises want it.
+A session is made for each invocation that asks for anything, and for each build; ``Guest.scratch`` holds it, or
+before that what was deployed. Operations that wait do not suspend the guest: it gets a number, and is told later
+(``resume``), as its promises want it.
 """
 
 import asyncio
@@ -168,6 +169,16 @@ class Deployed(Protocol):
         ...
 
 
+def session_of(guest: Guest) -> Session:
+    """Return the guest's session; it begins when the guest first asks for something, for most never do."""
+    known = guest.scratch
+    if isinstance(known, Session):
+        return known
+    deadline_s = guest.started_ns / 1e9 + guest.limits.wall_ms / 1000
+    session = guest.scratch = Session(guest, cast("Deployed", known), deadline_s=deadline_s)
+    return session
+
+
 class Package:
     """What was deployed, and the library."""
 
@@ -253,12 +264,12 @@ def _log(level: int, pointer: int, length: int) -> None:
 
 
 def _now() -> float:
-    cast("Session", CURRENT.guest.scratch).time_used = True
+    session_of(CURRENT.guest).time_used = True
     return time.time_ns() // 1_000_000
 
 
 def _random(pointer: int, length: int) -> None:
-    cast("Session", CURRENT.guest.scratch).random_used = True
+    session_of(CURRENT.guest).random_used = True
     length &= _U32
     while length:
         part = min(length, RANDOM_BYTES_MAX)
@@ -268,7 +279,7 @@ def _random(pointer: int, length: int) -> None:
 
 def _call(name: int, name_length: int, payload: int, payload_length: int) -> int:
     memory = _memory()
-    session = cast("Session", CURRENT.guest.scratch)
+    session = session_of(CURRENT.guest)
     return session.call(
         memory.read(name, name_length).decode("utf-8", "replace"), memory.read(payload, payload_length)
     )

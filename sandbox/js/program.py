@@ -7,7 +7,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ import msgpack
 import orjson
 
 from sandbox.artifacts import Artifact
-from sandbox.capi import WASM_PAGE_BYTES, Memory, Store
+from sandbox.capi import WASM_PAGE_BYTES, Memory, RecycledStore, Store
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
 from sandbox.guest import Guest, GuestThrewError, LimitReachedError
@@ -39,7 +39,7 @@ from sandbox.js.foundation import (
     load_foundation,
 )
 from sandbox.js.image import Image, unpack
-from sandbox.js.imports import Package, Session
+from sandbox.js.imports import Package, session_of
 from sandbox.js.shelf import Shelf
 from sandbox.kinds import Bench, Steps
 
@@ -63,25 +63,25 @@ def load(artifact: Artifact, bench: Bench) -> "JsProgram":
     return JsProgram(artifact, bench, foundation)
 
 
-def _put_down(idle: "_Idle") -> None:
+def _put_down(idle: "_Instance") -> None:
     """Give up an idle instance because others are wanted more."""
     idle.program.put_down(idle)
 
 
-class _Idle:
-    """An instance that waits for the next request of its function."""
+class _Instance:
+    """An instance, and the program that it belongs to. ``memory`` is None until it is made."""
 
     __slots__ = ("memory", "memory_bytes", "program", "store")
 
-    def __init__(self, program: "JsProgram", store: Store, memory: Memory, memory_bytes: int) -> None:
+    def __init__(self, program: "JsProgram", store: RecycledStore, memory_bytes: int) -> None:
         self.program = program
         self.store = store
-        self.memory = memory
+        self.memory: Memory | None = None
         self.memory_bytes = memory_bytes
 
 
 ready_images: Shelf[str, Image] = Shelf(READY_IMAGES_BYTES)
-idle_instances: Shelf[_Idle, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
+idle_instances: Shelf[_Instance, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
 
 
 class JsProgram:
@@ -100,7 +100,7 @@ class JsProgram:
         scope = artifact.facts.get("scope", "")
         assert isinstance(scope, str)
         self._scope = scope
-        self._idle: list[_Idle] = []
+        self._idle: list[_Instance] = []
 
     def unpacked(self) -> Image:
         """Return the image in full, from the artefact: a millisecond. Raises ArtifactError."""
@@ -122,80 +122,97 @@ class JsProgram:
 
     def run(self, guest: Guest) -> Steps:
         """Put an instance back to the image, hand the event over, run until the answer is there."""
-        memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
-        guest.scratch = self._session(guest)
-        store = self._take_idle(memory_bytes)
-        fresh = store is None
-        if store is None:
-            store = Store(self._bench.engine, memory_bytes=memory_bytes)
+        limits = guest.limits
+        memory_bytes = min(limits.memory_bytes, self._bench.memory_max_bytes)
+        guest.scratch = self
+        instance = self._take_idle(memory_bytes)
+        if instance is None:
+            instance = _Instance(
+                self, RecycledStore(self._bench.engine, memory_bytes=memory_bytes), memory_bytes
+            )
         kept_bytes = 0
         try:
-            if fresh:
-                done = store.instantiate(self._foundation.pre)
-                while not done:
-                    yield None
-                    done = store.poll()
-            else:
-                store.renew_slice()
-            guest.memory = memory = store.memory(MEMORY)
-            key = self._key(guest)
-            image = ready_images.get(key)
-            if image is None:
-                image = yield from self._make_ready(guest, store, memory, key)
-            _put_back(image, memory, memory_bytes)
-            event = guest.event
-            self._hand_over(guest, memory, event)
-            seed = int.from_bytes(os.urandom(8), "little", signed=True)
-            done = store.call(START, START_SHAPE, len(event), seed, time.time_ns() // 1_000_000)
-            while not done:
-                yield None
-                done = store.poll()
-            status = store.result()
-            if status == PENDING:
-                status = yield from self._converse(guest, store, memory)
+            memory = instance.memory or (yield from self._instantiate(instance))
+            guest.memory = memory
+            key = self._key(guest) if self._scope else self.name
+            image = ready_images.get(key) or (yield from self._make_ready(guest, instance.store, memory, key))
+            came = self._start(guest, instance.store, memory, image)
+            if isinstance(came, bytes):  # by far the most frequent
+                kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
+                return came
+            status = yield from self._rest(guest, instance.store, memory, done=came)
             output = self._output(guest, memory)
             kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
             if status != FINISHED:
                 raise _thrown(output)
             return output
         finally:
-            self._end(guest, store, memory_bytes, kept_bytes)
+            self._end(guest, instance, kept_bytes)
 
-    def _end(self, guest: Guest, store: Store, memory_bytes: int, kept_bytes: int) -> None:
+    def _instantiate(self, instance: "_Instance") -> Generator[None, None, Memory]:
+        """Make the instance and return its memory."""
+        store = instance.store
+        done = store.instantiate(self._foundation.pre)
+        while not done:
+            yield None
+            done = store.poll()
+        memory = instance.memory = store.memory(MEMORY)
+        return memory
+
+    def _start(self, guest: Guest, store: RecycledStore, memory: Memory, image: Image) -> bytes | bool:
+        """Put the memory back, hand the event over, run a first slice; see RecycledStore.start."""
+        event, seed, now_ms = guest.event, next(_seeds), time.time_ns() // 1_000_000
+        output_max = guest.limits.output_bytes
+        if image.file is not None and len(event) < INBOX_BYTES:
+            came = store.start(self._foundation.entry, image.file, event, seed, now_ms, output_max)
+            if came is not None:
+                return came
+        store.renew_slice()
+        _put_back(image, store, memory, guest.limits.memory_bytes)
+        self._hand_over(guest, memory, event)
+        return store.call(START, START_SHAPE, len(event), seed, now_ms)
+
+    def _rest(
+        self, guest: Guest, store: RecycledStore, memory: Memory, *, done: bool
+    ) -> Generator["asyncio.Future[Any] | None", None, int]:
+        """Run on until the guest has answered; return how."""
+        while not done:
+            yield None
+            done = store.poll()
+        status = store.result()
+        if status == PENDING:
+            status = yield from self._converse(guest, store, memory)
+        return status
+
+    def _end(self, guest: Guest, instance: "_Instance", kept_bytes: int) -> None:
         """Keep the instance when it has at most ``kept_bytes`` and there is room; else drop it."""
-        session, memory = guest.scratch, guest.memory
-        assert isinstance(session, Session)
-        session.close()
+        if guest.scratch is not self:
+            session_of(guest).close()
+        memory = guest.memory
         if memory is not None:
             guest.memory_bytes = memory.size_bytes()
             guest.memory = None
             if guest.memory_bytes <= kept_bytes and self._bench.room.park(self):
-                idle = _Idle(self, store, memory, memory_bytes)
-                self._idle.append(idle)
-                idle_instances.put(idle, None, guest.memory_bytes)
+                self._idle.append(instance)
+                idle_instances.put(instance, None, guest.memory_bytes)
                 return
-        store.close()
-
-    def _session(self, guest: Guest) -> Session:
-        return Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
+        instance.store.close()
 
     def _make_ready(
-        self, guest: Guest, store: Store, memory: Memory, key: str
+        self, guest: Guest, store: RecycledStore, memory: Memory, key: str
     ) -> Generator["asyncio.Future[Any] | None", None, Image]:
         """Return the image in full and keep it; if the environment matters, after the top level ran with it."""
         image = self.unpacked()
         if self._scope:
             limits = guest.limits
-            _put_back(image, memory, limits.memory_bytes)
+            _put_back(image, store, memory, limits.memory_bytes)
             guest.limits = replace(limits, cpu_ms=limits.cpu_ms + SCOPE_CPU_MS)
             image = (yield from self._run_scope(guest, store, memory)) or image
             guest.limits = replace(limits, cpu_ms=limits.cpu_ms + guest.cpu_ns // 1_000_000)
-            session = guest.scratch
-            assert isinstance(session, Session)
-            session.close()
-            guest.scratch = self._session(guest)
+            session_of(guest).close()
+            guest.scratch = self
             store.renew_slice()
-        ready_images.put(key, image, len(image.body))
+        ready_images.put(key, image.share(), image.size_bytes - image.offset)
         return image
 
     def _run_scope(
@@ -220,8 +237,7 @@ class JsProgram:
         self, guest: Guest, store: Store, memory: Memory
     ) -> Generator["asyncio.Future[Any] | None", None, int]:
         """Tell the guest of timers and operations as they end; return how it ended itself."""
-        session = guest.scratch
-        assert isinstance(session, Session)
+        session = session_of(guest)
         status = PENDING
         while status == PENDING:
             timer_ms = _STATE.unpack(memory.read(self._foundation.state, _STATE.size))[4]
@@ -269,14 +285,14 @@ class JsProgram:
         """What each deployed file is."""
         return self.package.kinds
 
-    def _take_idle(self, memory_bytes: int) -> Store | None:
+    def _take_idle(self, memory_bytes: int) -> "_Instance | None":
         """Return the youngest idle instance: its memory is likeliest in the cache."""
         while self._idle:
             idle = self._idle.pop()
             idle_instances.take(idle)
             self._bench.room.unpark(self)
             if idle.memory_bytes == memory_bytes:
-                return idle.store
+                return idle
             idle.store.close()
         return None
 
@@ -289,19 +305,30 @@ class JsProgram:
         idle.store.close()
         return True
 
-    def put_down(self, idle: _Idle) -> None:
+    def put_down(self, idle: _Instance) -> None:
         """Give up this idle instance, and its place."""
         self._idle.remove(idle)
         self._bench.room.unpark(self)
         idle.store.close()
 
 
-def _put_back(image: Image, memory: Memory, memory_bytes: int) -> None:
+def _put_back(image: Image, store: RecycledStore, memory: Memory, memory_bytes: int) -> None:
     """Make the memory the image. Raises LimitReachedError when the limit is below the image itself."""
     lacking = image.pages() - memory.size_bytes() // WASM_PAGE_BYTES
     if lacking > 0 and not memory.grow(lacking):
         raise LimitReachedError(Limit.MEMORY, memory_bytes)
-    image.restore(memory)
+    if image.file is None or not store.restore(memory, image.file):
+        image.restore(memory)
+
+
+def _draw_seeds() -> Iterator[int]:
+    """Give signed 64-bit numbers that nobody can foresee, drawn many at a time."""
+    while True:
+        yield from _SEEDS.unpack(os.urandom(_SEEDS.size))
+
+
+_SEEDS = struct.Struct("<512q")
+_seeds = _draw_seeds()
 
 
 def _thrown(output: bytes) -> GuestThrewError:

@@ -43,6 +43,7 @@ exports.handler = async (event) => {
 def _memory_of(program: JsProgram) -> tuple[Memory, int]:
     """Return the memory of the youngest idle instance."""
     memory = program._idle[-1].memory
+    assert memory is not None
     return memory, memory.size_bytes()
 
 

@@ -1,0 +1,82 @@
+"""Memory images that the kernel puts back: see ``images.h``. Where it cannot, images are copied in full.
+
+An image lies in a sealed file in memory, which nobody can change, and is mapped over the memory of the instances that
+run it. What a guest writes is its own; what it does not write is the file.
+"""
+
+import ctypes
+import fcntl
+import os
+from collections.abc import Callable
+
+from sandbox.capi.calls import quick
+
+PAGE_BYTES = 4096  # what images.h counts in
+_WORD = ctypes.c_uint64
+_MIRROR_WORDS = 5
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+
+images_work = quick is not None and quick.images_init() == 0
+
+
+class ImageFile:
+    """One image, for all instances that run it. ``address`` is for ``images.h``; valid while this lives."""
+
+    __slots__ = ("_words", "address", "size_bytes")
+
+    def __init__(self, body: bytes, offset: int) -> None:
+        """Keep ``body``, which belongs at ``offset`` (whole pages) of the memory. Raises OSError."""
+        assert offset % PAGE_BYTES == 0
+        self.size_bytes = -(-len(body) // PAGE_BYTES) * PAGE_BYTES
+        file = os.memfd_create("edgefaas-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._words = (_WORD * 4)(0, offset, self.size_bytes, file)
+        self.address = ctypes.addressof(self._words)
+        left = memoryview(body)
+        while left:
+            left = left[os.write(file, left) :]
+        os.ftruncate(file, self.size_bytes)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+        assert quick is not None
+        if quick.image_open(self.address):
+            raise OSError("the image cannot be mapped")
+
+    def read(self) -> bytes:
+        """Return the image, filled up with zeros to whole pages."""
+        return ctypes.string_at(self._words[0], self.size_bytes)
+
+    def __del__(
+        self,
+        _unmap: Callable[[int], None] | None = quick.image_close if quick is not None else None,
+        _close: Callable[[int], None] = os.close,
+    ) -> None:
+        if _unmap is not None:  # bound early: at the interpreter's end modules go first
+            _unmap(self.address)
+        _close(self._words[3])
+
+
+class Mirror:
+    """What is mapped over the memory of one instance. ``take_off`` before its store is deleted."""
+
+    __slots__ = ("_image", "_words", "address")
+
+    def __init__(self) -> None:
+        self._words = (_WORD * _MIRROR_WORDS)()
+        self.address = ctypes.addressof(self._words)
+        self._image: ImageFile | None = None
+
+    def hold(self, image: ImageFile) -> None:
+        """Keep the image alive that is to be mapped now; another one than before is mapped anew."""
+        if image is not self._image:
+            self._words[0] = 0
+            self._image = image
+
+    @property
+    def copied_pages(self) -> int:
+        """Return how many pages the last restore copied or cleared."""
+        return self._words[4] & 0xFFFF_FFFF
+
+    def take_off(self) -> bool:
+        """Put plain zeroed memory in the image's place; False when the kernel refuses."""
+        assert quick is not None
+        self._image = None
+        return bool(quick.unmap(self.address) == 0)
