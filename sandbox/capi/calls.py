@@ -5,12 +5,14 @@ same tests run both ways.
 """
 
 import ctypes
+import logging
 import os
 from pathlib import Path
 
 from sandbox.capi import library as c
 
 LIBRARY = Path(__file__).with_name("libcalls.so")
+_log = logging.getLogger("edgefaas.sandbox")
 FAILED, NO_EXPORT, BAD_POINTER, PENDING, DONE, PENDING_IN_HANDLE, TOO_LONG = -1, -2, -3, 0, 1, 2, 3
 ELSEWISE, NOT_RESTORED = 4, 5
 EXPORTS_MAX = 20
@@ -71,7 +73,18 @@ class _Quick:
         self.close.restype, self.close.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 
-quick = _Quick(LIBRARY) if LIBRARY.is_file() and not os.environ.get("EDGEFAAS_NO_NATIVE_CALLS") else None
+def _quick() -> _Quick | None:
+    """Return the library's functions; None where it was not built, or from an older source."""
+    if not LIBRARY.is_file() or os.environ.get("EDGEFAAS_NO_NATIVE_CALLS"):
+        return None
+    try:
+        return _Quick(LIBRARY)
+    except AttributeError as error:  # a checkout that moved on since
+        _log.warning("the native calls are out of date (%s): run python sandbox/capi/calls_build.py", error)
+        return None
+
+
+quick = _quick()
 
 
 def packed_pre(address: int, exports: tuple[tuple[bytes, int], ...]) -> "ctypes.Array[ctypes.c_uint64]":
