@@ -38,6 +38,8 @@ from edgefaas.pages import error_page, page_for
 from edgefaas.routes import Routes
 from edgefaas.site import CacheSizes, DirectoryOrigin, Site
 from edgefaas.telemetry import Meter
+from edgefaas.tracing.semantics import finish_exchange
+from edgefaas.tracing.tracer import SpanSink, Tracer, no_spans
 from edgefaas.triggers import Triggers
 from edgefaas.wire import http_date, prepare
 from sandbox import Sandbox
@@ -53,9 +55,13 @@ SPOOL_FILE_BYTES = 1024 * 1024 * 1024  # where there is no disk tier that says h
 class PopApp:
     """The POP in one worker process. Make it inside the worker's running loop."""
 
-    def __init__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> None:
+    def __init__(
+        self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink = no_spans
+    ) -> None:
         self._data = data
         self._log = log
+        self._spans = spans
+        self._tracer: Tracer | None = None
         self._sandbox = Sandbox(artifacts=artifacts)
         self._meter = Meter()
         self._deltas = Deltas(self._meter)
@@ -70,7 +76,7 @@ class PopApp:
         self._store = open_store(site.cache_sizes, data / "cache")
         self._client = OriginClient()
         self._outbound = Outbound()
-        self._guests.offer("fetch", self._outbound.fetch)
+        self._guests.offer_outgoing("fetch", self._outbound.fetch)
         self._background = Background()
         self._refreshing: set[str] = set()
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
@@ -124,6 +130,7 @@ class PopApp:
         self._site = site
         self._any_host = "*" in site.hosts
         self._front = front
+        self._trace(site)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         self._journey = Journey(
@@ -142,6 +149,12 @@ class PopApp:
             default_root=site.default_root,
             express=self._express if self._may_express(site) else None,
         )
+
+    def _trace(self, site: Site) -> None:
+        """Trace as the site says; what was recorded before is handed on."""
+        if self._tracer is not None:
+            self._tracer.close()
+        self._tracer = Tracer(site.telemetry, self._spans) if site.telemetry.otlp else None
 
     def _may_express(self, site: Site) -> bool:
         """Return whether a hit may be answered by its target alone: nothing of the site asks for more."""
@@ -182,10 +195,16 @@ class PopApp:
         request.begun = result if isinstance(result, Suspended) else start_with(result)
         return None
 
-    def express(self, place: Place, conditions: Conditions) -> Prepared | None:
+    def express(self, place: Place, conditions: Conditions, traced: bool = False) -> Prepared | None:  # noqa: FBT001, FBT002  # by position: it costs less
         """Answer a plain GET that was answered from the store before; see ``express``."""
+        tracer = self._tracer
+        if tracer is not None and tracer.draws(traced=traced):
+            return None
         self._ids += 1
-        return self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}", conditions)
+        hit = self._express.answer(place, time_now(), f"{self._id_prefix}{self._ids:x}", conditions)
+        if hit is not None and tracer is not None:
+            tracer.undraw()
+        return hit
 
     def connected(self, peer: str, sock: object) -> None:
         """Take note of a viewer's connection that was just opened: its round trip is known by now."""
@@ -214,6 +233,8 @@ class PopApp:
 
     async def _serve(self, request: Request) -> Response | Prepared:
         site = self._site
+        if self._tracer is not None:
+            self._begin_trace(self._tracer, request)
         if request.path == site.router.health_path:
             return self._health(request)
         if site.server_timing != "never" and (
@@ -221,6 +242,12 @@ class PopApp:
         ):
             return await self._timed(request)
         return await self._received(request)
+
+    def _begin_trace(self, tracer: Tracer, request: Request) -> None:
+        if request.path == self._site.router.health_path:  # asked every second by every other POP
+            tracer.undraw()
+        else:
+            request.trace = tracer.begin(request)
 
     async def _timed(self, request: Request) -> Response:
         """Answer, and say what took how long (W3C Server-Timing)."""
@@ -279,6 +306,8 @@ class PopApp:
         request, kept = exchange.request, self._site.access_log
         word = request.begun if isinstance(request.begun, str) else ""
         self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s, word)
+        if request.trace is not None:
+            finish_exchange(request.trace, exchange, word, self._site.router.pop)
         if kept == "all" or (kept == "requests" and word != HIT):
             self._log(access_line(exchange, word, time_now()))
 
@@ -332,6 +361,8 @@ class PopApp:
     async def close(self) -> None:
         """Finish background work and let go of everything."""
         await self._background.close()
+        if self._tracer is not None:
+            self._tracer.close()
         await self._client.close()
         await self._outbound.close()
         await self._sandbox.close()

@@ -19,7 +19,7 @@ from edgefaas.contract import LiveFunction
 from edgefaas.errors import DeployError, EdgeError, StateError
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
-from edgefaas.workerprocess import Launch, OnLogs, WorkerProcess
+from edgefaas.workerprocess import Launch, OnLogs, OnSpans, WorkerProcess
 
 T = TypeVar("T")
 
@@ -36,11 +36,20 @@ log = logging.getLogger("edgefaas.fleet")
 class Fleet:
     """As many workers as there are sockets."""
 
-    def __init__(self, sockets: Sequence[Inherited], launch: Launch, site: Site, *, on_logs: OnLogs) -> None:
+    def __init__(
+        self,
+        sockets: Sequence[Inherited],
+        launch: Launch,
+        site: Site,
+        *,
+        on_logs: OnLogs,
+        on_spans: OnSpans,
+    ) -> None:
         self._sockets = list(sockets)
         self._launch = launch
         self._site = site
         self._on_logs = on_logs
+        self._on_spans = on_spans
         self._functions: Mapping[str, LiveFunction] = {}
         self._members: dict[int, WorkerProcess] = {}
         self._processes: set[WorkerProcess] = set()
@@ -99,7 +108,9 @@ class Fleet:
 
     async def _spawned(self, index: int) -> WorkerProcess:
         """Return a worker whose application has started. Raises EdgeError."""
-        worker = await WorkerProcess.spawn(index, self._sockets[index], self._launch, on_logs=self._on_logs)
+        worker = await WorkerProcess.spawn(
+            index, self._sockets[index], self._launch, on_logs=self._on_logs, on_spans=self._on_spans
+        )
         self._processes.add(worker)
         try:
             await worker.start(self._site, self._launch)

@@ -6,7 +6,7 @@ here; what a guest may ask of its host is decided here.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgpack
@@ -21,6 +21,8 @@ from edgefaas.errors import (
     UnknownFunctionError,
 )
 from edgefaas.telemetry import Meter
+from edgefaas.tracing.semantics import note_run
+from edgefaas.tracing.spans import Span
 from sandbox.contract import (
     Cancelled,
     Finished,
@@ -39,7 +41,10 @@ from sandbox.errors import SandboxError
 MSGPACK = "msgpack"
 
 Operation = Callable[[LiveFunction, bytes], bytes | Awaitable[bytes]]
-"""One thing a guest may ask of its host, by name (``fetch``, ``kv``)."""
+"""One thing a guest may ask of its host, by name (``kv``)."""
+
+Outgoing = Callable[[LiveFunction, bytes, Span | None], bytes | Awaitable[bytes]]
+"""One that asks others in turn, and tells them for which step of which trace (``fetch``)."""
 
 
 class Program(Protocol):
@@ -63,10 +68,18 @@ class Invocation(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What guests may ask for, by name."""
+
+    operations: dict[str, Operation] = field(default_factory=dict)
+    outgoing: dict[str, Outgoing] = field(default_factory=dict)
+
+
 class GuestHost:
     """What one invocation may ask for; a new one for each."""
 
-    __slots__ = ("_clock", "_function", "_operations", "_request_id", "_sink")
+    __slots__ = ("_clock", "_function", "_offers", "_request_id", "_sink", "_span")
 
     def __init__(
         self,
@@ -74,13 +87,15 @@ class GuestHost:
         request_id: str,
         sink: LogSink,
         clock: Callable[[], float],
-        operations: Mapping[str, Operation],
+        offers: "Offers",
+        span: Span | None = None,
     ) -> None:
         self._function = function
         self._request_id = request_id
         self._sink = sink
         self._clock = clock
-        self._operations = operations
+        self._offers = offers
+        self._span = span
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -102,10 +117,13 @@ class GuestHost:
 
     def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
         """Do one operation, or refuse it by name."""
-        operation = self._operations.get(name)
-        if operation is None:
+        operation = self._offers.operations.get(name)
+        if operation is not None:
+            return operation(self._function, payload)
+        outgoing = self._offers.outgoing.get(name)
+        if outgoing is None:
             raise HostCallError(f"{name} is not available to functions of this POP")
-        return operation(self._function, payload)
+        return outgoing(self._function, payload, self._span)
 
 
 class Guests:
@@ -127,12 +145,16 @@ class Guests:
         self._sink = sink
         self._clock = clock
         self._meter = meter or Meter()
-        self._operations: dict[str, Operation] = {}
+        self._offers = Offers()
         self._live: dict[str, tuple[LiveFunction, Program]] = {}
 
     def offer(self, name: str, operation: Operation) -> None:
         """Let guests call ``operation`` under ``name``."""
-        self._operations[name] = operation
+        self._offers.operations[name] = operation
+
+    def offer_outgoing(self, name: str, operation: Outgoing) -> None:
+        """Let guests call ``operation``, which asks others, under ``name``."""
+        self._offers.outgoing[name] = operation
 
     def activate(self, functions: Mapping[str, LiveFunction]) -> None:
         """Make exactly these live, all or none. Raises DeployError and keeps what was live."""
@@ -167,14 +189,21 @@ class Guests:
             raise UnknownFunctionError(f'no function "{name}" is live here', remedy=f"Deploy {name}.")
         return found
 
-    async def run(self, name: str, event: bytes, request_id: str, sink: LogSink | None = None) -> Outcome:
-        """Run the function once on ``event`` and return how it ended.
+    async def run(
+        self,
+        name: str,
+        event: bytes,
+        request_id: str,
+        sink: LogSink | None = None,
+        span: Span | None = None,
+    ) -> Outcome:
+        """Run the function once on ``event`` and return how it ended; ``span`` is its step of a trace.
 
         Ends without suspending when the guest is done within its first slice. Cancelling the caller stops
         the guest. Raises UnknownFunctionError.
         """
         function, program = self._find(name)
-        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._operations)
+        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._offers, span)
         if function.encoding == MSGPACK:
             event = msgpack.packb(orjson.loads(event))
         invocation = self._begin(program, event, function.limits, host)
@@ -184,31 +213,47 @@ class Guests:
                 outcome = await invocation.wait()
             except (asyncio.CancelledError, GeneratorExit):
                 invocation.cancel()
+                if span is not None:
+                    span.end(error="cancelled")
                 raise
-        self._meter.ran(function, outcome)
+        self.ended(function, outcome, span)
         if function.encoding == MSGPACK and isinstance(outcome, Finished):
             return _from_msgpack(outcome)
         return outcome
 
+    def ended(self, function: LiveFunction, outcome: Outcome, span: Span | None = None) -> None:
+        """Count a run that has ended, and end its step of a trace."""
+        self._meter.ran(function, outcome)
+        if span is not None:
+            note_run(span, function, outcome.usage)
+            span.end(error="" if isinstance(outcome, Finished) else type(outcome).__name__)
+
     def begin(
-        self, name: str, event: bytes, request_id: str, operations: Mapping[str, Operation]
+        self,
+        name: str,
+        event: bytes,
+        request_id: str,
+        operations: Mapping[str, Operation],
+        span: Span | None = None,
     ) -> Invocation:
         """Start the function on ``event``, which is as its kind takes it; ``operations`` are this run's own.
+
+        Who waits for its outcome tells ``ended``.
 
         Raises UnknownFunctionError.
         """
         function, program = self._find(name)
-        offered = {**self._operations, **operations}
-        host = GuestHost(function, request_id, self._sink, self._clock, offered)
+        offers = Offers({**self._offers.operations, **operations}, self._offers.outgoing)
+        host = GuestHost(function, request_id, self._sink, self._clock, offers, span)
         return self._begin(program, event, function.limits, host)
 
-    async def output(self, name: str, event: bytes, request_id: str) -> bytes:
+    async def output(self, name: str, event: bytes, request_id: str, span: Span | None = None) -> bytes:
         """Run the function once and return its output.
 
         Raises FunctionExecutionError or FunctionThrottledError; the reason is also a line in its log.
         """
         function = self.get(name)  # it may be another, or gone, when the run is over
-        outcome = await self.run(name, event, request_id)
+        outcome = await self.run(name, event, request_id, span=span)
         if isinstance(outcome, Finished):
             return outcome.output
         error = failure(function, outcome)

@@ -61,6 +61,7 @@ from edgefaas.namespaces import namespace_of
 from edgefaas.origins import Origins, release
 from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, ErrorPage, Trigger
+from edgefaas.tracing.steps import end_behaviour, end_lookup, waiting
 from edgefaas.triggers import Triggers
 
 __all__ = ["FromOrigin", "FromStore", "Journey"]
@@ -97,6 +98,7 @@ class Journey:
         Raises:
             EdgeError: rendered by ``app`` (404, 405, 502, 503, 504 …).
         """
+        step = None if viewer.trace is None else viewer.trace.child("behavior")
         behaviour = self.routes.match(viewer.path)
         if behaviour is None:
             raise RequestError(
@@ -105,6 +107,8 @@ class Journey:
                 status_code=404,
             )
         admitted = self.admission.admit(viewer, behaviour, self.wall_s())
+        if step is not None:
+            end_behaviour(step, viewer, behaviour, admitted)
         if isinstance(admitted, Refusal):
             return self.answers.sign(viewer, admitted.response, admitted.word)
         turned = await self.triggers.viewer_request(admitted, behaviour)
@@ -152,7 +156,10 @@ class Journey:
     ) -> Response | Prepared:
         errand = self._errand(request, turned, behaviour, for_error_page=for_error_page)
         now_s = self.wall_s()
+        step = None if request.trace is None else request.trace.child("cache lookup")
         verdict = judge(request, self.keeper.store.get(errand.key), now_s)
+        if step is not None:
+            end_lookup(step, verdict)
         match verdict:
             case Serve(stored):
                 return await self._from_store(errand, stored, now_s)
@@ -237,7 +244,8 @@ class Journey:
         # Who comes after a purge does not join a trip that began before it.
         key = f"{collapse_key(errand.key, variants, errand.request.headers)}\n{errand.token}"
         flight, led = self.flights.board(key, partial(self._fly, question))
-        seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
+        with waiting(None if led else errand.request.trace):
+            seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
         match seat:
             case Private(got):
                 return got

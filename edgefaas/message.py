@@ -6,6 +6,10 @@ the case they came in, and are compared in lower case (5.1). No parsing of field
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgefaas.tracing.spans import Span
 
 Body = bytes | AsyncIterator[bytes]
 """A body is complete ``bytes``, or a stream of chunks that can be read once."""
@@ -92,7 +96,8 @@ class Request:
     trusted proxy forwarded. ``id`` is what the viewer sees as ``X-Edge-Request-Id``. ``interim`` passes a 1xx
     response of the origin on to the viewer (RFC 9110, 15.2); None where the viewer cannot take one. ``begun``
     is for the viewer side: what it has started for this request and not finished. ``timings`` collects names and
-    milliseconds for ``Server-Timing``, where that was asked for.
+    milliseconds for ``Server-Timing``, where that was asked for; ``trace`` is the span whose steps are to be its
+    children, where traces are kept.
     ``upgrade`` is set when the viewer asks to switch to WebSocket, and is then what it sends after the switch.
     Such a request goes past the cache; a response with status 101 whose body is the other side's octets switches.
     ``redirections`` counts how often a command sent it on within the site.
@@ -114,6 +119,7 @@ class Request:
     begun: object = None
     timings: "list[tuple[str, float]] | None" = None
     redirections: int = 0
+    trace: "Span | None" = None
 
     @property
     def target(self) -> str:

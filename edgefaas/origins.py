@@ -23,6 +23,9 @@ from edgefaas.events import (
 from edgefaas.gateway import Gateway
 from edgefaas.message import Request, Response
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
+from edgefaas.tracing.semantics import end_client, ending, note_client
+from edgefaas.tracing.spans import Kind, Span
+from edgefaas.tracing.tracer import with_context
 from edgefaas.triggers import Triggers
 
 FRAMING = frozenset(
@@ -95,6 +98,29 @@ class Origins:
         return await self._fetch(origin, turned.request, behaviour)
 
     async def _fetch(self, origin: Origin, request: Request, behaviour: Behaviour) -> Response:
+        if request.trace is not None:
+            return await self._fetch_traced(request.trace, origin, request, behaviour)
+        return await self._ask_one(origin, request, behaviour)
+
+    async def _fetch_traced(
+        self, trace: Span, origin: Origin, request: Request, behaviour: Behaviour
+    ) -> Response:
+        """Do the same as a step of the request's trace; a URL origin is told which one."""
+        if not isinstance(origin, UrlOrigin):
+            span = trace.child(f"origin {origin.name}")
+            span.attributes["edgefaas.origin"] = origin.name
+            with ending(span):
+                return await self._ask_one(origin, request, behaviour)
+        span = trace.child(request.method, Kind.CLIENT)
+        span.attributes["edgefaas.origin"] = origin.name
+        note_client(span, request, origin.url)
+        with ending(span):
+            sent = replace(request, headers=with_context(request.headers, span))
+            response = await self._ask_one(origin, sent, behaviour)
+            end_client(span, response.status)
+            return response
+
+    async def _ask_one(self, origin: Origin, request: Request, behaviour: Behaviour) -> Response:
         match origin:
             case UrlOrigin():
                 return await self.client.fetch(origin, request)

@@ -13,6 +13,7 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +27,9 @@ from edgefaas.origin.dns import Resolver
 from edgefaas.origins import release
 from edgefaas.recorder import read_all
 from edgefaas.site import UrlOrigin
+from edgefaas.tracing.semantics import end_client, ending, note_client
+from edgefaas.tracing.spans import Kind, Span
+from edgefaas.tracing.tracer import with_context
 from sandbox.contract import HostCallError
 from sandbox.outbound import OutboundRuleError, Refused, Rule, may_ask, may_connect, parse_rules
 
@@ -67,18 +71,22 @@ class Outbound:
         self._running: Counter[str] = Counter()
         self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
 
-    def fetch(self, function: LiveFunction, payload: bytes) -> Awaitable[bytes]:
-        """Do one request for ``function``. Raises HostCallError, with a reason for the function's author."""
+    def fetch(self, function: LiveFunction, payload: bytes, span: Span | None = None) -> Awaitable[bytes]:
+        """Do one request for ``function``. Raises HostCallError, with a reason for the function's author.
+
+        ``span`` is the function's step of a trace: who is asked is told, unless the function does so itself.
+        """
         rules = self._rules.get(function.allow)
         if rules is None:
             try:
                 rules = self._rules[function.allow] = parse_rules(map(with_scheme, function.allow))
             except OutboundRuleError as error:
                 raise HostCallError(f"allow of this function: {error}") from None
-        return self._fetch(function.name, rules, payload)
+        return self._fetch(function.name, rules, payload, span)
 
-    async def _fetch(self, name: str, rules: tuple[Rule, ...], payload: bytes) -> bytes:
+    async def _fetch(self, name: str, rules: tuple[Rule, ...], payload: bytes, span: Span | None) -> bytes:
         request, url, redirect = read_request(payload)
+        request.trace = span
         if self._running[name] >= CONCURRENT_MAX:
             raise HostCallError(
                 f"{CONCURRENT_MAX} requests of this function are under way; the limit is reached"
@@ -113,7 +121,16 @@ class Outbound:
         parts = urlsplit(url)
         request.path, request.query, request.host = parts.path or "/", parts.query, parts.netloc
         origin = UrlOrigin(name=f"{parts.scheme}://{parts.netloc}", url=f"{parts.scheme}://{parts.netloc}")
-        return await self._client.fetch(origin, request)
+        if request.trace is None:
+            return await self._client.fetch(origin, request)
+        span = request.trace.child(request.method, Kind.CLIENT)
+        note_client(span, request, origin.url)
+        with ending(span):
+            told = "traceparent" in request.headers
+            sent = request if told else replace(request, headers=with_context(request.headers, span))
+            response = await self._client.fetch(origin, sent)
+            end_client(span, response.status)
+            return response
 
     async def close(self) -> None:
         """Close every connection."""

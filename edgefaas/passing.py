@@ -15,6 +15,9 @@ from typing import Protocol
 from edgefaas.errors import OriginError, OriginTimeoutError
 from edgefaas.message import Request, Response
 from edgefaas.site import UrlOrigin
+from edgefaas.tracing.semantics import end_client, ending, note_client
+from edgefaas.tracing.spans import Kind, Span
+from edgefaas.tracing.tracer import with_context
 from router import HOP_HEADER, Hop, retry_elsewhere, sign_hop
 from router import Pop as MeshPop
 
@@ -111,17 +114,35 @@ class Passing:
         origin = UrlOrigin(
             name=pop.name, url=pop.url, host_header=request.host, connect_timeout_s=CONNECT_TIMEOUT_S
         )
-        signed = self._signed(pop.name, request)
-        self._ledger.sent(pop.name)
+        if request.trace is not None:
+            return await self._sent_traced(request.trace, origin, request, replayable=replayable)
+        return await self._sent_on(origin, request, replayable=replayable)
+
+    async def _sent_traced(
+        self, trace: Span, origin: UrlOrigin, request: Request, *, replayable: bool
+    ) -> Response:
+        """Do the same as a step of the request's trace, under which the other POP's steps will be."""
+        span = trace.child(f"{request.method} to {origin.name}", Kind.CLIENT)
+        span.attributes["edgefaas.hop"] = origin.name
+        note_client(span, request, origin.url)
+        with ending(span):
+            sent = replace(request, headers=with_context(request.headers, span))
+            response = await self._sent_on(origin, sent, replayable=replayable)
+            end_client(span, response.status)
+            return response
+
+    async def _sent_on(self, origin: UrlOrigin, request: Request, *, replayable: bool) -> Response:
+        signed = self._signed(origin.name, request)
+        self._ledger.sent(origin.name)
         try:
             again = retry_elsewhere(
-                request.method, body_replayable=replayable, alternatives=(pop.name,), tried=1
+                request.method, body_replayable=replayable, alternatives=(origin.name,), tried=1
             )
             if again is None:
                 return await self._fetch.fetch(origin, signed)
             return await self._fetched(origin, signed)
         finally:
-            self._ledger.finished(pop.name)
+            self._ledger.finished(origin.name)
 
     async def _fetched(self, origin: UrlOrigin, request: Request) -> Response:
         waiting = self._waiting.setdefault(origin.name, set())

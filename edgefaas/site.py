@@ -261,6 +261,21 @@ class ListenPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryPolicy:
+    """Where traces go: ``otlp`` is the base URL of a collector ("" for none), ``headers`` are sent to it.
+
+    ``sample_ratio`` (0 to 1) is for requests that belong to no trace yet; ``traces_per_second`` bounds what one
+    worker records, whoever asks for it. ``service_name`` is ``service.name`` of OpenTelemetry.
+    """
+
+    otlp: str = ""
+    service_name: str = ""
+    sample_ratio: float = 1.0
+    traces_per_second: float = 100.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything one ``edgefaas.toml`` says."""
 
@@ -282,3 +297,4 @@ class Site:
     listening: ListenPolicy = ListenPolicy()
     certificates: tuple[Certificate, ...] = ()  # the first is for viewers who name no host, or an unknown one
     dns: DnsPolicy | None = None
+    telemetry: TelemetryPolicy = TelemetryPolicy()

@@ -42,6 +42,7 @@ from edgefaas.named import named
 from edgefaas.onlooker import Onlooker
 from edgefaas.sampling import Sampler
 from edgefaas.site import Site
+from edgefaas.tracing.exporter import Exporter
 from edgefaas.workerprocess import Launch
 
 ADMIN_CONNECTIONS_MAX = 500
@@ -114,7 +115,8 @@ class Supervisor:
         launch = Launch(
             artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app, http2=options.http2
         )
-        self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take)
+        self._exporter = Exporter(site)
+        self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take, on_spans=self._exporter.take)
         self._sampler = Sampler(
             self._fleet,
             site,
@@ -137,6 +139,7 @@ class Supervisor:
             site = await self._disk.run(load_site, self._options.config)
             warnings = await self._seed(site)
             await self._fleet.reconfigure(site)
+            self._exporter.apply(site)
             if self._options.listen_tls is None and site.listening.tls != self._site.listening.tls:
                 warnings.append("listen.tls is changed: that takes a restart")
             self._site = site
@@ -172,6 +175,8 @@ class Supervisor:
             "workers": len(self._sockets),
             "worker_restarts_total": self._fleet.restarts,
             "functions": len(self._deployer.live),
+            "spans_exported_total": self._exporter.exported,
+            "spans_dropped_total": self._exporter.dropped,
         }
 
     # Life
@@ -275,6 +280,7 @@ class Supervisor:
         await self._background.close()
         await self._builder.close()
         await self._hub.close()
+        await self._exporter.close()
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -35,6 +35,7 @@ from edgefaas.made import Made, MadeMemo
 from edgefaas.message import Body, Request, Response
 from edgefaas.recorder import rejoined
 from edgefaas.site import Behaviour, Trigger
+from edgefaas.tracing.spans import Span
 
 NO_CONTEXT = EventContext()
 
@@ -155,10 +156,11 @@ class Triggers:
         sent = encode_event(api, trigger, request, response, context)
         began_s = perf_counter() if request.timings is not None else 0.0
         try:
+            span = None if request.trace is None else request.trace.child(f"{trigger.value} {name}")
             if function.kind in GATEWAY_KINDS:
-                output = await self._told_by_http(function, sent, context)
+                output = await self._told_by_http(function, sent, context, span)
             else:
-                output = await self.guests.output(name, sent.payload, request.id)
+                output = await self.guests.output(name, sent.payload, request.id, span)
         except FunctionError as error:
             error.api = sent.api
             raise
@@ -166,7 +168,9 @@ class Triggers:
             request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
         return sent, output
 
-    async def _told_by_http(self, function: LiveFunction, sent: SentEvent, context: EventContext) -> bytes:
+    async def _told_by_http(
+        self, function: LiveFunction, sent: SentEvent, context: EventContext, span: Span | None
+    ) -> bytes:
         """Ask a function that speaks HTTP; return its answer as a Lambda@Edge function would give it."""
         if sent.response is not None:
             error = FunctionValidationError(
@@ -178,7 +182,7 @@ class Triggers:
             raise error
         body = b"" if context.body is None else context.body.data
         letter = trigger_letter(function.kind, sent.request, sent.shown, body)
-        output = await self.guests.output(function.name, letter.payload, sent.request.id)
+        output = await self.guests.output(function.name, letter.payload, sent.request.id, span)
         try:
             return letter.result(output)
         except FunctionValidationError as error:

@@ -34,6 +34,8 @@ from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
 from edgefaas.named import named
 from edgefaas.site import Site
+from edgefaas.tracing.spans import PlainSpan
+from edgefaas.tracing.tracer import SpanSink
 
 UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
 
@@ -51,7 +53,7 @@ class Pop(PopSide, ViewerSide, Protocol):
 class PopFactory(Protocol):
     """How a worker makes its application, inside the running loop."""
 
-    def __call__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> Pop:
+    def __call__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink) -> Pop:
         """Return the application, not started. Raises EdgeError."""
         ...
 
@@ -101,6 +103,13 @@ class Worker:
             self._channel.tell("logs", {"lines": lines})
         return True
 
+    def _send_spans(self, spans: list[PlainSpan], dropped: int) -> bool:
+        if self._channel.unsent_bytes > UNSENT_LOG_BYTES_MAX:
+            return False
+        with contextlib.suppress(ChannelClosedError):
+            self._channel.tell("spans", {"spans": spans, "dropped": dropped})
+        return True
+
     async def _answer(self, op: str, args: Mapping[str, Any]) -> Any:
         operation = self._operations.get(op)
         if operation is None:
@@ -111,7 +120,13 @@ class Worker:
 
     async def _start(self, *, site: Any, artifacts: str, data: str) -> None:
         self._site = from_plain(Site, site)
-        pop = self._make_pop(site=self._site, artifacts=Path(artifacts), data=Path(data), log=self._logs)
+        pop = self._make_pop(
+            site=self._site,
+            artifacts=Path(artifacts),
+            data=Path(data),
+            log=self._logs,
+            spans=self._send_spans,
+        )
         await pop.start()
         self._pop = pop
 

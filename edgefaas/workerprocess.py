@@ -27,6 +27,9 @@ STDERR = 2
 OnLogs = Callable[[int, Any], None]
 """Takes a worker's index and its batch of lines, as the worker sent them."""
 
+OnSpans = Callable[[int, Any, Any], None]
+"""Takes a worker's index, its batch of spans and how many it dropped, as the worker sent them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
@@ -50,7 +53,7 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, index: int, sockets: Inherited, launch: Launch, *, on_logs: OnLogs
+        cls, index: int, sockets: Inherited, launch: Launch, *, on_logs: OnLogs, on_spans: OnSpans
     ) -> "WorkerProcess":
         """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else."""
         inherited = [sockets.plain.fileno()]
@@ -79,6 +82,8 @@ class WorkerProcess:
         def tell(op: str, args: Mapping[str, Any]) -> None:
             if op == "logs":
                 on_logs(index, args.get("lines"))
+            elif op == "spans":
+                on_spans(index, args.get("spans"), args.get("dropped"))
 
         async def ask(op: str, _args: Mapping[str, Any]) -> Any:
             raise EdgeError(f"The supervisor has no operation {op!r}", remedy="Ask for nothing.")

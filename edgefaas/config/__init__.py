@@ -13,6 +13,7 @@ from edgefaas.config.names import PATH, named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
+from edgefaas.config.telemetry import read_telemetry
 from edgefaas.site import Behaviour, CacheSizes, ErrorPage, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
@@ -61,6 +62,7 @@ def _site(root: Table, folder: Path) -> Site:
     sizes = _cache_sizes(root.table("cache"))
     certificates = tuple(read_certificate(table, folder) for table in root.tables("certificates"))
     listening = read_listening(root.table("listen"), certificates, probed=bool(pops))
+    telemetry = read_telemetry(root.table("telemetry"), site_name)
     root.done()
     site = Site(
         name=site_name,
@@ -81,6 +83,7 @@ def _site(root: Table, folder: Path) -> Site:
         listening=listening,
         certificates=certificates,
         dns=dns,
+        telemetry=telemetry,
     )
     if pops:
         check_routing(site)

@@ -209,6 +209,7 @@ def changed_request(request: Request, path: str, query: str, headers: Headers, b
         id=request.id,
         interim=request.interim,
         timings=request.timings,
+        trace=request.trace,
     )
 
 

@@ -1,6 +1,7 @@
 """Let a function of kind ``http`` or ``cgi`` answer as the origin: request in, response out, both streaming."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgefaas.background import Background
@@ -50,11 +51,17 @@ class Gateway:
                 run.cancel()
 
         exchange = Exchange(function.kind, request, give_up)
-        run = self.guests.begin(name, event, request.id, exchange.operations)
+        span = None if request.trace is None else request.trace.child(f"origin-request {name}")
+        run = self.guests.begin(name, event, request.id, exchange.operations, span)
+
+        def ended(outcome: Outcome) -> None:
+            self.guests.ended(function, outcome, span)
+            self._ended(name, request, exchange, outcome)
+
         if run.outcome is not None:
-            self._ended(name, request, exchange, run.outcome)
+            ended(run.outcome)
         else:
-            self.background.start(self._follow(name, request, exchange, run), name=f"function {name}")
+            self.background.start(_follow(run, ended), name=f"function {name}")
         try:
             head = await asyncio.shield(exchange.head)
         except BaseException:
@@ -76,9 +83,6 @@ class Gateway:
             response.body = exchange.flow if whole is None else whole
         return response
 
-    async def _follow(self, name: str, request: Request, exchange: Exchange, run: Invocation) -> None:
-        self._ended(name, request, exchange, await run.wait())
-
     def _ended(self, name: str, request: Request, exchange: Exchange, outcome: Outcome) -> None:
         """Tell the exchange, and the function's log, how the guest ended."""
         if isinstance(outcome, Finished):
@@ -94,6 +98,10 @@ class Gateway:
                 self.guests.note(name, request.id, "error", f"{error}\n{detail}" if detail else str(error))
         if (refusal := exchange.refusal) is not None:
             self.guests.note(name, request.id, "error", refusal.advice)
+
+
+async def _follow(run: Invocation, ended: Callable[[Outcome], None]) -> None:
+    ended(await run.wait())
 
 
 async def measured(request: Request) -> Request:

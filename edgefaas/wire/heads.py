@@ -51,7 +51,8 @@ class Facts:
 
     ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
     request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding,
-    ``conditions`` are the fields by which it asks whether what it has is still good.
+    ``conditions`` are the fields by which it asks whether what it has is still good, ``traced`` whether it says which
+    trace it belongs to.
     """
 
     block: FieldBlock
@@ -65,6 +66,7 @@ class Facts:
     plain: bool = False
     codings: str = ""
     conditions: tuple[tuple[str, str], ...] = ()
+    traced: bool = False
 
     @property
     def bodiless(self) -> bool:
@@ -122,6 +124,7 @@ def read_facts(raw: bytes) -> Facts:
         index = facts.block.index()
         facts.codings = ", ".join(index.get("accept-encoding", ()))
         facts.conditions = tuple((name, value) for name in _CONDITIONS for value in index.get(name, ()))
+        facts.traced = "traceparent" in index
     return facts
 
 

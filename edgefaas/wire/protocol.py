@@ -35,9 +35,9 @@ PIPELINE_LIMIT_BYTES = 64 * 1024
 INLINE_BURST = 64  # answers per connection before other connections get a turn
 MERGE_LIMIT_BYTES = 64 * 1024  # below, copying head and body together is cheaper than two buffers
 
-Express = Callable[[tuple[str, str, bytes, str], tuple[tuple[str, str], ...]], Prepared | None]
+Express = Callable[[tuple[str, str, bytes, str], tuple[tuple[str, str], ...], bool], Prepared | None]
 """Answers a plain GET by scheme, host, raw target and Accept-Encoding, and If-None-Match or If-Modified-Since, when it
-is known; see ``edgefaas.express``."""
+is known; the last argument says whether the request has a ``traceparent``. See ``edgefaas.express``."""
 
 
 class WireProtocol(ViewerConnection):
@@ -181,7 +181,7 @@ class WireProtocol(ViewerConnection):
         """Start one request. Returns whether it needs a task (its body, if any, comes next)."""
         if facts.plain and is_1_1 and method == b"GET" and not self._draining:
             hit = type(self).express(
-                (self._scheme, facts.host or "", target, facts.codings), facts.conditions
+                (self._scheme, facts.host or "", target, facts.codings), facts.conditions, facts.traced
             )
             if hit is not None:
                 self._keep_alive = True
@@ -379,7 +379,9 @@ class WireProtocol(ViewerConnection):
         self._note(request, prepared.head, prepared.body, perf_counter())
 
 
-def _never(_place: tuple[str, str, bytes, str], _conditions: tuple[tuple[str, str], ...]) -> None:
+def _never(
+    _place: tuple[str, str, bytes, str], _conditions: tuple[tuple[str, str], ...], _traced: object
+) -> None:
     """The express of a viewer side that has none."""
 
 

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from edgefaas.app import PopApp
 from edgefaas.config import parse_site
 from edgefaas.contract import LogLine, ViewerSide
+from edgefaas.tracing.spans import PlainSpan
 from edgefaas.wire import bind
 
 
@@ -148,11 +149,12 @@ async def serving(viewer_side: ViewerSide) -> AsyncIterator[int]:
 
 @dataclass
 class Pop:
-    """A POP's app, where it listens, and what it logged."""
+    """A POP's app, where it listens, what it logged, and the spans that it handed on."""
 
     app: PopApp
     port: int
     log: list[LogLine]
+    spans: list[PlainSpan] = field(default_factory=list)
 
     async def ask(self, path: str, **options: object) -> Answer:
         """Ask this POP."""
@@ -163,15 +165,22 @@ class Pop:
 async def pop(site: str, folder: Path) -> AsyncIterator[Pop]:
     """Serve the site (TOML text; relative paths from ``folder``) as one worker would."""
     log: list[LogLine] = []
+    spans: list[PlainSpan] = []
+
+    def take(batch: list[PlainSpan], _dropped: int) -> bool:
+        spans.extend(batch)
+        return True
+
     app = PopApp(
         site=parse_site(site, folder=folder),
         artifacts=folder / "artifacts",
         data=folder / "data",
         log=log.append,
+        spans=take,
     )
     await app.start()
     try:
         async with serving(app) as port:
-            yield Pop(app, port, log)
+            yield Pop(app, port, log, spans)
     finally:
         await app.close()

@@ -21,6 +21,7 @@ from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Site
 from edgefaas.supervisor import BuilderFactory
 from edgefaas.telemetry import Meter
+from edgefaas.tracing.tracer import SpanSink, no_spans
 from edgefaas.worker import Pop, PopFactory
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError
@@ -29,7 +30,9 @@ from sandbox.errors import CompileError
 class FakePop:
     """Answers every request with what this worker runs."""
 
-    def __init__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink) -> None:
+    def __init__(
+        self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink = no_spans
+    ) -> None:
         self._site = site
         self._artifacts = artifacts
         self._data = data

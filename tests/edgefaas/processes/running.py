@@ -66,6 +66,10 @@ class Up:
         value: dict[str, Any] = answer.json
         return value
 
+    def asked(self, path: str, headers: dict[str, str]) -> Answer:
+        """Ask as a viewer; return the whole answer."""
+        return ask(self.url, "GET", path, headers=headers)
+
     def admin(
         self, method: str, path: str, body: object = None, *, token: str | None = None, **headers: str
     ) -> Answer:

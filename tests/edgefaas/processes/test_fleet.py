@@ -42,7 +42,7 @@ def with_fleet(
         bound = bind(Address("127.0.0.1", 0), count=workers, option="--listen")
         sockets = [Inherited(sock) for sock in bound]
         launch = Launch(artifacts=str(folder), data=str(folder), app=app)
-        fleet = Fleet(sockets, launch, Site(name="demo"), on_logs=lambda *_: None)
+        fleet = Fleet(sockets, launch, Site(name="demo"), on_logs=lambda *_: None, on_spans=lambda *_: None)
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await use(fleet)
