@@ -76,6 +76,7 @@ class Sampler:
                 "cpu_cores": sums.cpu_us / 1e6 / over_s if over_s else 0.0,
                 "answers_per_s": sums.answers(over_s) if over_s else dict.fromkeys(ANSWER_KINDS, 0.0),
             },
+            "last": self._window.last(),
             "functions": functions,
             "pops": self._pops(figures, functions),
         }

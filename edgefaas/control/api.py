@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edgefaas.background import Background
+from edgefaas.console.serving import console_routes
 from edgefaas.control.access import Access, AuditEntry, Scope, Token, write_audit
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
@@ -139,7 +140,9 @@ def make_app(endpoints: Sequence[Endpoint], guard: Guard) -> Starlette:
         Route(endpoint.path, _Handler(endpoint, guard).respond, methods=[endpoint.method])
         for endpoint in endpoints
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _plain_error})
+    return Starlette(
+        routes=[*routes, *console_routes(_nothing_here)], exception_handlers={HTTPException: _plain_error}
+    )
 
 
 class _Handler:
@@ -238,6 +241,10 @@ async def _read_body(request: Request, limit: int) -> bytes:
         f"The body is larger than the {limit} bytes that this address takes",
         remedy="Send less: leave out what the function does not need at run time.",
     )
+
+
+async def _nothing_here(request: Request) -> Response:
+    return await _plain_error(request, HTTPException(404))
 
 
 async def _plain_error(_: Request, error: Exception) -> Response:

@@ -110,6 +110,7 @@ def endpoints(api: Api) -> list[Endpoint]:
         Endpoint(
             method="GET", path="/v1/audit", summary="Who changed what", answer=api.audit, scope=Scope.ADMIN
         ),
+        Endpoint(method="GET", path="/v1/whoami", summary="Whose token is this?", answer=api.whoami),
         Endpoint(
             method="GET", path="/v1/tokens", summary="List tokens", answer=api.tokens, scope=Scope.ADMIN
         ),

@@ -340,6 +340,11 @@ class Api:
         )
         return {"name": name, "scopes": sorted(map(str, scopes)), "token": secret}
 
+    async def whoami(self, call: Call) -> Any:
+        """Return whose token this is, and what it may do."""
+        assert call.token is not None
+        return _token_row(call.token)
+
     async def revoke_token(self, call: Call) -> Any:
         """Make a token worthless."""
         await self.shelf.disk.run(self.access.revoke, call.name)

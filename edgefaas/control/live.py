@@ -18,6 +18,7 @@ HISTORY_TICKS = 300
 BUCKET_MAX = 2_048  # of 64-bit values, see telemetry.bucket_of
 COUNT_MAX = 1 << 53
 TEXT_MAX = 200
+CURVES = ("at_s", "requests_per_s", "errors_per_s", "hit_ratio", "p50_ms", "p99_ms")
 SERVER_ERROR = 500  # RFC 9110, 15.6
 
 HIT = x_cache(XCache.HIT)
@@ -186,13 +187,14 @@ class LiveWindow:
         """Return runs and errors of each version since the POP started; the least recently run are forgotten."""
         return dict(self._totals)
 
+    def last(self) -> dict[str, float | None] | None:
+        """Return the newest point of every curve; None before the first."""
+        return _point(self._points[-1]) if self._points else None
+
     def history(self) -> dict[str, list[float | None]]:
         """Return one list per curve, the oldest point first; None where there was nothing to measure."""
-        names = ("at_s", "requests_per_s", "errors_per_s", "hit_ratio", "p50_ms", "p99_ms")
-        columns = zip(*self._points, strict=True) if self._points else [()] * len(names)
-        return {
-            name: [_rounded(value) for value in column] for name, column in zip(names, columns, strict=True)
-        }
+        points = [_point(point) for point in self._points]
+        return {name: [point[name] for point in points] for name in CURVES}
 
 
 def _read(news: Any) -> Sums:
@@ -243,5 +245,7 @@ def _ms(histogram: Histogram, share: float) -> float | None:
     return histogram.quantile(share) / 1000 if histogram.count else None
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _point(values: tuple[float | None, ...]) -> dict[str, float | None]:
+    return {
+        name: None if value is None else round(value, 4) for name, value in zip(CURVES, values, strict=True)
+    }
