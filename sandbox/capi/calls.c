@@ -6,6 +6,7 @@
    that use up their slice, or wait, are left where they are (PENDING) and polled on from Python. */
 
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -26,6 +27,7 @@ typedef struct {
     void (*future_delete)(void *);
     void *(*memory_data)(void *, void *);
     size_t (*memory_size)(void *, void *);
+    void (*increment_epoch)(void *);
 } Library;
 
 /* The frame of store.py: what the library writes into during a call. */
@@ -54,6 +56,23 @@ enum { I32 = 0, I64 = 1, F64 = 3 };
 static Library lib;
 
 void edgefaas_bind(const Library *table) { lib = *table; }
+
+/* A tick of the epoch timer: one addition, on whatever stack there is. Calls that it interrupts go on. */
+static void on_tick(int number, siginfo_t *information, void *context) {
+    (void)number;
+    (void)context;
+    lib.increment_epoch(information->si_value.sival_ptr);
+}
+
+/* The signal whose value is the engine that ticks; -1 when somebody else uses it. See ticker.py. */
+int edgefaas_tick_signal(void) {
+    int number = SIGRTMIN + 5;
+    struct sigaction wanted = {.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK}, known;
+    wanted.sa_sigaction = on_tick;
+    if (sigaction(number, NULL, &known)) return -1;
+    if (known.sa_handler != SIG_DFL && known.sa_sigaction != on_tick) return -1;
+    return sigaction(number, &wanted, NULL) ? -1 : number;
+}
 
 /* Poll the future once; when it is done, it is gone. */
 static int settle(Frame *frame) {

@@ -30,6 +30,7 @@ _TABLE = (
     c.future_delete,
     c.memory_data,
     c.memory_data_size,
+    c.engine_increment_epoch,
 )
 
 
@@ -58,6 +59,8 @@ class _Quick:
         self.start.argtypes = (
             address, address, address, address, ctypes.c_char_p, word, word, ctypes.c_double, word, word,
         )  # fmt: skip
+        self.tick_signal = library.edgefaas_tick_signal
+        self.tick_signal.restype, self.tick_signal.argtypes = ctypes.c_int, ()
         self.images_init = library.edgefaas_images_init
         self.images_init.restype, self.images_init.argtypes = ctypes.c_int, ()
         self.image_open = library.edgefaas_image_open

@@ -1,8 +1,8 @@
 """The epoch timer: ends the slice of whatever guest runs.
 
-A POSIX timer whose expiry calls ``wasmtime_engine_increment_epoch`` in a thread of the C library, so it needs
-no GIL and works while a guest holds it. It is armed while guests run and disarmed soon after: an idle process
-takes no interrupts. Measured: 33 microseconds of CPU per tick, 3 to arm; see docs/adr/0010.
+A POSIX timer whose expiry calls ``wasmtime_engine_increment_epoch``: in a signal handler in C (``calls.c``), else in
+a thread of the C library. Either needs no GIL and works while a guest holds it. It is armed while guests run and
+disarmed soon after: an idle process takes no interrupts. See docs/adr/0010 and 0112 for what a tick costs.
 """
 
 import ctypes
@@ -11,11 +11,12 @@ import signal
 import struct
 
 from sandbox.capi import library as c
+from sandbox.capi.calls import quick
 from sandbox.capi.engine import Engine
 from sandbox.errors import SettingsError
 
 _CLOCK_MONOTONIC = 1  # <bits/time.h>
-_SIGEV_THREAD = 2  # <bits/siginfo-consts.h>
+_SIGEV_SIGNAL, _SIGEV_THREAD = 0, 2  # <bits/siginfo-consts.h>
 _libc = ctypes.CDLL(None, use_errno=True)
 _OFF = struct.pack("<qqqq", 0, 0, 0, 0)  # struct itimerspec: interval, value
 
@@ -32,9 +33,11 @@ class Ticker:
         self._dead_man_s = dead_man_s
         self._spec = struct.pack("<qqqq", *divmod(slice_us * 1000, 10**9), *divmod(slice_us * 1000, 10**9))
         tick = ctypes.cast(c.engine_increment_epoch, ctypes.c_void_p).value or 0
+        number = quick.tick_signal() if quick is not None else -1
+        notify = _SIGEV_SIGNAL if number > 0 else _SIGEV_THREAD
         # struct sigevent: sigev_value, sigev_signo, sigev_notify, sigev_notify_function, attributes, padding
         event = ctypes.create_string_buffer(
-            struct.pack("<QiiQQ", engine.address, 0, _SIGEV_THREAD, tick, 0).ljust(64, b"\0")
+            struct.pack("<QiiQQ", engine.address, max(number, 0), notify, tick, 0).ljust(64, b"\0")
         )
         self._timer = ctypes.c_void_p()
         if _libc.timer_create(_CLOCK_MONOTONIC, event, ctypes.byref(self._timer)) != 0:
