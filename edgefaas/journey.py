@@ -8,7 +8,7 @@ and everything from ``_ask_origin`` on runs in a task.
 Sources: "CloudFront events that can trigger a function"; RFC 9111, 3 and 4; RFC 5861; RFC 9110, 9.2.1.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
@@ -204,7 +204,8 @@ class Journey:
             except DamagedBodyError:  # it is gone from the store now, and nothing was sent yet: a miss
                 return await self._ask_origin(replace(errand, alone=True), Forward.URI_MISS, None, None)
         if runs and runs_viewer_response(origin_status=stored.status, generated_by=None):
-            response = await self.triggers.viewer_response(errand.request, response, errand.behaviour)
+            turning = self.triggers.viewer_response(errand.request, response, errand.behaviour)
+            response = await self._turned_back(response, turning)
         return response
 
     async def _ask_origin(
@@ -336,8 +337,8 @@ class Journey:
             response = await self._within(turned.request, redirection.target)
         if response.status == SWITCHING:
             return response, None
-        response = await self.triggers.origin_response(turned.request, response, behaviour, described)
-        return response, None
+        turning = self.triggers.origin_response(turned.request, response, behaviour, described)
+        return await self._turned_back(response, turning), None
 
     async def _within(self, request: Request, target: str) -> Response:
         """Return what a GET of ``target`` gives: a command redirected to it (RFC 3875, 6.2.2)."""
@@ -401,8 +402,18 @@ class Journey:
         if response.status != SWITCHING and runs_viewer_response(
             origin_status=origin_status, generated_by=got.generated_by, error_page=errand.for_error_page
         ):
-            response = await self.triggers.viewer_response(request, response, behaviour)
+            response = await self._turned_back(
+                response, self.triggers.viewer_response(request, response, behaviour)
+            )
         return response
+
+    async def _turned_back(self, response: Response, turning: Awaitable[Response]) -> Response:
+        """Return what a response function makes of a response; where it fails, nobody reads the body."""
+        try:
+            return await turning
+        except EdgeError:
+            await release(response)
+            raise
 
     async def _error_page(self, errand: Errand, status: int) -> Response | None:
         """Return the site's own page for an origin's error, or None where there is none to be had."""

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 from edgefaas.cache.stored import BodyDigest
@@ -343,4 +344,5 @@ class _Reader:
             self._spool.leave(self._token)
 
     def __del__(self) -> None:
-        self._leave()
+        with suppress(RuntimeError):  # the loop has ended, and with it everybody who waited for this reader
+            self._leave()

@@ -77,6 +77,8 @@ class Exchange:
         if isinstance(self._body, bytes):
             whole, self._body = self._body, b""
             return whole
+        if self.flow is not None:
+            self.flow.hurry()
         return self._next_piece()
 
     async def _next_piece(self) -> bytes:

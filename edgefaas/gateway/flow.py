@@ -9,6 +9,7 @@ from collections.abc import Callable
 from edgefaas.errors import EdgeError, FunctionValidationError
 
 ROOM_BYTES = 256 * 1024
+GATHERED_BYTES = 64 * 1024
 
 
 class Flow:
@@ -27,6 +28,7 @@ class Flow:
         self.error: EdgeError | None = None
         self._reader: asyncio.Future[None] | None = None
         self._room: asyncio.Future[bytes] | None = None
+        self._gathering: asyncio.Future[None] | None = None
         self._closed = False
         self.complete = length == 0
 
@@ -85,6 +87,28 @@ class Flow:
             raise self.error
         return self._take() if self.complete else None
 
+    async def gathered(self, patience_s: float) -> None:
+        """Wait a moment for the end of a short body, so that it goes out whole; ``hurry`` ends the wait."""
+        if self._settled:
+            return
+        loop = asyncio.get_running_loop()
+        self._gathering = loop.create_future()
+        timer = loop.call_later(patience_s, self.hurry)
+        try:
+            await self._gathering
+        finally:
+            timer.cancel()
+            self._gathering = None
+
+    def hurry(self) -> None:
+        """Let what is here go out: the guest waits for something, and so must not the viewer."""
+        if self._gathering is not None and not self._gathering.done():
+            self._gathering.set_result(None)
+
+    @property
+    def _settled(self) -> bool:
+        return self.complete or self.error is not None or self._held_bytes >= GATHERED_BYTES
+
     async def aclose(self) -> None:
         """Give up the rest."""
         if not self._closed:
@@ -117,6 +141,8 @@ class Flow:
         return taken
 
     def _wake(self) -> None:
+        if self._settled:
+            self.hurry()
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 

@@ -15,6 +15,8 @@ from edgefaas.message import Request, Response
 from edgefaas.recorder import read_all, rejoined
 from sandbox.contract import Cancelled, Finished, Kind, Outcome, Threw
 
+GATHER_S = 0.005  # so long an answer that is on its way is waited for, to go out whole
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
@@ -79,6 +81,11 @@ class Gateway:
         assert exchange.flow is not None
         response = Response(status=head.status, reason=head.reason, headers=head.headers)
         if head.has_body(request.method):
+            try:
+                await exchange.flow.gathered(GATHER_S)
+            except BaseException:
+                run.cancel()
+                raise
             whole = exchange.flow.whole()
             response.body = exchange.flow if whole is None else whole
         return response

@@ -126,8 +126,6 @@ def test_an_answer_may_be_stored_as_any_origins(tmp_path: Path) -> None:
     [
         ("", 502, "LambdaValidationError"),
         ("no head at all", 502, "LambdaValidationError"),
-        ("Content-Type: a/b\nContent-Length: 9\n\nshort", 502, "LambdaValidationError"),
-        ("Content-Type: a/b\nContent-Length: 2\n\nlong", 502, "LambdaValidationError"),
         ("Status: 700\n\n", 502, "LambdaValidationError"),
     ],
 )
