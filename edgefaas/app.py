@@ -9,7 +9,6 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -116,6 +115,7 @@ class PopApp:
             files=files,
             client=self._client,
             triggers=triggers,
+            meter=self._meter,
             gateway=Gateway(guests=self._guests, background=self._background),
         )
         front = Front(
@@ -345,8 +345,10 @@ class PopApp:
         return {
             **self._meter.stats(),
             "collapsed": self._flights.collapsed,
-            "cache": asdict(self._store.stats),
+            **self._store.told(),
             "sandbox": self._sandbox.stats(),
+            "origin_connections": self._client.stats(),
+            "peers": self._front.peers(),
         }
 
     def live(self, told: Mapping[str, object]) -> dict[str, object]:

@@ -21,6 +21,7 @@ Place = tuple[str, str, bytes, str]
 """Scheme, host, raw target and Accept-Encoding of a plain GET."""
 Conditions = tuple[tuple[str, str], ...]
 """The lines of If-None-Match and If-Modified-Since."""
+_NOT_MODIFIED = b"HTTP/1.1 304"
 _PLAIN = Request(method="GET", path="/")
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
@@ -106,5 +107,9 @@ class Express:
         prepared = prepared_hit(asking, shown, now_s, self.pop, request_id)
         if prepared is not None:
             self.meter.express_hits += 1
+            if conditions and prepared.head.startswith(_NOT_MODIFIED):
+                self.meter.express_others[304] += 1
+            elif shown.status != 200:  # noqa: PLR2004
+                self.meter.express_others[shown.status] += 1
             self.meter.body_bytes += len(prepared.body)
         return prepared

@@ -277,6 +277,23 @@ class Front:
             return f'{{"pop":"{self._here}"}}\n'
         return self.neighbours.answer(request.headers.get(_MESH))
 
+    def peers(self) -> list[dict[str, object]]:
+        """Return how each other POP is regarded, and how many requests were passed on to it, as JSON values."""
+        neighbours = self.neighbours
+        if neighbours is None:
+            return []
+        return [
+            {
+                "name": pop.name,
+                "in_service": neighbours.in_service(pop.name),
+                "state": neighbours.state(pop.name),
+                "sent": self._passing.sent[pop.name],
+                "failed": self._passing.failed[pop.name],
+            }
+            for pop in neighbours.mesh
+            if pop.name != self._here
+        ]
+
     def began(self) -> None:
         """Count a request that is being worked on; each must be ``ended``."""
         if self.neighbours is not None:

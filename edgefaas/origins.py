@@ -23,6 +23,7 @@ from edgefaas.events import (
 from edgefaas.gateway import Gateway
 from edgefaas.message import Request, Response
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
+from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import end_client, ending, note_client
 from edgefaas.tracing.spans import Kind, Span
 from edgefaas.tracing.tracer import with_context
@@ -61,6 +62,7 @@ class Origins:
     files: Mapping[str, Files]
     client: UrlClient
     triggers: Triggers
+    meter: Meter
     gateway: Gateway
 
     def describe(self, behaviour: Behaviour) -> OriginDescription | None:
@@ -98,9 +100,17 @@ class Origins:
         return await self._fetch(origin, turned.request, behaviour)
 
     async def _fetch(self, origin: Origin, request: Request, behaviour: Behaviour) -> Response:
-        if request.trace is not None:
-            return await self._fetch_traced(request.trace, origin, request, behaviour)
-        return await self._ask_one(origin, request, behaviour)
+        began_s = perf_counter()
+        status = 0
+        try:
+            if request.trace is not None:
+                response = await self._fetch_traced(request.trace, origin, request, behaviour)
+            else:
+                response = await self._ask_one(origin, request, behaviour)
+            status = response.status
+            return response
+        finally:
+            self.meter.asked(origin.name, status, perf_counter() - began_s)
 
     async def _fetch_traced(
         self, trace: Span, origin: Origin, request: Request, behaviour: Behaviour

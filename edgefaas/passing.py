@@ -7,6 +7,7 @@ without that, a POP that is stuck would hold its requests until their deadlines.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -66,6 +67,8 @@ class Passing:
         self._secret = secret
         self._wall_s = wall_s
         self._waiting: dict[str, set[asyncio.Timeout]] = {}
+        self.sent: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
 
     async def send(
         self, pop: MeshPop, request: Request, alternatives: Sequence[MeshPop], *, keep: str = ""
@@ -82,9 +85,11 @@ class Passing:
         while True:
             tried += 1
             began_s = perf_counter()
+            self.sent[pop.name] += 1
             try:
                 response = await self._sent(pop, request, replayable=replayable)
             except OriginError as error:
+                self.failed[pop.name] += 1
                 self._failed(pop.name)
                 logger.warning("%s did not answer request %s: %s", pop.name, request.id, error)
                 names = [other.name for other in alternatives if other.name != pop.name]

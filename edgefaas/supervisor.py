@@ -177,6 +177,7 @@ class Supervisor:
             "functions": len(self._deployer.live),
             "spans_exported_total": self._exporter.exported,
             "spans_dropped_total": self._exporter.dropped,
+            "log_lines_dropped_total": self._hub.lost_lines,
         }
 
     # Life

@@ -1,93 +1,17 @@
 """Count and time what a worker does, cheaply: integer adds while serving, arithmetic when somebody asks.
 
-No clock and no sockets. Latencies are kept in a log-linear histogram (as HdrHistogram): 32 steps to the
-power of two, so every value is known within 3 %.
+No clock and no sockets.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 
 from edgefaas.cache.cache_status import XCache, x_cache
 from edgefaas.contract import LiveFunction
+from edgefaas.histogram import Histogram
 from sandbox.contract import Cancelled, Finished, Outcome
 
-STEPS_LOG2 = 5
 WORDS = frozenset(map(x_cache, XCache))
 FUNCTIONS_MAX = 4_096  # versions counted one by one; the oldest is forgotten for a newer one
-QUANTILES = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "p999": 0.999}
-
-
-def bucket_of(value: int) -> int:
-    """Return the bucket of a value >= 0. Buckets of larger values never have smaller numbers."""
-    shift = max(0, value.bit_length() - STEPS_LOG2 - 1)
-    return (shift << STEPS_LOG2) + (value >> shift)
-
-
-def value_of(bucket: int) -> int:
-    """Return the smallest value that falls into ``bucket``."""
-    shift = max(0, (bucket >> STEPS_LOG2) - 1)
-    return (bucket - (shift << STEPS_LOG2)) << shift
-
-
-class Histogram:
-    """Counts of values, by size."""
-
-    __slots__ = ("_counts", "count", "highest", "total")
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self.count = 0
-        self.total = 0
-        self.highest = 0
-
-    def add(self, value: int) -> None:
-        """Count one value (>= 0)."""
-        bucket = bucket_of(value)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        self.count += 1
-        self.total += value
-        self.highest = max(self.highest, value)
-
-    def merge(self, counts: Mapping[int, int], *, total: int, highest: int) -> None:
-        """Add what another histogram counted."""
-        for bucket, count in counts.items():
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-            self.count += count
-        self.total += total
-        self.highest = max(self.highest, highest)
-
-    def since(self, before: Mapping[int, int]) -> dict[int, int]:
-        """Return what was counted since ``counts`` was ``before``, by bucket; buckets without news are left out."""
-        return {
-            bucket: count - before.get(bucket, 0)
-            for bucket, count in self._counts.items()
-            if count != before.get(bucket, 0)
-        }
-
-    @property
-    def counts(self) -> dict[int, int]:
-        """Return a copy of the counts by bucket."""
-        return dict(self._counts)
-
-    def quantile(self, share: float) -> int:
-        """Return what ``share`` (0 to 1) of the values stay under, at most 3 % low; 0 when empty."""
-        wanted = share * self.count
-        seen = 0
-        for bucket in sorted(self._counts):
-            seen += self._counts[bucket]
-            if seen >= wanted:
-                return value_of(bucket)
-        return 0
-
-    def summary(self) -> dict[str, object]:
-        """Return count, total, max, quantiles, and the counts themselves (JSON values, mergeable)."""
-        return {
-            "count": self.count,
-            "total": self.total,
-            "max": self.highest,
-            **{name: self.quantile(share) for name, share in QUANTILES.items()},
-            "buckets": {str(bucket): count for bucket, count in sorted(self._counts.items())},
-        }
 
 
 class FunctionMeter:
@@ -114,14 +38,42 @@ class FunctionMeter:
         }
 
 
+class OriginMeter:
+    """What one origin has answered to this worker, and how soon."""
+
+    __slots__ = ("latency_us", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.latency_us = Histogram()
+
+    def stats(self) -> dict[str, object]:
+        """Return everything as JSON values."""
+        return {
+            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
+            "latency_us": self.latency_us.summary(),
+        }
+
+
 class Meter:
     """What one worker has done since it started. Latencies are microseconds.
 
     ``words`` counts exchanges by their ``X-Cache`` ("" for any that is not ours), express hits left out;
-    ``functions`` is by name and version.
+    ``functions`` is by name and version, ``origins`` by name. ``express_others`` are the express hits whose status is
+    not 200, by status.
     """
 
-    __slots__ = ("body_bytes", "counts", "express_hits", "functions", "latency_us", "statuses", "words")
+    __slots__ = (
+        "body_bytes",
+        "counts",
+        "express_hits",
+        "express_others",
+        "functions",
+        "latency_us",
+        "origins",
+        "statuses",
+        "words",
+    )
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -130,6 +82,8 @@ class Meter:
         self.statuses: Counter[int] = Counter()
         self.latency_us = Histogram()
         self.body_bytes = 0
+        self.express_others: Counter[int] = Counter()
+        self.origins: dict[str, OriginMeter] = {}
         self.express_hits = 0  # counted, not timed: they end inside the wire's callback, in microseconds
 
     def exchanged(self, status: int, body_bytes: int, took_s: float, word: str = "") -> None:
@@ -153,6 +107,14 @@ class Meter:
         """Count the result of a run that was ``ran``: it is none that the trigger may return."""
         self._function(function).errors += 1
 
+    def asked(self, origin: str, status: int, took_s: float) -> None:
+        """Count a question to an origin: its answer's status (0: none), and the time until that was there."""
+        meter = self.origins.get(origin)
+        if meter is None:
+            meter = self.origins[origin] = OriginMeter()
+        meter.statuses[status] += 1
+        meter.latency_us.add(int(took_s * 1e6))
+
     def _function(self, function: LiveFunction) -> FunctionMeter:
         key = function.name, function.version
         meter = self.functions.get(key)
@@ -167,6 +129,12 @@ class Meter:
         return {
             "requests": self.latency_us.count + self.express_hits,
             "express_hits": self.express_hits,
+            "express_statuses": {
+                "200": self.express_hits - self.express_others.total(),
+                **{str(status): count for status, count in sorted(self.express_others.items())},
+            },
+            "express_words": {x_cache(XCache.HIT): self.express_hits},
+            "words": dict(self.words),
             "body_bytes": self.body_bytes,
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "counts": dict(self.counts),
@@ -175,4 +143,5 @@ class Meter:
                 {"name": name, "version": version, **meter.stats()}
                 for (name, version), meter in self.functions.items()
             ],
+            "origins": [{"name": name, **meter.stats()} for name, meter in self.origins.items()],
         }

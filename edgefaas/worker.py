@@ -41,6 +41,8 @@ UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
 
 log = logging.getLogger("edgefaas.worker")
 
+_STARTED_S = time.time()  # noqa: TID251  # the clock's edge
+
 
 class Pop(PopSide, ViewerSide, Protocol):
     """A POP application: what ``edgefaas.app.PopApp`` is."""
@@ -178,7 +180,10 @@ class Worker:
         process = {
             "pid": os.getpid(),
             "cpu_s": used.ru_utime + used.ru_stime,
+            "memory_bytes": _resident_bytes(),
             "memory_max_bytes": used.ru_maxrss * 1024,
+            "open_files": _open_files(),
+            "started_s": _STARTED_S,
             "connections": len(self._server.server_state.connections) if self._server else 0,
         }
         return {"process": process, **self._live_pop.stats()}
@@ -226,6 +231,16 @@ class Worker:
         "ping": _ping,
         "drain": _drain,
     }
+
+
+def _open_files() -> int:
+    """Return how many files this process has open (Linux, proc_pid_fd)."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def _resident_bytes() -> int:
+    """Return the resident memory of this process (Linux, proc_pid_statm)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _ignore(_op: str, _args: Mapping[str, Any]) -> None:

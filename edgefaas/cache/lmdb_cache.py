@@ -89,6 +89,8 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
         folder.mkdir(parents=True, exist_ok=True)
         self.bytes_max = bytes_max
         self.on_evict = on_evict
+        self.evicted = 0  # rows, by this process
+        self.evicted_bytes = 0
         self._clock = clock
         self._touched: set[bytes] = set()
         self.env = lmdb.open(
@@ -161,7 +163,9 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
             touched, self._touched = self._touched, set()
             rows.note_visits(touched)
             results = [(future, work(rows)) for work, future in works]
-            rows.evict()
+            evicted, evicted_bytes = rows.evict()
+        self.evicted += evicted
+        self.evicted_bytes += evicted_bytes
         if rows.gone and self.on_evict is not None:
             self.on_evict(rows.gone)
         for future, result in results:
@@ -344,11 +348,12 @@ class Rows:
             if self._txn.get(row, db=self._db[b"info"]) is not None:
                 self._txn.put(row, b"", db=self._db[b"visited"])
 
-    def evict(self) -> None:
-        """Move SIEVE's hand from old to new until the bound holds."""
+    def evict(self) -> tuple[int, int]:
+        """Move SIEVE's hand from old to new until the bound holds; return how many rows and octets that took."""
         used = self._number(b"bytes")
         if used <= self._bytes_max:
-            return
+            return 0, 0
+        count = 0
         cursor = self._txn.cursor(db=self._db[b"queue"])
         found = cursor.set_range(_NUMBER.pack(self._number(b"hand"))) or cursor.first()
         while found and self._number(b"bytes") > self._bytes_max:
@@ -357,9 +362,11 @@ class Rows:
                 found = cursor.next() or cursor.first()
                 continue
             self.delete(row)
+            count += 1
             found = cursor.set_range(place) or cursor.first()
         hand = _number(cursor.key()) if found else 0
         self._txn.put(b"hand", _NUMBER.pack(hand), db=self._db[b"meta"])
+        return count, used - self._number(b"bytes")
 
     def record_purge(self, record: bytes, keep_max: int, *, after: int = 0) -> int:
         """Record a purge under the next number, which is greater than ``after``, and return that.

@@ -8,12 +8,13 @@ the newest. A hit is one dictionary lookup and one bit, whatever the number of o
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edgefaas.cache.key import SEPARATOR
 from edgefaas.cache.partial import combined_with_all, replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog
 from edgefaas.cache.stored import StoredResponse
+from edgefaas.histogram import Histogram
 
 VARIANTS_MAX = 64  # of one primary key; more is a Vary explosion, and the oldest goes
 SWEEP_SLICE = 512
@@ -65,6 +66,7 @@ class MemoryStore:
         self.object_bytes_max = max(1, bytes_max // 8) if object_bytes_max is None else object_bytes_max
         self.log = PurgeLog() if log is None else log
         self.stats = MemoryStats()
+        self.evicted_ages_s = Histogram()
         self.on_evict: Callable[[StoredResponse], None] | None = None
         self._slots: dict[str, _Slot] = {}
         self._suffixed: dict[str, set[str]] = {}
@@ -87,6 +89,11 @@ class MemoryStore:
         slot.visited = True
         self.stats.hits += 1
         return slot.variants
+
+    def told(self) -> dict[str, dict[str, object]]:
+        """Return the counters and gauges of each tier, as JSON values."""
+        ages = {"evicted_ages_s": self.evicted_ages_s.summary(), "bytes_max": self.bytes_max}
+        return {"cache": asdict(self.stats) | ages}
 
     async def find(self, key: str) -> tuple[StoredResponse, ...]:
         """Return the variants of ``key``, also from where looking takes time (see ``RemoteStore``)."""
@@ -325,6 +332,7 @@ class MemoryStore:
         self.stats.evicted_bytes += slot.weight_bytes
         for stored in slot.variants:
             self.stats.evicted_age_s = max(0.0, now_s - stored.response_time_s)
+            self.evicted_ages_s.add(int(self.stats.evicted_age_s))
             if self.on_evict is not None:
                 self.on_evict(stored)
         self._leave(slot)

@@ -89,6 +89,15 @@ class DiskTier:
         """Return the octets that this tier holds on disk, by its own count."""
         return self._cache.used_bytes()
 
+    def told(self) -> dict[str, object]:
+        """Return what this worker evicted from the tier, and how much the tier may hold."""
+        cache = self._cache
+        return {
+            "evicted": cache.evicted,
+            "evicted_bytes": cache.evicted_bytes,
+            "bytes_max": cache.bytes_max,
+        }
+
     def catch_up(self) -> None:
         """Learn of purges that other workers recorded. A comparison of two numbers when there are none."""
         if self._counter.value > self.log.shared_seq:

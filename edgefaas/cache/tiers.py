@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -191,6 +191,13 @@ class TieredStore(MemoryStore):
             self.log.record(purge)
         self._catch_up()
         return await self._swept()
+
+    def told(self) -> dict[str, dict[str, object]]:
+        """Return the counters and gauges of each tier, as JSON values; the disk is shared by all workers."""
+        disk: dict[str, object] = asdict(self.disk_stats) | self.disk.told()
+        with contextlib.suppress(*_DISK_ERRORS):
+            disk["bytes_now"] = self.disk.used_bytes()
+        return super().told() | {"disk": disk}
 
     async def settled(self) -> None:
         """Wait until everything that was handed to the disk is there, or has failed."""

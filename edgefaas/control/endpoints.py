@@ -279,7 +279,7 @@ class Api:
 
     async def metrics(self, _: Call) -> Any:
         """Return the same for Prometheus."""
-        text = metrics.render(await self.pop.stats(), own=self.pop.own_metrics)
+        text = metrics.render(await self.pop.stats(), own=self.pop.own_metrics, pop=self.pop.site.router.pop)
         return Response(text, media_type=metrics.MEDIA_TYPE)
 
     async def logs(self, call: Call) -> Any:

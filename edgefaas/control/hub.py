@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ class LogHub:
         self._followers: set[Follower] = set()
         self._writing: set[asyncio.Future[None]] = set()
         self._lost_batches = 0
+        self.lost_lines = 0
 
     async def load(self) -> None:
         """Remember the last lines of the run before."""
@@ -132,18 +134,20 @@ class LogHub:
             follower.offer(lines)
         if len(self._writing) >= BATCHES_PENDING_MAX:
             self._lost_batches += 1
+            self.lost_lines += len(lines)
             return
         block = b"".join(text for _, text in made)
         writing = asyncio.get_running_loop().create_task(self._disk.run(self._file.write, block))
         self._writing.add(writing)
-        writing.add_done_callback(self._written)
+        writing.add_done_callback(partial(self._written, len(lines)))
 
-    def _written(self, future: "asyncio.Future[None]") -> None:
+    def _written(self, lines: int, future: "asyncio.Future[None]") -> None:
         self._writing.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
             if not self._lost_batches:
                 log.error("log lines cannot be written: %s", error)
             self._lost_batches += 1
+            self.lost_lines += lines
 
     def last(self, wanted: LineFilter, *, limit: int) -> list[Line]:
         """Return the last matching lines, the oldest first."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from edgefaas.cache.cache_status import XCache, x_cache
 from edgefaas.figures import Figures, FunctionFigures
-from edgefaas.telemetry import FUNCTIONS_MAX, WORDS, Histogram
+from edgefaas.histogram import Histogram
+from edgefaas.telemetry import FUNCTIONS_MAX, WORDS
 
 WINDOW_TICKS = 10
 HISTORY_TICKS = 300

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.telemetry import Histogram, Meter, bucket_of, value_of
+from edgefaas.histogram import Histogram, bucket_of, value_of
+from edgefaas.telemetry import Meter
 
 values = st.integers(0, 2**40)
 
