@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgefaas.background import Background
+from edgefaas.contract import LiveFunction
 from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
 from edgefaas.gateway import cgi, component
 from edgefaas.gateway.answers import CONTINUE, LocalRedirection
@@ -46,24 +47,7 @@ class Gateway:
             event = cgi_event(request, pattern)
         else:
             event = component.event_of(request, stream=True)
-        run: Invocation | None = None
-
-        def give_up() -> None:
-            if run is not None:
-                run.cancel()
-
-        exchange = Exchange(function.kind, request, give_up)
-        span = None if request.trace is None else request.trace.child(f"origin-request {name}")
-        run = self.guests.begin(name, event, request.id, exchange.operations, span)
-
-        def ended(outcome: Outcome) -> None:
-            self.guests.ended(function, outcome, span)
-            self._ended(name, request, exchange, outcome)
-
-        if run.outcome is not None:
-            ended(run.outcome)
-        else:
-            self.background.start(_follow(run, ended), name=f"function {name}")
+        run, exchange = self._begun(function, request, event)
         try:
             head = await asyncio.shield(exchange.head)
         except BaseException:
@@ -89,6 +73,27 @@ class Gateway:
             whole = exchange.flow.whole()
             response.body = exchange.flow if whole is None else whole
         return response
+
+    def _begun(self, function: LiveFunction, request: Request, event: bytes) -> tuple[Invocation, Exchange]:
+        """Start the guest; return its run, and its exchange with the viewer, which learns of the end."""
+        run: Invocation | None = None
+
+        def give_up() -> None:
+            if run is not None:
+                run.cancel()
+
+        def ended(outcome: Outcome) -> None:
+            self.guests.ended(function, outcome, span)
+            self._ended(function.name, request, exchange, outcome)
+
+        exchange = Exchange(function.kind, request, give_up)
+        span = None if request.trace is None else request.trace.child(f"origin-request {function.name}")
+        run = self.guests.begin(function.name, event, request.id, exchange.operations, span)
+        if run.outcome is not None:
+            ended(run.outcome)
+        else:
+            self.background.start(_follow(run, ended), name=f"function {function.name}")
+        return run, exchange
 
     def _ended(self, name: str, request: Request, exchange: Exchange, outcome: Outcome) -> None:
         """Tell the exchange, and the function's log, how the guest ended."""
