@@ -92,7 +92,7 @@ class Limit(StrEnum):
     HOST_CALLS = "host_calls"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # made for every invocation: freezing it would take a microsecond
 class Usage:
     """What an invocation used. ``cpu_us`` counts guest slices only."""
 
@@ -103,7 +103,7 @@ class Usage:
     log_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # as Usage
 class Finished:
     """The guest returned ``output``."""
 

@@ -11,16 +11,16 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Owner, Item]):
-    """First in, first out per owner; round robin over owners."""
+    """First in, first out per owner; round robin over owners. ``count`` is how many items wait."""
 
-    __slots__ = ("_count", "_lines")
+    __slots__ = ("_lines", "count")
 
     def __init__(self) -> None:
         self._lines: OrderedDict[Owner, deque[Item]] = OrderedDict()
-        self._count = 0
+        self.count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def push(self, owner: Owner, item: Item) -> None:
         """Add an item at the end of its owner's line."""
@@ -28,13 +28,13 @@ class FairQueue(Generic[Owner, Item]):
         if line is None:
             line = self._lines[owner] = deque()
         line.append(item)
-        self._count += 1
+        self.count += 1
 
     def pop(self) -> Item:
         """Take the first item of the owner whose turn it is; the owner goes to the back. Not when empty."""
         owner, line = next(iter(self._lines.items()))
         item = line.popleft()
-        self._count -= 1
+        self.count -= 1
         if line:
             self._lines.move_to_end(owner)
         else:
@@ -51,7 +51,7 @@ class FairQueue(Generic[Owner, Item]):
         if line is None or item not in line:
             return False
         line.remove(item)
-        self._count -= 1
+        self.count -= 1
         if not line:
             del self._lines[owner]
         return True

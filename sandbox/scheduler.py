@@ -63,17 +63,18 @@ class Scheduler:
 
     def admit(self, invocation: Invocation) -> None:
         """Run the first slice now if there is room and nobody waits; otherwise queue or refuse it."""
-        lane = self._lane(invocation.program)
+        program = invocation.program
+        lane = self._components if program.kind is Kind.HTTP else self._modules
         if guest_is_running():  # a host function starts another guest: that one begins in a turn of its own
             self.live.add(invocation)
-            lane.queue.push(invocation.program, invocation)
+            lane.queue.push(program, invocation)
             invocation.queued(self._queue_ms)
             self._plan_turn()
-        elif not lane.queue and lane.room.enter(invocation.program):
+        elif not lane.queue.count and lane.room.enter(program):
             self._begin(invocation)
         elif len(lane.queue) < self._queue_max:
             self.live.add(invocation)
-            lane.queue.push(invocation.program, invocation)
+            lane.queue.push(program, invocation)
             invocation.queued(self._queue_ms)
         else:
             self.refused += 1
@@ -97,6 +98,13 @@ class Scheduler:
         elif lane.queue.discard(invocation.program, invocation):
             self.refused += 1
 
+    def ended_at_once(self, program: Program) -> None:
+        """Take the place of one that was done after its first slice, and never waited for anything."""
+        lane = self._components if program.kind is Kind.HTTP else self._modules
+        lane.room.running -= 1
+        if lane.queue.count:
+            self._plan_turn()
+
     def close(self) -> None:
         """Cancel everything and stop the timer."""
         for invocation in tuple(self.live):
@@ -105,7 +113,8 @@ class Scheduler:
 
     def _begin(self, invocation: Invocation) -> None:
         self.begun += 1
-        self._tick()
+        if not self._ticker.on:
+            self._tick()
         invocation.begin()
 
     def _plan_turn(self) -> None:

@@ -28,6 +28,8 @@ typedef struct {
     void *(*memory_data)(void *, void *);
     size_t (*memory_size)(void *, void *);
     void (*increment_epoch)(void *);
+    void *(*bytes_new)(const char *, intptr_t); /* Python's: what Python gets is made here, in the same crossing */
+    void *(*int_new)(long);
 } Library;
 
 /* The frame of store.py: what the library writes into during a call. */
@@ -36,13 +38,13 @@ typedef struct {
     uint64_t instance[2];        /* 16 */
     void *store, *context;       /* 32, 40 */
     void *future;                /* 48: NULL while none is under way */
-    uint64_t unused;             /* 56 */
+    const void *entry;           /* 56: Entry of a recycled guest */
     struct { uint64_t kind, words[3]; } arguments[8];  /* 64: wasmtime_val_t */
     struct { uint64_t kind, words[3]; } result;        /* 320 */
     uint8_t *output;             /* 352 */
     uint64_t output_bytes;       /* 360 */
     uint64_t memory_bytes;       /* 368: when a pointer was wrong, and at the end */
-    uint64_t unused_too;         /* 376 */
+    void *mirror;                /* 376: Mirror of a recycled guest */
     struct { uint64_t kind, words[3]; } exports[20];   /* 384: wasmtime_extern_t */
 } Frame;
 
@@ -141,21 +143,20 @@ int edgefaas_exchange(Frame *frame, const uint8_t *event, uint64_t length, uint6
     return DONE;
 }
 
-/* Where a recycled guest has its inbox, its state, and its exports. */
-typedef struct { uint64_t inbox, state, memory, start; } Entry;
+/* Where a recycled guest has its inbox and state, which exports it has, and how long its first slice is. */
+typedef struct { uint64_t inbox, state, memory, start, first_slice_ticks; } Entry;
 
 enum { FINISHED = 1, ELSEWISE = 4, NOT_RESTORED = 5 };
 
-/* The memory made the image, the event into the inbox, start(length, seed, now); then where the output is. */
-int edgefaas_start(Frame *frame, const Entry *entry, Mirror *mirror, const Image *image, const uint8_t *event,
-                   uint64_t length, uint64_t seed, double now, uint64_t output_max, uint64_t first_slice_ticks) {
+static int start(Frame *frame, const uint8_t *event, uint64_t length, uint64_t seed, double now, uint64_t output_max) {
+    const Entry *entry = frame->entry;
     void *memory = &frame->exports[entry->memory].words;
     uint8_t *data = lib.memory_data(frame->context, memory);
     frame->memory_bytes = lib.memory_size(frame->context, memory);
     if (entry->inbox + length > frame->memory_bytes) return NOT_RESTORED;
-    if (edgefaas_restore(mirror, image, data, frame->memory_bytes)) return NOT_RESTORED;
+    if (edgefaas_restore(frame->mirror, data, frame->memory_bytes)) return NOT_RESTORED;
     memcpy(data + entry->inbox, event, length);
-    lib.set_epoch_deadline(frame->context, first_slice_ticks);
+    lib.set_epoch_deadline(frame->context, entry->first_slice_ticks);
     argument(frame, 0, (uint32_t)length);
     frame->arguments[1].kind = I64;
     frame->arguments[1].words[0] = seed;
@@ -173,6 +174,13 @@ int edgefaas_start(Frame *frame, const Entry *entry, Mirror *mirror, const Image
     frame->output = data + output[0];
     frame->output_bytes = output[1];
     return DONE;
+}
+
+/* The memory made the image, the event into the inbox, start(length, seed, now); a new reference to the output
+   (bytes), or to how it went otherwise (int). */
+void *edgefaas_start(Frame *frame, const uint8_t *event, uint64_t length, uint64_t seed, double now, uint64_t output_max) {
+    int outcome = start(frame, event, length, seed, now, output_max);
+    return outcome == DONE ? lib.bytes_new((const char *)frame->output, (intptr_t)frame->output_bytes) : lib.int_new(outcome);
 }
 
 /* The future goes before the store: in the other order the library aborts. */

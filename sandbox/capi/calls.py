@@ -31,6 +31,8 @@ _TABLE = (
     c.memory_data,
     c.memory_data_size,
     c.engine_increment_epoch,
+    ctypes.pythonapi.PyBytes_FromStringAndSize,
+    ctypes.pythonapi.PyLong_FromLong,
 )
 
 
@@ -54,11 +56,9 @@ class _Quick:
         self.exchange.restype = ctypes.c_int
         self.exchange.argtypes = (ctypes.c_void_p, ctypes.c_char_p, word, word)
         self.start = library.edgefaas_start
-        self.start.restype = ctypes.c_int
+        self.start.restype = ctypes.py_object
         address = ctypes.c_void_p
-        self.start.argtypes = (
-            address, address, address, address, ctypes.c_char_p, word, word, ctypes.c_double, word, word,
-        )  # fmt: skip
+        self.start.argtypes = (address, ctypes.c_char_p, word, word, ctypes.c_double, word)
         self.tick_signal = library.edgefaas_tick_signal
         self.tick_signal.restype, self.tick_signal.argtypes = ctypes.c_int, ()
         self.images_init = library.edgefaas_images_init
@@ -69,7 +69,7 @@ class _Quick:
         self.image_close.restype, self.image_close.argtypes = None, (address,)
         self.restore = library.edgefaas_restore
         self.restore.restype = ctypes.c_int
-        self.restore.argtypes = (address, address, address, word)
+        self.restore.argtypes = (address, address, word)
         self.unmap = library.edgefaas_unmap
         self.unmap.restype, self.unmap.argtypes = ctypes.c_int, (address,)
         self.close = library.edgefaas_close

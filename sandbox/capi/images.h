@@ -31,6 +31,7 @@ typedef struct {
     uint32_t restores;      /* since then */
     uint32_t usual;         /* pages that the first invocation since then wrote */
     uint64_t copied;        /* pages that the last restore copied or cleared: for tests and figures */
+    const Image *wanted;    /* the image to be put back */
 } Mirror;
 
 static int pagemap = -1;
@@ -73,7 +74,8 @@ static int lay(Mirror *mirror, const Image *image, uint8_t *base, uint64_t size)
 }
 
 /* Make all `size` bytes at `base` those of the image, zeros around it. 0, or -1: they are to be copied in full. */
-int edgefaas_restore(Mirror *mirror, const Image *image, uint8_t *base, uint64_t size) {
+int edgefaas_restore(Mirror *mirror, uint8_t *base, uint64_t size) {
+    const Image *image = mirror->wanted;
     uint64_t entries[WINDOW], copied = 0, pages = size / PAGE;
     uint64_t first = image->offset / PAGE, last = (image->offset + image->size) / PAGE;
     mirror->copied = 0;

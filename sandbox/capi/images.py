@@ -13,7 +13,8 @@ from sandbox.capi.calls import quick
 
 PAGE_BYTES = 4096  # what images.h counts in
 _WORD = ctypes.c_uint64
-_MIRROR_WORDS = 5
+_MIRROR_WORDS = 6
+_IMAGE, _COPIED, _WANTED = 0, 4, 5  # words of a Mirror
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 images_work = quick is not None and quick.images_init() == 0
@@ -57,26 +58,26 @@ class ImageFile:
 class Mirror:
     """What is mapped over the memory of one instance. ``take_off`` before its store is deleted."""
 
-    __slots__ = ("_image", "_words", "address")
+    __slots__ = ("_words", "address", "image")
 
     def __init__(self) -> None:
         self._words = (_WORD * _MIRROR_WORDS)()
         self.address = ctypes.addressof(self._words)
-        self._image: ImageFile | None = None
+        self.image: ImageFile | None = None
 
-    def hold(self, image: ImageFile) -> None:
-        """Keep the image alive that is to be mapped now; another one than before is mapped anew."""
-        if image is not self._image:
-            self._words[0] = 0
-            self._image = image
+    def want(self, image: ImageFile) -> None:
+        """Have this image put back from now on, and keep it alive."""
+        self._words[_IMAGE] = 0  # its address may be that of one that is gone
+        self._words[_WANTED] = image.address
+        self.image = image
 
     @property
     def copied_pages(self) -> int:
         """Return how many pages the last restore copied or cleared."""
-        return self._words[4] & 0xFFFF_FFFF
+        return self._words[_COPIED]
 
     def take_off(self) -> bool:
         """Put plain zeroed memory in the image's place; False when the kernel refuses."""
         assert quick is not None
-        self._image = None
+        self.image = None
         return bool(quick.unmap(self.address) == 0)

@@ -8,14 +8,14 @@ import ctypes
 import logging
 import struct
 
-from sandbox.capi.calls import DONE, FAILED, NOT_RESTORED, PENDING, quick
+from sandbox.capi.calls import FAILED, NOT_RESTORED, PENDING, quick
 from sandbox.capi.engine import Engine
 from sandbox.capi.images import ImageFile, Mirror, images_work
 from sandbox.capi.linker import RUNNING
 from sandbox.capi.memory import Memory
 from sandbox.capi.store import FIRST_SLICE_TICKS, CallShape, Store
 
-_TRAP, _STORE, _FUTURE, _OUTPUT = 0, 32, 48, 352
+_TRAP, _STORE, _FUTURE, _ENTRY, _MEMORY_BYTES, _MIRROR = 0, 32, 48, 56, 368, 376
 _words = struct.Struct("<QQ")
 _word = struct.Struct("<Q")
 _log = logging.getLogger("edgefaas.sandbox")
@@ -29,32 +29,39 @@ class Entry:
     1, the first two words of the state are where its output begins and how long it is.
     """
 
-    __slots__ = ("_words", "address", "start")
+    __slots__ = ("_words", "address")
 
     def __init__(self, *, inbox: int, state: int, memory: int, start: int) -> None:
-        self._words = (ctypes.c_uint64 * 4)(inbox, state, memory, start)
+        self._words = (ctypes.c_uint64 * 5)(inbox, state, memory, start, FIRST_SLICE_TICKS)
         self.address = ctypes.addressof(self._words)
-        self.start = start
 
 
 class RecycledStore(Store):
-    """A store that lives for many invocations. ``close`` it exactly once."""
+    """A store that lives for many invocations. ``close`` it exactly once.
 
-    __slots__ = ("_mirror",)
+    ``memory_bytes`` is how large its memory was after the last ``start`` that gave an output.
+    """
 
-    def __init__(self, engine: Engine, *, memory_bytes: int) -> None:
+    __slots__ = ("_mirror", "memory_bytes")
+
+    def __init__(self, engine: Engine, entry: Entry, *, memory_bytes: int) -> None:
         super().__init__(engine, memory_bytes=memory_bytes)
-        self._mirror = Mirror() if images_work else None
-        _words.pack_into(self._frame.buffer, _STORE, self._address or 0, self.context)
+        self.memory_bytes = 0
+        self._mirror = mirror = Mirror() if images_work else None
+        if mirror is not None:
+            frame = self._frame.buffer
+            _words.pack_into(frame, _STORE, self._address or 0, self.context)
+            _word.pack_into(frame, _ENTRY, entry.address)
+            _word.pack_into(frame, _MIRROR, mirror.address)
 
     def restore(self, memory: Memory, image: ImageFile) -> bool:
         """Make the whole memory what the image says, zeros around it; False: it must be copied in full."""
         mirror = self._mirror
         if mirror is None or quick is None:
             return False
-        mirror.hold(image)
-        size_bytes = memory.size_bytes()
-        return bool(quick.restore(mirror.address, image.address, memory.base_address(), size_bytes) == 0)
+        if mirror.image is not image:
+            mirror.want(image)
+        return bool(quick.restore(mirror.address, memory.base_address(), memory.size_bytes()) == 0)
 
     @property
     def copied_pages(self) -> int:
@@ -62,7 +69,7 @@ class RecycledStore(Store):
         return self._mirror.copied_pages if self._mirror is not None else 0
 
     def start(
-        self, entry: Entry, image: ImageFile, data: bytes, seed: int, now_ms: float, output_max: int
+        self, image: ImageFile, data: bytes, seed: int, now_ms: float, output_max: int
     ) -> bytes | bool | None:
         """Put the memory back, hand ``data`` over, and run ``start`` for a first slice.
 
@@ -74,24 +81,23 @@ class RecycledStore(Store):
         if mirror is None or quick is None:
             return None
         assert self._future is None
-        mirror.hold(image)
+        if mirror.image is not image:
+            mirror.want(image)
         frame = self._frame
         assert not RUNNING.polling
         RUNNING.host_call, RUNNING.polling = frame.host_call, True
-        outcome: int = quick.start(
-            frame.address, entry.address, mirror.address, image.address, data, len(data), seed, now_ms,
-            output_max, FIRST_SLICE_TICKS,
-        )  # fmt: skip
+        came: bytes | int = quick.start(frame.address, data, len(data), seed, now_ms, output_max)
         RUNNING.polling = False
-        if outcome == DONE:
-            return ctypes.string_at(*_words.unpack_from(frame.buffer, _OUTPUT))
-        if outcome == NOT_RESTORED:
+        if isinstance(came, bytes):
+            self.memory_bytes = _word.unpack_from(frame.buffer, _MEMORY_BYTES)[0]
+            return came
+        if came == NOT_RESTORED:
             return None
         self._shape = _START_SHAPE
         self._future = _word.unpack_from(frame.buffer, _FUTURE)[0] or None
-        if outcome == FAILED:
+        if came == FAILED:
             self._raise(*_words.unpack_from(frame.buffer, _TRAP))
-        return outcome != PENDING
+        return came != PENDING
 
     def close(self) -> None:
         """Take the image off the memory, which goes back to the pool, and delete the store."""

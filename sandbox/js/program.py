@@ -69,7 +69,10 @@ def _put_down(idle: "_Instance") -> None:
 
 
 class _Instance:
-    """An instance, and the program that it belongs to. ``memory`` is None until it is made."""
+    """An instance, and the program that it belongs to. ``memory`` is None until it is made.
+
+    It is on the shelf from its first return until it is dropped, also while it runs.
+    """
 
     __slots__ = ("memory", "memory_bytes", "program", "store")
 
@@ -128,7 +131,9 @@ class JsProgram:
         instance = self._take_idle(memory_bytes)
         if instance is None:
             instance = _Instance(
-                self, RecycledStore(self._bench.engine, memory_bytes=memory_bytes), memory_bytes
+                self,
+                RecycledStore(self._bench.engine, self._foundation.entry, memory_bytes=memory_bytes),
+                memory_bytes,
             )
         kept_bytes = 0
         try:
@@ -138,6 +143,7 @@ class JsProgram:
             image = ready_images.get(key) or (yield from self._make_ready(guest, instance.store, memory, key))
             came = self._start(guest, instance.store, memory, image)
             if isinstance(came, bytes):  # by far the most frequent
+                guest.memory_bytes = instance.store.memory_bytes
                 kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
                 return came
             status = yield from self._rest(guest, instance.store, memory, done=came)
@@ -164,7 +170,7 @@ class JsProgram:
         event, seed, now_ms = guest.event, next(_seeds), time.time_ns() // 1_000_000
         output_max = guest.limits.output_bytes
         if image.file is not None and len(event) < INBOX_BYTES:
-            came = store.start(self._foundation.entry, image.file, event, seed, now_ms, output_max)
+            came = store.start(image.file, event, seed, now_ms, output_max)
             if came is not None:
                 return came
         store.renew_slice()
@@ -190,12 +196,13 @@ class JsProgram:
             session_of(guest).close()
         memory = guest.memory
         if memory is not None:
-            guest.memory_bytes = memory.size_bytes()
+            size_bytes = guest.memory_bytes = guest.memory_bytes or memory.size_bytes()
             guest.memory = None
-            if guest.memory_bytes <= kept_bytes and self._bench.room.park(self):
+            if size_bytes <= kept_bytes and self._bench.room.park(self):
                 self._idle.append(instance)
-                idle_instances.put(instance, None, guest.memory_bytes)
+                idle_instances.put(instance, None, size_bytes)
                 return
+        idle_instances.take(instance)
         instance.store.close()
 
     def _make_ready(
@@ -288,11 +295,11 @@ class JsProgram:
     def _take_idle(self, memory_bytes: int) -> "_Instance | None":
         """Return the youngest idle instance: its memory is likeliest in the cache."""
         while self._idle:
-            idle = self._idle.pop()
-            idle_instances.take(idle)
+            idle = self._idle.pop()  # stays on the shelf: it will be back in a moment
             self._bench.room.unpark(self)
             if idle.memory_bytes == memory_bytes:
                 return idle
+            idle_instances.take(idle)
             idle.store.close()
         return None
 
@@ -306,10 +313,11 @@ class JsProgram:
         return True
 
     def put_down(self, idle: _Instance) -> None:
-        """Give up this idle instance, and its place."""
-        self._idle.remove(idle)
-        self._bench.room.unpark(self)
-        idle.store.close()
+        """Give up this idle instance, and its place; one that runs is left to its invocation."""
+        if idle in self._idle:
+            self._idle.remove(idle)
+            self._bench.room.unpark(self)
+            idle.store.close()
 
 
 def _put_back(image: Image, store: RecycledStore, memory: Memory, memory_bytes: int) -> None:

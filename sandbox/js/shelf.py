@@ -37,7 +37,12 @@ class Shelf(Generic[Key, Thing]):
 
     def put(self, key: Key, thing: Thing, size_bytes: int) -> None:
         """Keep a thing, giving up others as needed."""
-        self.take(key)
+        known = self._things.get(key)
+        if known is not None:
+            if known[0] is thing and known[1] == size_bytes:
+                self._things.move_to_end(key)
+                return
+            self.take(key)
         self._things[key] = (thing, size_bytes)
         self.used_bytes += size_bytes
         while self.used_bytes > self.room_bytes and len(self._things) > 1:
