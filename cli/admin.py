@@ -70,6 +70,28 @@ class Remote:
             answer = response.read()
         return json.loads(answer) if answer else None
 
+    def octets(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[bytes, str]:
+        """Return the answer as it is, and its ETag without quotes ("" where it has none)."""
+        with self._sent(method, path, body, headers) as response:
+            return response.read(), (response.getheader("ETag") or "").strip('"')
+
+    def raw_lines(self, path: str, **query: object) -> Iterator[bytes]:
+        """Yield the lines of an answer that ends by itself. Raises UnreachableError where it breaks off."""
+        with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
+            try:
+                yield from response
+            except (OSError, http.client.HTTPException):
+                raise UnreachableError(
+                    f"The POP at {self.url} broke off its answer", remedy="Ask again."
+                ) from None
+
     def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """Yield the JSON lines of a stream as they come, until the POP ends it."""
         with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:

@@ -5,7 +5,7 @@ import click
 from cli import words
 from cli.admin import Remote, remote_options
 
-SCOPES = ["read", "deploy", "purge", "admin"]
+SCOPES = ["read", "deploy", "purge", "kv", "admin"]
 
 
 @click.group()

@@ -13,6 +13,7 @@ from cli import words
 from cli.build import build_when_needed
 from cli.events import read_event, read_json
 from cli.telling import tell
+from edgefaas.errors import UsageError
 
 
 @click.command()
@@ -25,14 +26,29 @@ from cli.telling import tell
     "--expect", type=click.Path(path_type=Path), metavar="FILE", help="Compare the result with this JSON."
 )
 @click.option(
+    "--kv",
+    "files",
+    multiple=True,
+    metavar="[NAMESPACE=]FILE",
+    help="Pairs that it finds; by default those of kv.json. May be repeated.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print outcome, result, logs and usage as one JSON object."
 )
-def test(function: Path, event: Path | None, handler: str | None, expect: Path | None, as_json: bool) -> int:  # noqa: FBT001  # click passes it by name
+def test(  # one per option
+    *,
+    function: Path,
+    event: Path | None,
+    handler: str | None,
+    expect: Path | None,
+    files: tuple[str, ...],
+    as_json: bool,
+) -> int:
     """Run a function once in the sandbox.
 
     The result is printed as JSON on stdout; logs, CPU time and memory on stderr. Without --event,
     request.json of the folder is taken. Ends with 1 when the function does not finish, or the result is
-    not the expected one.
+    not the expected one. What it writes to the key-value store is forgotten.
     """
     from edgefaas.functions import read_function
     from edgefaas.trial import try_function
@@ -45,11 +61,36 @@ def test(function: Path, event: Path | None, handler: str | None, expect: Path |
     if event is None and (function / "request.json").is_file():
         event = function / "request.json"
     expected = read_json(expect) if expect else None
-    told = asyncio.run(try_function(bundle, read_event(event), artifacts=_artifacts()))
+    if not files and (function / "kv.json").is_file():
+        files = (str(function / "kv.json"),)
+    pairs = _pairs(files, bundle.kv)
+    told = asyncio.run(try_function(bundle, read_event(event), artifacts=_artifacts(), pairs=pairs))
     for warning in told["warnings"]:
         words.warn(warning)
     code = tell(told, as_json=as_json)
     return code if expect is None else _compare(told, expected, expect)
+
+
+def _pairs(files: tuple[str, ...], names: tuple[str, ...]) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Return the pairs of files, by namespace; a file that names none is for the function's own."""
+    from edgefaas.kv.formats import read_pairs
+
+    pairs: dict[str, list[tuple[bytes, bytes]]] = {}
+    for file in files:
+        name, equals, path = file.partition("=")
+        if not equals:
+            name, path = (names[0] if names else ""), file
+        if name not in names:
+            raise UsageError(
+                f'The function does not name the key-value namespace "{name}"' if name
+                else "The function names no key-value namespace",
+                remedy='Write kv = "NAME" in its function.toml.',
+            )  # fmt: skip
+        try:
+            pairs[name] = read_pairs(Path(path).read_bytes(), name=path)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}", remedy="Name a file.") from None
+    return pairs
 
 
 def _compare(told: dict[str, Any], expected: Any, path: Path) -> int:

@@ -16,7 +16,7 @@ from edgefaas.admission import Admission
 from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
 from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
-from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.contract import AskSupervisor, Exchange, LiveFunction, LogLine, LogSink
 from edgefaas.deltas import Deltas
 from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
@@ -29,6 +29,7 @@ from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once
 from edgefaas.journey import FromOrigin, FromStore, Journey
 from edgefaas.keeping import Keeper
+from edgefaas.kv.worker import WorkerPairs
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.origin import OriginClient
 from edgefaas.origins import Origins
@@ -55,7 +56,14 @@ class PopApp:
     """The POP in one worker process. Make it inside the worker's running loop."""
 
     def __init__(
-        self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink = no_spans
+        self,
+        *,
+        site: Site,
+        artifacts: Path,
+        data: Path,
+        log: LogSink,
+        spans: SpanSink = no_spans,
+        ask: AskSupervisor | None = None,
     ) -> None:
         self._data = data
         self._log = log
@@ -76,6 +84,9 @@ class PopApp:
         self._client = OriginClient()
         self._outbound = Outbound()
         self._guests.offer_outgoing("fetch", self._outbound.fetch)
+        self._pairs = WorkerPairs(data.parent, ask=ask)
+        for name, operation in self._pairs.operations().items():
+            self._guests.offer(name, operation)
         self._background = Background()
         self._refreshing: set[str] = set()
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
@@ -129,6 +140,7 @@ class PopApp:
         # Nothing below fails: a site that cannot be built leaves the old one in force, whole.
         self._site = site
         self._any_host = "*" in site.hosts
+        self._pairs.configure(site.kv)
         self._front = front
         self._trace(site)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
@@ -369,6 +381,7 @@ class PopApp:
         await self._outbound.close()
         await self._sandbox.close()
         await asyncio.to_thread(self._store.close)
+        self._pairs.close()
         self._front.close()
 
 

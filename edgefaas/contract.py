@@ -4,9 +4,9 @@
 of the supervisor. ``edgefaas/app.py`` implements both; fakes in the tests prove that they fit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from edgefaas.cache.purge import Purge
 from edgefaas.message import Prepared, Request, Response
@@ -20,7 +20,8 @@ class LiveFunction:
 
     ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names its build in that folder;
     ``facts`` are the build's (``sandbox.contract.Built``). ``allow`` lists the hosts it may fetch from
-    (``a.example``, ``*.example``, ``host:port``, ``*``); ``encoding`` is how kind ``event`` takes its event.
+    (``a.example``, ``*.example``, ``host:port``, ``*``); ``encoding`` is how kind ``event`` takes its event;
+    ``kv`` are the key-value namespaces that it names, its own first.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LiveFunction:
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     encoding: str = "json"
+    kv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class LogLine:
 
 LogSink = Callable[[LogLine], None]
 """Takes a line at once, never blocks and never raises; delivery is batched behind it."""
+
+
+AskSupervisor = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""Asks the supervisor to do an operation; its answer is plain values. Raises EdgeError."""
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made per request, and that costs a microsecond

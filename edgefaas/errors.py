@@ -6,6 +6,13 @@ EdgeError
 ├── StateError                   the data folder is in use, damaged or not writable
 ├── DeployError                  the function's author must fix and redeploy
 │   └── UnknownFunctionError     no such function or version
+├── KvError                      who writes pairs: a key, a value or a batch is not allowed
+│   ├── KvNotFoundError          no such namespace
+│   │   └── KvKeyNotFoundError   no such key
+│   ├── KvAccessError            the site does not let this function do that
+│   ├── KvConflictError          somebody else wrote first
+│   ├── KvQuotaError             a value, or the namespace, would be too large
+│   └── KvThrottledError         too many writes at once
 ├── RequestError                 the viewer's request is refused (4xx)
 ├── FunctionError                the function's author; the viewer gets 502 or 503
 │   ├── FunctionValidationError  it returned what it may not (502)
@@ -61,6 +68,54 @@ class UnknownFunctionError(DeployError):
     """No function, or no version of it, has that name."""
 
     status: ClassVar[int] = 404
+
+
+class KvError(EdgeError):
+    """A key, a value or a request about them is malformed; ``code`` is what guests see."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "ValidationError"
+
+
+class KvNotFoundError(KvError):
+    """There is no such namespace."""
+
+    status: ClassVar[int] = 404
+    code: ClassVar[str] = "StoreNotFound"
+
+
+class KvKeyNotFoundError(KvNotFoundError):
+    """There is no such key."""
+
+    code: ClassVar[str] = "KeyNotFound"
+
+
+class KvAccessError(KvError):
+    """The function does not name the namespace, or the site does not let it do that."""
+
+    status: ClassVar[int] = 403
+    code: ClassVar[str] = "AccessDenied"
+
+
+class KvConflictError(KvError):
+    """The pair or the namespace is not as the writer believes."""
+
+    status: ClassVar[int] = 412
+    code: ClassVar[str] = "Conflict"
+
+
+class KvQuotaError(KvError):
+    """A key or value is too large, or the namespace is full."""
+
+    status: ClassVar[int] = 413
+    code: ClassVar[str] = "QuotaExceeded"
+
+
+class KvThrottledError(KvError):
+    """More writes than the site allows, or than the disk takes."""
+
+    status: ClassVar[int] = 429
+    code: ClassVar[str] = "Throttled"
 
 
 class RequestError(EdgeError):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import ChannelClosedError
-from edgefaas.contract import LiveFunction
+from edgefaas.contract import AskSupervisor, LiveFunction
 from edgefaas.errors import DeployError, EdgeError, StateError
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
@@ -44,12 +44,14 @@ class Fleet:
         *,
         on_logs: OnLogs,
         on_spans: OnSpans,
+        on_ask: AskSupervisor,
     ) -> None:
         self._sockets = list(sockets)
         self._launch = launch
         self._site = site
         self._on_logs = on_logs
         self._on_spans = on_spans
+        self._on_ask = on_ask
         self._functions: Mapping[str, LiveFunction] = {}
         self._members: dict[int, WorkerProcess] = {}
         self._processes: set[WorkerProcess] = set()
@@ -109,7 +111,12 @@ class Fleet:
     async def _spawned(self, index: int) -> WorkerProcess:
         """Return a worker whose application has started. Raises EdgeError."""
         worker = await WorkerProcess.spawn(
-            index, self._sockets[index], self._launch, on_logs=self._on_logs, on_spans=self._on_spans
+            index,
+            self._sockets[index],
+            self._launch,
+            on_logs=self._on_logs,
+            on_spans=self._on_spans,
+            on_ask=self._on_ask,
         )
         self._processes.add(worker)
         try:

@@ -9,6 +9,7 @@
     encoding = "json"             # kind event: json or msgpack
     allow = ["api.example.com"]   # hosts that it may fetch from
     environment = { GREETING = "hello" }
+    kv = "moved"                  # the key-value namespace that it uses, or a list, its own first
     [limits]                      # memory_mb, cpu_ms, wall_ms, output_bytes, log_bytes, host_calls
     [build]                       # how the entry is made; run by the author's tools, never by a POP
     command = ["zig", "build"]
@@ -23,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefaas.config import limits as read_limits
+from edgefaas.config.kv import read_names
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.site import FunctionSpec
@@ -42,7 +44,7 @@ _COMPONENT = b"\x00asm\x0d\x00\x01\x00"  # Component Model binary: version 0x0d,
 _ALONE = frozenset({Kind.EVENT, Kind.HTTP, Kind.CGI})  # kinds whose entry is the whole program
 # What stands beside a function for people and tests; it is not part of what is deployed.
 _BESIDE = frozenset(
-    {SETTINGS_FILE, "README.md", "request.json", "response.json", "event.json", "expected.json"}
+    {SETTINGS_FILE, "README.md", "request.json", "response.json", "event.json", "expected.json", "kv.json"}
 )
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "tests"})
 
@@ -87,6 +89,7 @@ def read_spec(spec: FunctionSpec) -> Bundle:
         bundle,
         environment={**bundle.environment, **spec.environment},
         limits=bundle.limits if spec.limits is None else spec.limits,
+        kv=bundle.kv if spec.kv is None else spec.kv,
     )
 
 
@@ -116,6 +119,7 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     encoding = table.choice("encoding", ("json", "msgpack"), "json")
     allow = table.strings("allow")
     environment = table.string_map("environment")
+    kv = read_names(table) or ()
     limits = read_limits(table.table("limits")) if "limits" in table else Limits()
     build = table.table("build")
     has_build = bool(build.strings("command"))
@@ -148,6 +152,7 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
         environment=environment,
         allow=allow,
         encoding=encoding,
+        kv=kv,
     )
 
 

@@ -133,14 +133,15 @@ class ViewerProtocol(StrEnum):
 class FunctionSpec:
     """A function as ``edgefaas.toml`` names it.
 
-    ``source`` is absolute: a file, or a folder with a ``function.toml``. ``limits`` are None where the site
-    leaves them to the function's own file.
+    ``source`` is absolute: a file, or a folder with a ``function.toml``. ``limits`` and ``kv`` (the key-value
+    namespaces that it names) are None where the site leaves them to the function's own file.
     """
 
     name: str
     source: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits | None = None
+    kv: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +277,27 @@ class TelemetryPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KvNamespace:
+    """A key-value namespace: who may use it, and how much it holds.
+
+    ``ids`` are other names by which functions ask for it, such as CloudFront's id of the store it came from.
+    ``readers`` and ``writers`` are functions (``*``: any); a function also has to name the namespace itself.
+    ``bytes_max`` counts keys and values; ``writes_per_s`` holds for each function. ``seed`` is imported when
+    the namespace is made.
+    """
+
+    name: str
+    ids: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ("*",)
+    writers: tuple[str, ...] = ()
+    key_bytes_max: int = 1024
+    value_bytes_max: int = 1024 * 1024
+    bytes_max: int = 64 * 1024 * 1024
+    writes_per_s: float = 100.0
+    seed: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything one ``edgefaas.toml`` says."""
 
@@ -298,3 +320,4 @@ class Site:
     certificates: tuple[Certificate, ...] = ()  # the first is for viewers who name no host, or an unknown one
     dns: DnsPolicy | None = None
     telemetry: TelemetryPolicy = TelemetryPolicy()
+    kv: Mapping[str, KvNamespace] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,8 @@ from edgefaas.control.deploy import Builder, Deployer, Shelf
 from edgefaas.control.endpoints import Api
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.hub import LogHub
+from edgefaas.control.kv import KvKeeper
+from edgefaas.control.kv_endpoints import KvApi
 from edgefaas.control.purging import Purger, boot_id
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
@@ -116,7 +118,14 @@ class Supervisor:
             artifacts=str(folder.artifacts), data=str(folder.pop), app=options.app, http2=options.http2
         )
         self._exporter = Exporter(site)
-        self._fleet = Fleet(self._sockets, launch, site, on_logs=self._hub.take, on_spans=self._exporter.take)
+        self._fleet = Fleet(
+            self._sockets,
+            launch,
+            site,
+            on_logs=self._hub.take,
+            on_spans=self._exporter.take,
+            on_ask=self._asked,
+        )
         self._sampler = Sampler(
             self._fleet,
             site,
@@ -125,6 +134,7 @@ class Supervisor:
         )
         self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
         self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
+        self._kv = KvKeeper(folder.path, live=lambda: self._deployer.live, clock=_wall_s)
 
     # What the admin API asks
 
@@ -138,6 +148,7 @@ class Supervisor:
         async with self._reloading:
             site = await self._disk.run(load_site, self._options.config)
             warnings = await self._seed(site)
+            await self._kv.configure(site.kv)
             await self._fleet.reconfigure(site)
             self._exporter.apply(site)
             if self._options.listen_tls is None and site.listening.tls != self._site.listening.tls:
@@ -145,6 +156,12 @@ class Supervisor:
             self._site = site
             self._sampler.reconfigure(site)
         return warnings
+
+    async def _asked(self, op: str, args: Mapping[str, Any]) -> Any:
+        """Answer a worker, which may be a stranger's by now."""
+        if op == "kv.write":
+            return await self._kv.write_for(args, mono_s=time.monotonic())
+        raise EdgeError(f"The supervisor has no operation {op[:80]!r}", remedy="Start the POP again.")
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
         """Run a function once."""
@@ -205,11 +222,13 @@ class Supervisor:
             withdraw(self._options.listen)
             self._disk.close()
             self._store.close()
+            self._kv.close()
 
     async def _start(self) -> AdminServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
         await self._disk.run(self._store.prune, now_s=_wall_s())
         await self._disk.run(lambda: self._shelf.blobs.sweep(self._store.blobs()))
+        await self._kv.configure(self._site.kv)
         await self._hub.load()
         for warning in await self._deployer.restore():
             log.warning("%s", warning)
@@ -253,7 +272,7 @@ class Supervisor:
         )
         guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
         config = uvicorn.Config(
-            make_app(endpoints(api), guard),
+            make_app(endpoints(api, KvApi(self._kv)), guard),
             http="httptools",
             ws="none",
             lifespan="off",

@@ -184,6 +184,10 @@ class Table:
         outer = self.table(key)
         return {name: outer.table(name) for name in outer.unread()}
 
+    def inner(self, *keys: str) -> "Table":
+        """Return an empty table at that place, to refuse what was read there before."""
+        return Table({}, self.document, (*self.path, *keys))
+
     def done(self) -> None:
         """Refuse every key that nobody read."""
         for key in self._values:

@@ -27,7 +27,7 @@ import uvloop
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
-from edgefaas.contract import LiveFunction, LogSink, PopSide, ViewerSide
+from edgefaas.contract import AskSupervisor, LiveFunction, LogSink, PopSide, ViewerSide
 from edgefaas.control.plain import from_plain
 from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
@@ -38,6 +38,7 @@ from edgefaas.tracing.spans import PlainSpan
 from edgefaas.tracing.tracer import SpanSink
 
 UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
+SUPERVISOR_TIMEOUT_S = 10.0  # of a write to disk
 
 log = logging.getLogger("edgefaas.worker")
 
@@ -55,7 +56,16 @@ class Pop(PopSide, ViewerSide, Protocol):
 class PopFactory(Protocol):
     """How a worker makes its application, inside the running loop."""
 
-    def __call__(self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink) -> Pop:
+    def __call__(
+        self,
+        *,
+        site: Site,
+        artifacts: Path,
+        data: Path,
+        log: LogSink,
+        spans: SpanSink,
+        ask: AskSupervisor,
+    ) -> Pop:
         """Return the application, not started. Raises EdgeError."""
         ...
 
@@ -112,6 +122,9 @@ class Worker:
             self._channel.tell("spans", {"spans": spans, "dropped": dropped})
         return True
 
+    async def _ask_supervisor(self, op: str, args: Mapping[str, Any]) -> Any:
+        return await self._channel.ask(op, args, timeout_s=SUPERVISOR_TIMEOUT_S)
+
     async def _answer(self, op: str, args: Mapping[str, Any]) -> Any:
         operation = self._operations.get(op)
         if operation is None:
@@ -128,6 +141,7 @@ class Worker:
             data=Path(data),
             log=self._logs,
             spans=self._send_spans,
+            ask=self._ask_supervisor,
         )
         await pop.start()
         self._pop = pop

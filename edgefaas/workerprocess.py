@@ -12,9 +12,8 @@ from typing import Any
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
-from edgefaas.contract import LiveFunction
+from edgefaas.contract import AskSupervisor, LiveFunction
 from edgefaas.control.plain import to_plain
-from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 
@@ -53,9 +52,19 @@ class WorkerProcess:
 
     @classmethod
     async def spawn(
-        cls, index: int, sockets: Inherited, launch: Launch, *, on_logs: OnLogs, on_spans: OnSpans
+        cls,
+        index: int,
+        sockets: Inherited,
+        launch: Launch,
+        *,
+        on_logs: OnLogs,
+        on_spans: OnSpans,
+        on_ask: AskSupervisor,
     ) -> "WorkerProcess":
-        """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else."""
+        """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else.
+
+        ``on_ask`` answers what it asks; it need not be what an honest worker would ask.
+        """
         inherited = [sockets.plain.fileno()]
         secure = []
         if sockets.tls is not None:
@@ -85,10 +94,7 @@ class WorkerProcess:
             elif op == "spans":
                 on_spans(index, args.get("spans"), args.get("dropped"))
 
-        async def ask(op: str, _args: Mapping[str, Any]) -> Any:
-            raise EdgeError(f"The supervisor has no operation {op!r}", remedy="Ask for nothing.")
-
-        channel = await Channel.open(ours, ask=ask, tell=tell, peer=f"worker {index}")
+        channel = await Channel.open(ours, ask=on_ask, tell=tell, peer=f"worker {index}")
         return cls(index, process, channel)
 
     @property

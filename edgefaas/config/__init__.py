@@ -8,13 +8,14 @@ from pathlib import Path
 
 from edgefaas.config.behaviours import read_behaviour
 from edgefaas.config.functions import limits, read_function_spec
+from edgefaas.config.kv import read_namespaces
 from edgefaas.config.listening import read_certificate, read_listening
-from edgefaas.config.names import PATH, named
+from edgefaas.config.names import PATH, must_exist, named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
 from edgefaas.config.telemetry import read_telemetry
-from edgefaas.site import Behaviour, CacheSizes, ErrorPage, Site
+from edgefaas.site import Behaviour, CacheSizes, ErrorPage, FunctionSpec, KvNamespace, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
 __all__ = ["limits", "load_site", "parse_site"]
@@ -59,6 +60,8 @@ def _site(root: Table, folder: Path) -> Site:
     pops = {name: read_pop(name, t) for name, t in named(root, "pops").items()}
     router = read_router(root.table("router"), pops, folder)
     dns = read_dns(root.table("dns"), pops)
+    kv = read_namespaces(named(root, "kv"), functions, folder, aws=compatibility == "aws")
+    _check_kv(root, functions, kv)
     sizes = _cache_sizes(root.table("cache"))
     certificates = tuple(read_certificate(table, folder) for table in root.tables("certificates"))
     listening = read_listening(root.table("listen"), certificates, probed=bool(pops))
@@ -84,10 +87,17 @@ def _site(root: Table, folder: Path) -> Site:
         certificates=certificates,
         dns=dns,
         telemetry=telemetry,
+        kv=kv,
     )
     if pops:
         check_routing(site)
     return site
+
+
+def _check_kv(root: Table, functions: dict[str, FunctionSpec], kv: dict[str, KvNamespace]) -> None:
+    for name, spec in functions.items():
+        for wanted in spec.kv or ():
+            must_exist(root.inner("functions", name), "kv", wanted, kv, "kv")
 
 
 def _error_pages(tables: list[Table]) -> dict[int, ErrorPage]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgefaas.config.kv import read_names
 from edgefaas.site import FunctionSpec
 from edgefaas.table import Table
 from sandbox.contract import Limits
@@ -29,6 +30,7 @@ def read_function_spec(name: str, table: Table, folder: Path) -> FunctionSpec:
         source=folder / table.required_text("source", '"functions/hello.js"'),
         environment=table.string_map("environment"),
         limits=limits(table.table("limits")) if "limits" in table else None,
+        kv=read_names(table),
     )
     table.done()
     return spec

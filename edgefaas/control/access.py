@@ -36,6 +36,7 @@ class Scope(StrEnum):
     READ = "read"
     DEPLOY = "deploy"
     PURGE = "purge"
+    KV = "kv"
     ADMIN = "admin"
 
 

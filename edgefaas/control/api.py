@@ -116,6 +116,7 @@ class Endpoint:
     scope: Scope | None = Scope.READ
     body_max: int = 0
     body_schema: str = ""
+    body_type: str = "application/json"
     query: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -206,8 +207,8 @@ class _Handler:
             at_s=wall_s(),
             request_id=request_id,
             actor=token.name,
-            action=f"{self._endpoint.method} {self._endpoint.path}",
-            target=str(request.path_params.get("name") or getattr(request.state, "target", "")),
+            action=f"{self._endpoint.method} {self._endpoint.path.replace(':path}', '}')}",
+            target=str(getattr(request.state, "target", "") or request.path_params.get("name", "")),
             status=status,
             detail=detail,
         )

@@ -23,6 +23,7 @@ FILE_PATH_MAX = 512
 BUNDLE_MAX_BYTES = 48 * 1024 * 1024  # a componentize-py component takes 19 MB
 ENVIRONMENT_MAX_BYTES = 64 * 1024
 ALLOW_MAX = 100
+KV_MAX = 20
 ENCODINGS = ("json", "msgpack")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d{1,5})?\Z|\*\Z")
@@ -39,7 +40,10 @@ LIMIT_RANGES: Mapping[str, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """One function as its author hands it in. ``allow`` are the hosts that it may fetch from."""
+    """One function as its author hands it in.
+
+    ``allow`` are the hosts that it may fetch from, ``kv`` the key-value namespaces that it names, its own first.
+    """
 
     name: str
     source: Source
@@ -47,6 +51,7 @@ class Bundle:
     environment: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     encoding: str = "json"
+    kv: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no version may be. Raises DeployError."""
@@ -60,13 +65,16 @@ class Bundle:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return what is not source, as JSON values."""
+        """Return what is not source, as JSON values.
+
+        ``kv`` came later, and is left out where it says nothing: older versions keep their names.
+        """
         return {
             "limits": {item.name: getattr(self.limits, item.name) for item in fields(Limits)},
             "environment": dict(self.environment),
             "allow": list(self.allow),
             "encoding": self.encoding,
-        }
+        } | ({"kv": list(self.kv)} if self.kv else {})
 
     @property
     def version(self) -> str:
@@ -117,7 +125,7 @@ def from_json(plain: Any) -> Bundle:
     if not isinstance(plain, dict):
         raise _refused("A function is a JSON object", "Send name, kind, entry and files.")
     unknown = plain.keys() - {
-        "name", "kind", "entry", "handler", "files", "limits", "environment", "allow", "encoding"
+        "name", "kind", "entry", "handler", "files", "limits", "environment", "allow", "encoding", "kv"
     }  # fmt: skip
     if unknown:
         raise _refused(f"The key {min(unknown)!r} is not known", "Leave it out.")
@@ -131,9 +139,11 @@ def from_json(plain: Any) -> Bundle:
         entry=_text(plain, "entry"),
         handler=_text(plain, "handler", ""),
     )
-    allow = plain.get("allow", [])
+    allow, kv = plain.get("allow", []), plain.get("kv", [])
     if not isinstance(allow, list) or not all(isinstance(host, str) for host in allow):
         raise _refused("allow is not a list of strings", 'Send for example ["api.example.com"].')
+    if not isinstance(kv, list) or not all(isinstance(name, str) for name in kv):
+        raise _refused("kv is not a list of strings", 'Send for example ["moved"].')
     return Bundle(
         name=name,
         source=source,
@@ -141,6 +151,7 @@ def from_json(plain: Any) -> Bundle:
         environment=_mapping(plain, "environment", {}),
         allow=tuple(allow),
         encoding=_text(plain, "encoding", "json"),
+        kv=tuple(kv),
     )
 
 
@@ -253,8 +264,23 @@ def _check_settings(bundle: Bundle) -> None:
             f'Function "{bundle.name}" allows {len(bundle.allow)} hosts; at most {ALLOW_MAX} are listed',
             "Use a wildcard such as *.example.com.",
         )
+    _check_kv(bundle)
     if bundle.encoding not in ENCODINGS:
         raise _refused(
             f'Function "{bundle.name}" has encoding "{bundle.encoding}"',
             f"Use one of {', '.join(ENCODINGS)}.",
         )
+
+
+def _check_kv(bundle: Bundle) -> None:
+    if len(set(bundle.kv)) != len(bundle.kv) or len(bundle.kv) > KV_MAX:
+        raise _refused(
+            f'Function "{bundle.name}" names {len(bundle.kv)} key-value namespaces, or one twice',
+            f"Name at most {KV_MAX}, each once.",
+        )
+    for name in bundle.kv:
+        if not NAME.match(name):
+            raise _refused(
+                f'Function "{bundle.name}" names the key-value namespace {name[:80]!r}, which cannot be one',
+                "Name a [kv.NAME] of the site.",
+            )

@@ -6,13 +6,14 @@ from edgefaas.control.access import Scope
 from edgefaas.control.api import SMALL_BODY_BYTES, Call, Endpoint
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES
 from edgefaas.control.endpoints import LOG_LINES_MAX, Api
+from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.openapi import document
 
 DEPLOY_BODY_BYTES = BUNDLE_MAX_BYTES // 3 * 4 + 1024 * 1024  # base64, and the JSON around it
 EVENT_BODY_BYTES = 8 * 1024 * 1024
 
 
-def endpoints(api: Api) -> list[Endpoint]:
+def endpoints(api: Api, kv: KvApi) -> list[Endpoint]:
     """Return the table of all endpoints."""
     function = "/v1/functions/{name}"
     log_query = {
@@ -131,6 +132,8 @@ def endpoints(api: Api) -> list[Endpoint]:
             scope=Scope.ADMIN,
         ),
     ]
+
+    table += kv_endpoints(kv)
 
     async def describe(_: Call) -> Any:
         return document(table)

@@ -316,6 +316,7 @@ def _live_function(version: Version, record: BuildRecord) -> LiveFunction:
         environment=settings["environment"],
         allow=tuple(settings["allow"]),
         encoding=settings["encoding"],
+        kv=tuple(settings.get("kv", ())),
     )
 
 

@@ -22,7 +22,7 @@ from edgefaas.control.masking import without_secrets, without_values
 from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.store import Change, Version, unknown_function
-from edgefaas.control.usage import users_of
+from edgefaas.control.usage import missing_namespaces, users_of
 from edgefaas.errors import ConfigError, EdgeError
 from edgefaas.site import Site
 
@@ -175,7 +175,9 @@ class Api:
         else:
             done = await self.deployer.deploy(bundles, _order(call, "deploy"))
             deployed = [dataclasses.asdict(item) for item in done]
-        for row in deployed:
+        for bundle, row in zip(bundles, deployed, strict=True):
+            said: Any = row["warnings"]
+            row["warnings"] = [*said, *missing_namespaces(self.pop.site, bundle.kv)]
             row["used_by"] = users_of(self.pop.site, str(row["name"]))
         took_ms = round((time.perf_counter() - began_s) * 1000, 1)
         return {"deployed": deployed, "live": not dry_run, "took_ms": took_ms}

@@ -11,7 +11,7 @@ from edgefaas.control.api import Endpoint
 from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
 from sandbox.contract import Kind
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 _STATUS_MEANINGS = {
     "400": "the request is malformed",
     "401": "the token is missing, unknown or has expired",
@@ -30,7 +30,9 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Return the document."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path.replace(":path}", "}"), {})[endpoint.method.lower()] = _operation(
+            endpoint
+        )
     return {
         "openapi": "3.1.0",
         "info": {"title": "EdgeFaaS admin API", "version": __version__},
@@ -65,7 +67,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["requestBody"] = {
             "required": True,
             "description": f"at most {endpoint.body_max} bytes",
-            "content": {"application/json": {"schema": schema}},
+            "content": {endpoint.body_type: {"schema": schema}},
         }
     return operation
 
@@ -87,6 +89,7 @@ def _schemas() -> dict[str, Any]:
             },
             "environment": {"type": "object", "additionalProperties": text},
             "allow": {"type": "array", "items": text},
+            "kv": {"type": "array", "items": text, "description": "key-value namespaces, its own first"},
             "encoding": {"enum": list(ENCODINGS)},
             "limits": {
                 "type": "object",
@@ -109,6 +112,22 @@ def _schemas() -> dict[str, Any]:
         },
         "Rollback": {"type": "object", "properties": {"version": text}},
         "Event": {"description": "any JSON document"},
+        "Octets": {"description": "the value, any octets"},
+        "Pairs": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "puts": {"type": "array", "items": {"$ref": "#/components/schemas/Pair"}},
+                "deletes": {"type": "array", "items": text},
+                "replace": {"type": "boolean", "default": False, "description": "delete all others"},
+            },
+        },
+        "Pair": {
+            "type": "object",
+            "required": ["key", "value"],
+            "additionalProperties": False,
+            "properties": {"key": text, "value": text, "encoding": {"enum": ["utf-8", "base64"]}},
+        },
         "Purge": {
             "type": "object",
             "required": ["kind"],

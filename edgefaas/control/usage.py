@@ -1,4 +1,6 @@
-"""Which parts of a site use a function. Pure."""
+"""Which parts of a site use a function, and what a function uses that the site has not. Pure."""
+
+from collections.abc import Iterable
 
 from edgefaas.site import FunctionOrigin, Site
 
@@ -17,3 +19,12 @@ def users_of(site: Site, function: str) -> list[str]:
         if isinstance(origin, FunctionOrigin) and origin.function == function
     ]
     return users
+
+
+def missing_namespaces(site: Site, names: Iterable[str]) -> list[str]:
+    """Return a warning for each key-value namespace that a function names and the site does not have."""
+    return [
+        f'It names the key-value namespace "{name}", which the site does not have yet: add [kv.{name}].'
+        for name in names
+        if name not in site.kv
+    ]

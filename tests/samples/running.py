@@ -1,7 +1,6 @@
 """Build functions and run them in a real sandbox: what samples and corpus share."""
 
 import asyncio
-import json
 import shutil
 import subprocess
 import sys
@@ -9,18 +8,37 @@ import tempfile
 from collections.abc import Awaitable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
+from edgefaas.contract import LiveFunction
 from edgefaas.control.bundle import Bundle
 from edgefaas.functions import read_build, read_function
-from sandbox import Builder, Built, HostCallError, Limits, Outcome, Sandbox, SandboxError, Settings, Source
+from edgefaas.kv.formats import read_pairs
+from edgefaas.kv.memory import MemoryPairs, MemoryStore
+from edgefaas.kv.operations import GuestPairs
+from edgefaas.site import KvNamespace
+from sandbox import (
+    Builder,
+    Built,
+    HostCallError,
+    Kind,
+    Limits,
+    Outcome,
+    Sandbox,
+    SandboxError,
+    Settings,
+    Source,
+)
 from sandbox.artifacts import ArtifactStore
 from sandbox.builder import artifact_name
 from sandbox.capi import Engine, EngineConfig
 from sandbox.hostcalls import HostFunctions
 from sandbox.kinds import Workshop, kind_module
 
+STORE = "store"
+FUNCTION = LiveFunction(name="function", version="", kind=Kind.JS, artifact="", kv=(STORE,))
 SETTINGS = Settings(instances=48, idle_max=4, memory_max_bytes=128 * 1024 * 1024)
 
 
@@ -32,21 +50,21 @@ class RecordingHost:
     pairs: Mapping[str, str] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
 
+    @cached_property
+    def guests(self) -> GuestPairs:
+        pairs = MemoryPairs((key.encode(), value.encode()) for key, value in self.pairs.items())
+        store = MemoryStore({STORE: pairs})
+        namespace = KvNamespace(name=STORE, ids=("moved",), writers=("*",))
+        return GuestPairs({STORE: namespace}, lambda: store, store.write_for)
+
     def log(self, level: str, text: str) -> None:
         self.lines.append((level, text))
 
     def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
-        if name != "kv":
+        operation = self.guests.operations().get(name)
+        if operation is None:
             raise HostCallError(f"{name} is not available here")
-        asked = json.loads(payload)
-        match asked["operation"]:
-            case "get":
-                answer: object = {"value": self.pairs.get(asked["key"])}
-            case "exists":
-                answer = {"exists": asked["key"] in self.pairs}
-            case _:
-                answer = {"count": len(self.pairs)}
-        return json.dumps(answer).encode()
+        return operation(FUNCTION, payload)
 
 
 @dataclass(frozen=True)
@@ -84,8 +102,16 @@ def bundle_of(folder: Path) -> Bundle:
         return read_function(copy)
 
 
-def task_of(bundle: Bundle, event: bytes) -> Task:
-    return Task(bundle.source, event, bundle.limits, bundle.environment)
+def task_of(bundle: Bundle, event: bytes, pairs: Path | None = None) -> Task:
+    """Return a task; ``pairs`` is the file of those that the function finds, if it is there."""
+    found = read_pairs(pairs.read_bytes(), name="kv.json") if pairs and pairs.exists() else []
+    return Task(
+        bundle.source,
+        event,
+        bundle.limits,
+        bundle.environment,
+        {key.decode(): value.decode() for key, value in found},
+    )
 
 
 def run_all(tasks: Iterable[Task], artifacts: Path, *, isolated: bool = True) -> list[Ran]:

@@ -21,7 +21,12 @@ NAMES = sorted(
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     tasks = [
-        task_of(bundle_of(FOLDER / name), (FOLDER / name / "request.json").read_bytes()) for name in NAMES
+        task_of(
+            bundle_of(FOLDER / name),
+            (FOLDER / name / "request.json").read_bytes(),
+            FOLDER / name / "kv.json",
+        )
+        for name in NAMES
     ]
     return dict(zip(NAMES, run_all(tasks, tmp_path_factory.mktemp("artifacts")), strict=True))
 

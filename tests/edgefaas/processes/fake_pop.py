@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from edgefaas.cache.purge import Purge
-from edgefaas.contract import Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.contract import AskSupervisor, Exchange, LiveFunction, LogLine, LogSink
 from edgefaas.control.deploy import Builder
 from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
@@ -31,7 +31,14 @@ class FakePop:
     """Answers every request with what this worker runs."""
 
     def __init__(
-        self, *, site: Site, artifacts: Path, data: Path, log: LogSink, spans: SpanSink = no_spans
+        self,
+        *,
+        site: Site,
+        artifacts: Path,
+        data: Path,
+        log: LogSink,
+        spans: SpanSink = no_spans,
+        ask: AskSupervisor,
     ) -> None:
         self._site = site
         self._artifacts = artifacts

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ def function(text: str, name: str = "hello") -> LiveFunction:
     return LiveFunction(name=name, version=text, kind=Kind.JS, artifact=text)
 
 
+async def nothing(op: str, _: Mapping[str, Any]) -> Any:
+    raise AssertionError(f"the worker asks for {op}")
+
+
 def with_fleet(
     folder: Path,
     use: Callable[[Fleet], Awaitable[None]],
@@ -42,7 +46,14 @@ def with_fleet(
         bound = bind(Address("127.0.0.1", 0), count=workers, option="--listen")
         sockets = [Inherited(sock) for sock in bound]
         launch = Launch(artifacts=str(folder), data=str(folder), app=app)
-        fleet = Fleet(sockets, launch, Site(name="demo"), on_logs=lambda *_: None, on_spans=lambda *_: None)
+        fleet = Fleet(
+            sockets,
+            launch,
+            Site(name="demo"),
+            on_logs=lambda *_: None,
+            on_spans=lambda *_: None,
+            on_ask=nothing,
+        )
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await use(fleet)

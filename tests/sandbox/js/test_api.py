@@ -1,6 +1,7 @@
 # ruff: noqa: E501  # scripts are shown as they are
 """What the host does for JavaScript: fetch, http, the key-value store, crypto, console; and rules against Python."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -130,32 +131,91 @@ def test_an_http_request_that_is_destroyed_is_not_waited_for() -> None:
     assert answer(js, host=StageHost(operations={"fetch": never}), limits=limits) == "timed out"
 
 
+DATA = {"greeting": b"hello", "json": b'{"a": 1}', "raw": b"\xff\x00\x01"}
+
+
 def kv(payload: bytes) -> bytes:
-    asked = json.loads(payload)
-    data = {"greeting": "hello", "json": '{"a": 1}'}
-    match asked["operation"]:
-        case "get":
-            return json.dumps({"value": data.get(asked["key"])}).encode()
-        case "exists":
-            return json.dumps({"exists": asked["key"] in data}).encode()
-        case "count":
-            return json.dumps({"count": len(data)}).encode()
-        case _:
-            return json.dumps({"creationDateTime": "2026-01-01", "keyCount": len(data)}).encode()
+    store, *fields = payload.split(b"\0", 3)
+    assert store == b"store-1"
+    if fields and fields[0].decode() not in DATA:
+        raise HostCallError(f"KeyNotFound: the key {fields[0].decode()!r} was not found")
+    return DATA[fields[0].decode()] if fields else b'{"keyCount":3}'
+
+
+async def put(payload: bytes) -> bytes:
+    await asyncio.sleep(0)
+    return b"k7 " + payload.hex().encode()
 
 
 def test_the_key_value_store_answers_in_every_format() -> None:
     js = """import cf from 'cloudfront';
     const kvs = cf.kvs('store-1');
     async function handler(event) {
-      let missing;
-      try { await kvs.get('nope') } catch (e) { missing = e.name }
-      return [await kvs.get('greeting'), await kvs.get('json', { format: 'json' }), (await kvs.get('greeting', { format: 'bytes' })).length,
-        await kvs.exists('nope'), await kvs.count(), (await kvs.meta()).keyCount, missing];
+      let missing, wrong, unnamed;
+      try { await kvs.get('nope') } catch (e) { missing = [e.name, e instanceof Error, e.message] }
+      try { await kvs.get('json', { format: 'xml' }) } catch (e) { wrong = e.message }
+      try { await kvs.get() } catch (e) { unnamed = e.message }
+      const raw = await kvs.get('raw', { format: 'bytes' });
+      return [await kvs.get('greeting'), await kvs.get('json', { format: 'json' }), Buffer.isBuffer(raw), [...raw],
+        (await kvs.meta()).keyCount, missing, wrong, unnamed];
     }"""
-    host = StageHost(operations={"kv": kv})
-    assert answer(js, host=host) == ["hello", {"a": 1}, 5, False, 2, 2, "KeyNotFoundError"]
-    assert json.loads(host.calls[0][1]) == {"store": "store-1", "operation": "get", "key": "nope"}
+    host = StageHost(operations={"kv.get": kv, "kv.meta": kv})
+    assert answer(js, host=host) == [
+        "hello", {"a": 1}, True, [255, 0, 1], 3,
+        ["KeyNotFoundError", True, "KeyNotFound: the key 'nope' was not found"],
+        "format is xml; use string, json or bytes", "the key is missing",
+    ]  # fmt: skip
+
+
+def test_a_value_that_is_no_json_rejects_and_the_function_may_catch_it() -> None:
+    js = """import cf from 'cloudfront';
+    async function handler() { try { await cf.kvs('store-1').get('greeting', { format: 'json' }) } catch (e) { return e.name } }"""
+    assert answer(js, host=StageHost(operations={"kv.get": kv})) == "SyntaxError"
+
+
+def test_the_key_value_store_counts_looks_lists_and_reads_with_the_etag() -> None:
+    js = """import cf from 'cloudfront';
+    async function handler() {
+      const kvs = cf.kvs();
+      const entry = await kvs.entry('k', { format: 'bytes' });
+      return [await kvs.count(), await kvs.exists('a'), entry.etag, [...entry.value], await kvs.list({ prefix: 'a/', limit: 2, cursor: 'a/b' }),
+        await kvs.list()];
+    }"""
+    operations = {
+        "kv.count": lambda payload: b"12",
+        "kv.exists": lambda payload: b"1" if payload == b"\0a" else b"0",
+        "kv.entry": lambda payload: b"k3\0x\0y",
+        "kv.list": lambda payload: json.dumps({"keys": [payload.decode()], "cursor": None}).encode(),
+    }
+    assert answer(js, host=StageHost(operations=operations)) == [
+        12, True, "k3", [120, 0, 121], {"keys": ["\0a/\0a/b\0" "2"], "cursor": None}, {"keys": ["\0\0\0"], "cursor": None},
+    ]  # fmt: skip
+
+
+def test_writes_to_the_key_value_store_wait_and_carry_any_octets() -> None:
+    js = """import cf from 'cloudfront';
+    async function handler() {
+      const kvs = cf.kvs('s');
+      const said = [];
+      for (const value of ['\u00e9', new Uint8Array([0, 255]), Buffer.from('ab').buffer.slice(0, 0)]) said.push((await kvs.put('k', value)).etag);
+      said.push((await kvs.put('k', '', { ifMatch: 'k1' })).etag, (await kvs.put('k', '', { ifAbsent: true })).etag);
+      for (const wrong of [() => kvs.put('k', { a: 1 }), () => kvs.put('', 'v'), () => kvs.put('a\\0b', 'v')]) {
+        try { await wrong() } catch (e) { said.push(e.message) }
+      }
+      await kvs.delete('k', { ifMatch: 'k9' });
+      return said;
+    }"""
+    host = StageHost(operations={"kv.put": put, "kv.delete": put})
+    begin = b"s\0k\0\0"
+    assert answer(js, host=host) == [
+        *(f"k7 {(begin + value).hex()}" for value in ("é".encode(), b"\x00\xff", b"")),
+        "k7 " + b"s\0k\0k1\0".hex(),
+        "k7 " + b"s\0k\0absent\0".hex(),
+        "a value is a string or bytes: use JSON.stringify for others",
+        "the key is missing",
+        "the key holds a NUL",
+    ]
+    assert host.calls[-1] == ("kv.delete", b"s\0k\0k9")
 
 
 @pytest.mark.parametrize(
