@@ -9,7 +9,7 @@ import http.client
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONFIG_NAME = "edgefaas.toml"
 DATA_NAME = ".edgefaas"
 CONNECT_TIMEOUT_S = 5.0
+LOOK_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 360.0  # of an invocation, at most
 IDLE_TIMEOUT_S = 60.0  # of a stream, which says something every 15 s
 
@@ -47,10 +48,21 @@ class Remote:
     token: str
     config: Path | None  # the site's file, when one is here
     as_json: bool = False
+    folder: Path | None = None  # the data folder that told the address, when nobody named one
 
     def get(self, path: str, **query: object) -> Any:
         """Return the JSON answer of a GET. Raises UnreachableError, RefusedError."""
         return self.ask("GET", path, query=query)
+
+    def look(self, path: str, **query: object) -> Any:
+        """Return the JSON answer of a GET that takes no time. Raises UnreachableError, RefusedError."""
+        with self._sent("GET", _target(path, query), None, None, timeout_s=LOOK_TIMEOUT_S) as response:
+            return json.loads(response.read())
+
+    def found_again(self) -> "Remote":
+        """Return the POP where it is now: one that was restarted may have another address."""
+        url = _announced(self.folder) if self.folder else None
+        return replace(self, url=url) if url else self
 
     def post(self, path: str, body: object = None, **query: object) -> Any:
         """Return the JSON answer of a POST. Raises UnreachableError, RefusedError."""
@@ -208,7 +220,8 @@ def find_remote(
             f"There is no token for the POP at {url}",
             remedy="Give it with --token or EDGEFAAS_TOKEN; it is in admin-token of the POP's data folder.",
         )
-    return Remote(url=url.rstrip("/"), token=token, config=config, as_json=as_json)
+    told_by = folder if admin is None else None
+    return Remote(url=url.rstrip("/"), token=token, config=config, as_json=as_json, folder=told_by)
 
 
 def _check_address(url: str) -> None:

@@ -25,7 +25,7 @@ TOLD_FOR_S = 5.0  # older figures are not of just now
 
 @dataclass(slots=True)
 class Seen:
-    """What is known of one POP. ``at_s`` is the loop's time of the last probe, ``told_at_s`` of its figures."""
+    """What is known of one POP. Loop time: ``at_s`` of the last probe of this watch, ``told_at_s`` of the figures."""
 
     health: Health = field(default_factory=Health)
     ms: float | None = None
@@ -68,6 +68,8 @@ class Onlooker:
             return
         if self._task is None or self._task.done():
             self._first_round.clear()
+            for seen in self._seen.values():
+                seen.at_s = None
             self._task = self._background.start(self._watch(), name="probes for onlookers")
         if not self._first_round.is_set():
             await asyncio.wait([self._background.start(self._first_round.wait())], timeout=FIRST_LOOK_S)
