@@ -66,7 +66,7 @@ class Answers:
         word = x_cache(generated_word(made.api))
         if request.method == "GET" and request.timings is None:
             if not made.tried:
-                made.tried = True
+                made.tried, made.word = True, word
                 marked = self._signed(made.copy(), word, MARKED_ID)
                 made.template = template_of(prepare(marked, method="GET", date=MARKED_DATE))
             if made.template is not None:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from edgefaas.admission import Admission
+from edgefaas.ahead import Ahead, HeadStart
 from edgefaas.answers import Answers, as_response
 from edgefaas.background import Background
 from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
@@ -42,6 +43,8 @@ from edgefaas.tracing.semantics import finish_exchange
 from edgefaas.tracing.tracer import SpanSink, Tracer, no_spans
 from edgefaas.triggers import Triggers
 from edgefaas.wire import http_date, prepare
+from edgefaas.wire.heads import Facts
+from edgefaas.wire.requests import make_request
 from sandbox import Sandbox
 
 logger = logging.getLogger("edgefaas.app")
@@ -145,8 +148,17 @@ class PopApp:
         self._trace(site)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
+        routes = Routes(site.behaviours)
+        self._ahead = Ahead(
+            routes=routes,
+            guests=self._guests,
+            made=triggers.made,
+            next_id=self._next_id,
+            never=site.router.health_path,
+        )
+        self._may_start = self._may_start_ahead(site)
         self._journey = Journey(
-            routes=Routes(site.behaviours),
+            routes=routes,
             admission=Admission(public_keys=site.public_keys, locate=self._front.locate),
             triggers=triggers,
             keeper=self._keeper,
@@ -178,6 +190,15 @@ class PopApp:
             and site.server_timing != "always"
         )
 
+    def _may_start_ahead(self, site: Site) -> bool:
+        """Return whether a function may be started before its request is looked at: nothing comes before it."""
+        untold = self._tracer is None and site.server_timing != "always"
+        return untold and self._any_host and self._front.takes_all
+
+    def _next_id(self) -> str:
+        self._ids += 1
+        return f"{self._id_prefix}{self._ids:x}"
+
     async def start(self) -> None:
         """Begin the background work (probing other POPs, reloading GeoIP files)."""
         await self._front.listen()
@@ -191,14 +212,15 @@ class PopApp:
 
     def inline(self, request: Request) -> Prepared | None:
         """Answer at once, or keep what was begun for ``answer``."""
-        self._ids += 1
-        request.id = f"{self._id_prefix}{self._ids:x}"
+        request.id = request.begun.id if isinstance(request.begun, HeadStart) else self._next_id()
         try:
             result: Response | Prepared | Suspended[Response | Prepared] = start(self._serve(request))
             if isinstance(result, Response) and isinstance(result.body, bytes):
                 request.begun = result.headers.get("x-cache")
                 return prepare(result, method=request.method, date=http_date())
         except Exception as error:  # the outermost layer
+            if isinstance(request.begun, HeadStart):
+                request.begun.invocation.cancel()
             return prepare(self._failed(error, request), method=request.method, date=http_date())
         if isinstance(result, Prepared):
             if request.begun is None:
@@ -218,6 +240,28 @@ class PopApp:
             tracer.undraw()
         return hit
 
+    def ahead(self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int]) -> HeadStart | None:
+        """Start the function of a plain GET, and answer it where that is all; see ``ahead``. Never raises."""
+        if not self._may_start:
+            return None
+        began_s = time.perf_counter()
+        try:
+            started = self._ahead.start(target, facts.block, peer[0])
+        except Exception:  # the outermost layer; the journey begins anew
+            logger.exception("a request for %r failed ahead of its journey", target)
+            return None
+        if started is None or (prepared := started.prepared) is None:
+            return started
+        status, took_s = int(prepared.head[9:12]), time.perf_counter() - began_s
+        if self._site.access_log == "off":
+            self._meter.exchanged(status, len(prepared.body), took_s, started.word)
+        else:
+            request = make_request(b"GET", target, facts, is_1_1=True, scheme=scheme, peer=peer)
+            request.id, request.begun = started.id, started.word
+            body_bytes = len(prepared.body)
+            self.finished(Exchange(request=request, status=status, body_bytes=body_bytes, took_s=took_s))
+        return started
+
     def connected(self, peer: str, sock: object) -> None:
         """Take note of a viewer's connection that was just opened: its round trip is known by now."""
         self._front.connected(peer, sock)
@@ -232,8 +276,7 @@ class PopApp:
             if isinstance(journey, Suspended):
                 result = await journey
             else:
-                self._ids += 1
-                request.id = f"{self._id_prefix}{self._ids:x}"
+                request.id = self._next_id()
                 result = await self._serve(request)
         except Exception as error:  # the outermost layer
             result = self._failed(error, request)

@@ -127,6 +127,11 @@ class Front:
         """Whether the embedded GeoIP database is in use, whose credit must be shown."""
         return self.geo.embedded
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether every request is answered here, and its peer is the viewer: nothing is asked of this front."""
+        return not self.steers and self._nodes is None and not self._trust.networks
+
     # -- whose request it is -------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> Received:

@@ -183,11 +183,31 @@ class Guests:
         """Return what is live under ``name``. Raises UnknownFunctionError."""
         return self._find(name)[0]
 
+    def find(self, name: str) -> tuple[LiveFunction, Program] | None:
+        """Return what is live under ``name``, ready for ``begin``; None when nothing is."""
+        return self._live.get(name)
+
     def _find(self, name: str) -> tuple[LiveFunction, Program]:
         found = self._live.get(name)
         if found is None:
             raise UnknownFunctionError(f'no function "{name}" is live here', remedy=f"Deploy {name}.")
         return found
+
+    def start(
+        self,
+        live: tuple[LiveFunction, Program],
+        event: bytes,
+        request_id: str,
+        sink: LogSink | None = None,
+        span: Span | None = None,
+    ) -> Invocation:
+        """Start a function that ``find`` found, on an event in its own encoding.
+
+        Who waits for its outcome tells ``ended``.
+        """
+        function, program = live
+        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._offers, span)
+        return self._begin(program, event, function.limits, host)
 
     async def run(
         self,
@@ -202,11 +222,17 @@ class Guests:
         Ends without suspending when the guest is done within its first slice. Cancelling the caller stops
         the guest. Raises UnknownFunctionError.
         """
-        function, program = self._find(name)
-        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._offers, span)
-        if function.encoding == MSGPACK:
+        live = self._find(name)
+        packed = live[0].encoding == MSGPACK
+        if packed:
             event = msgpack.packb(orjson.loads(event))
-        invocation = self._begin(program, event, function.limits, host)
+        outcome = await self.rest(live[0], self.start(live, event, request_id, sink, span), span)
+        if packed and isinstance(outcome, Finished):
+            return _from_msgpack(outcome)
+        return outcome
+
+    async def rest(self, function: LiveFunction, invocation: Invocation, span: Span | None = None) -> Outcome:
+        """Return how a run ended, when it has. Whoever gives up waiting stops it."""
         outcome = invocation.outcome
         if outcome is None:
             try:
@@ -217,8 +243,6 @@ class Guests:
                     span.end(error="cancelled")
                 raise
         self.ended(function, outcome, span)
-        if function.encoding == MSGPACK and isinstance(outcome, Finished):
-            return _from_msgpack(outcome)
         return outcome
 
     def ended(self, function: LiveFunction, outcome: Outcome, span: Span | None = None) -> None:
@@ -254,11 +278,15 @@ class Guests:
         """
         function = self.get(name)  # it may be another, or gone, when the run is over
         outcome = await self.run(name, event, request_id, span=span)
+        return self.told(function, outcome, request_id)
+
+    def told(self, function: LiveFunction, outcome: Outcome, request_id: str) -> bytes:
+        """Return the output of a run. Raises as ``output`` does."""
         if isinstance(outcome, Finished):
             return outcome.output
         error = failure(function, outcome)
         detail = outcome.detail if isinstance(outcome, Threw) else ""
-        self.note(name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
+        self.note(function.name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
         raise error
 
     def refuse(self, name: str, request_id: str, text: str) -> None:

@@ -48,12 +48,16 @@ def template_of(prepared: Prepared) -> Template | None:
 
 @dataclass(slots=True)
 class Made:
-    """A response that a function made. ``template`` is for answers to a plain GET; ``tried`` that it was looked for."""
+    """A response that a function made.
+
+    ``template`` is for answers to a plain GET, ``tried`` that it was looked for, ``word`` what X-Cache says then.
+    """
 
     response: Response
     api: str
     template: Template | None = None
     tried: bool = False
+    word: str = ""
 
     def copy(self) -> Response:
         """Return the response to change and send."""

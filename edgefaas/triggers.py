@@ -7,6 +7,7 @@ function for a trigger costs one dictionary look-up.
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from edgefaas.ahead import HeadStart
 from edgefaas.contract import LiveFunction
 from edgefaas.eager import in_task
 from edgefaas.errors import (
@@ -155,12 +156,19 @@ class Triggers:
         api = str(function.facts.get("api", Api.LAMBDA_EDGE))
         sent = encode_event(api, trigger, request, response, context)
         began_s = perf_counter() if request.timings is not None else 0.0
+        started, span = request.begun, None
         try:
-            span = None if request.trace is None else request.trace.child(f"{trigger.value} {name}")
-            if function.kind in GATEWAY_KINDS:
-                output = await self._told_by_http(function, sent, context, span)
+            if isinstance(started, HeadStart):
+                request.begun = None
+                outcome = await self.guests.rest(started.function, started.invocation)
+                output = self.guests.told(started.function, outcome, request.id)
             else:
-                output = await self.guests.output(name, sent.payload, request.id, span)
+                if request.trace is not None:
+                    span = request.trace.child(f"{trigger.value} {name}")
+                if function.kind in GATEWAY_KINDS:
+                    output = await self._told_by_http(function, sent, context, span)
+                else:
+                    output = await self.guests.output(name, sent.payload, request.id, span)
         except FunctionError as error:
             error.api = sent.api
             raise

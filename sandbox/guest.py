@@ -46,38 +46,23 @@ class Guest:
     looked. ``scratch`` belongs to the program. ``started_ns`` is when it began to run, by the monotonic clock.
     """
 
-    __slots__ = (
-        "cpu_ns",
-        "event",
-        "host",
-        "host_calls",
-        "limits",
-        "log_bytes",
-        "log_full",
-        "memory",
-        "memory_bytes",
-        "result",
-        "scratch",
-        "started_ns",
-        "waiting",
-        "wasi",
-    )
+    # What most invocations leave as it is stands in the class: one guest is made per invocation.
+    host_calls = 0
+    log_bytes = 0
+    log_full = False
+    memory: Memory | None = None
+    memory_bytes = 0
+    result = b""
+    scratch: object = None
+    started_ns = 0
+    wasi: "Wasi | None" = None
+    waiting: "asyncio.Future[Any] | None" = None
 
     def __init__(self, event: bytes, limits: Limits, host: Host) -> None:
         self.event = event
         self.limits = limits
         self.host = host
-        self.host_calls = 0
-        self.log_bytes = 0
-        self.log_full = False
         self.cpu_ns = 0
-        self.memory: Memory | None = None
-        self.memory_bytes = 0
-        self.result = b""
-        self.scratch: object = None
-        self.started_ns = 0
-        self.wasi: Wasi | None = None
-        self.waiting: asyncio.Future[Any] | None = None
 
     def log(self, level: str, text: str, size: int | None = None) -> None:
         """Pass one line to the host; beyond ``log_bytes`` the rest is dropped, with one line that says so.

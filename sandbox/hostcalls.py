@@ -74,11 +74,13 @@ def _outcome(guest: Guest, ask: Callable[[], bytes], finish: Callable[[bytes], i
 
 
 def _memory() -> Memory:
-    """Return the running guest's memory; its start function runs before the program has found that."""
-    memory = CURRENT.guest.memory or caller_memory()
-    if memory is None:
-        raise GuestFaultError("it passed a pointer to the host, but exports no memory")
-    return memory
+    """Return the running guest's memory, which the program may not have looked for yet."""
+    guest = CURRENT.guest
+    if guest.memory is None:
+        guest.memory = caller_memory()
+        if guest.memory is None:
+            raise GuestFaultError("it passed a pointer to the host, but exports no memory")
+    return guest.memory
 
 
 def _log(level: int, pointer: int, length: int) -> None:

@@ -31,26 +31,18 @@ _FIRST_SLICE_NS = 2_000_000  # two ticks: no slice is longer; a longer reading m
 class Invocation:
     """A started invocation: done, or to be waited for."""
 
-    __slots__ = (
-        "_limit_timer",
-        "_scheduler",
-        "_started_ns",
-        "_steps",
-        "_waiter",
-        "guest",
-        "outcome",
-        "program",
-    )
+    # As they stay in most invocations.
+    outcome: Outcome | None = None
+    _steps: Steps | None = None
+    _ran = False
+    _limit_timer: asyncio.TimerHandle | None = None
+    _waiter: "asyncio.Future[Outcome] | None" = None
 
     def __init__(self, scheduler: "Scheduler", program: Program, guest: Guest) -> None:
         self._scheduler = scheduler
-        self._steps: Steps | None = None
         self._started_ns = 0
-        self._limit_timer: asyncio.TimerHandle | None = None
-        self._waiter: asyncio.Future[Outcome] | None = None
         self.program = program
         self.guest = guest
-        self.outcome: Outcome | None = None
 
     @property
     def done(self) -> bool:
@@ -79,17 +71,17 @@ class Invocation:
         """Run the first slice, inline. Most invocations are done after it."""
         guest = self.guest
         CURRENT.guest = guest
-        self._steps = steps = self.program.run(guest)
+        self._ran = True
         self._started_ns = guest.started_ns = started_ns = time.monotonic_ns()
         try:
+            steps = self.program.run(guest)
+            if isinstance(steps, bytes):  # by far the most frequent
+                self._finish_first(steps, time.monotonic_ns() - started_ns)
+                return
+            self._steps = steps
             wait = next(steps)
         except StopIteration as stop:
-            guest.cpu_ns = used_ns = time.monotonic_ns() - started_ns
-            plain = self._limit_timer is None and guest.waiting is None
-            if plain and len(stop.value) <= guest.limits.output_bytes:
-                self._finish_at_once(stop.value, used_ns // 1000)
-            else:
-                self._finish(stop.value)
+            self._finish_first(stop.value, time.monotonic_ns() - started_ns)
             return
         except BaseException as error:  # every kind of end; _outcome_of raises what is not the guest's
             guest.cpu_ns = time.monotonic_ns() - started_ns
@@ -155,6 +147,16 @@ class Invocation:
         self._stop()
         self._end(OverLimit(limit=Limit.WALL, allowed=limits.wall_ms, usage=self._usage()))
 
+    def _finish_first(self, output: bytes, used_ns: int) -> None:
+        """Finish after the first slice."""
+        guest = self.guest
+        guest.cpu_ns = used_ns
+        plain = self._limit_timer is None and guest.waiting is None
+        if plain and len(output) <= guest.limits.output_bytes:
+            self._finish_at_once(output, used_ns // 1000)
+        else:
+            self._finish(output)
+
     def _finish_at_once(self, output: bytes, used_us: int) -> None:
         """Finish after the first slice, as nearly all do: nothing was queued, planned or waited for."""
         guest = self.guest
@@ -190,9 +192,8 @@ class Invocation:
             waiting.cancel()
         if self._limit_timer is not None:
             self._limit_timer.cancel()
-        self.outcome = outcome
-        ran, self._steps = self._steps is not None, None
-        self._scheduler.ended(self, ran=ran)
+        self.outcome, self._steps = outcome, None
+        self._scheduler.ended(self, ran=self._ran)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(outcome)
 

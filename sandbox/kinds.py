@@ -72,8 +72,11 @@ class Program(Protocol):
         """Return the kind it was built as."""
         ...
 
-    def run(self, guest: "Guest") -> Steps:
-        """Start one invocation; nothing happens before the first ``next``."""
+    def run(self, guest: "Guest") -> bytes | Steps:
+        """Start one invocation; return the output if that is all, else what there is left to do, beginning at once.
+
+        May run the first slice or leave it to the first ``next``, and raises what that would.
+        """
         ...
 
     def drop_idle(self) -> bool:

@@ -65,11 +65,8 @@ _BAD_COOKIE_NAME = re.compile(r"[\x00-\x20;=,\x7f]|\A\Z")
 def encode(trigger: Trigger, request: Request, response: Response | None, context: EventContext) -> SentEvent:
     """Return the event of a trigger; ``response`` is given exactly in the response triggers."""
     shown_request: dict[str, Any] = {
-        "method": request.method,
-        "uri": request.path,
-        "querystring": query_pairs(request.query),
-        "headers": _shown_headers(request.headers, "cookie"),
-        "cookies": cookie_pairs(request.headers.values("cookie")),
+        **target_members(request.method, request.path, request.query),
+        **field_members(request.headers),
     }
     event: dict[str, Any] = {
         "version": "1.0",
@@ -91,6 +88,19 @@ def encode(trigger: Trigger, request: Request, response: Response | None, contex
             "cookies": set_cookie_pairs(response.headers.values("set-cookie")),
         }
     return SentEvent(Api.CLOUDFRONT_FUNCTIONS, trigger, orjson.dumps(event), request, response, shown)
+
+
+def target_members(method: str, path: str, query: str) -> dict[str, Any]:
+    """Return what a request line says in an event."""
+    return {"method": method, "uri": path, "querystring": query_pairs(query)}
+
+
+def field_members(headers: Headers) -> dict[str, Any]:
+    """Return what a request's fields say in an event."""
+    return {
+        "headers": _shown_headers(headers, "cookie"),
+        "cookies": cookie_pairs(headers.values("cookie")),
+    }
 
 
 def decode(sent: SentEvent, output: bytes, rules: Rules) -> Result:

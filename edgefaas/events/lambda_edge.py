@@ -50,10 +50,8 @@ def encode(trigger: Trigger, request: Request, response: Response | None, contex
     """Return the event of a trigger; ``response`` is given exactly in the response triggers."""
     shown_request: dict[str, Any] = {
         "clientIp": request.viewer_ip,
-        "headers": _shown_headers(request.headers),
-        "method": request.method,
-        "querystring": request.query,
-        "uri": request.path,
+        **field_members(request.headers),
+        **target_members(request.method, request.path, request.query),
     }
     if context.body is not None:
         shown_request["body"] = {
@@ -82,6 +80,16 @@ def encode(trigger: Trigger, request: Request, response: Response | None, contex
         }
     payload = orjson.dumps({"Records": [{"cf": cf}]})
     return SentEvent(Api.LAMBDA_EDGE, trigger, payload, request, response, shown)
+
+
+def target_members(method: str, path: str, query: str) -> dict[str, Any]:
+    """Return what a request line says in an event."""
+    return {"method": method, "querystring": query, "uri": path}
+
+
+def field_members(headers: Headers) -> dict[str, Any]:
+    """Return what a request's fields say in an event."""
+    return {"headers": _shown_headers(headers)}
 
 
 def decode(sent: SentEvent, output: bytes, rules: Rules) -> Result:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
-GATHER_S = 0.000_25
+GATHER_S = 0.001
 _outboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox]" = weakref.WeakKeyDictionary()
 
 

@@ -13,7 +13,7 @@ import logging
 import math
 from collections.abc import Callable
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from edgefaas.contract import Exchange, ViewerSide
 from edgefaas.errors import RequestError
@@ -40,11 +40,25 @@ Express = Callable[[tuple[str, str, bytes, str], tuple[tuple[str, str], ...], bo
 is known; the last argument says whether the request has a ``traceparent``. See ``edgefaas.express``."""
 
 
+class Started(Protocol):
+    """What the viewer side has begun for a request before it was made; ``prepared`` is the answer if that is known."""
+
+    @property
+    def prepared(self) -> Prepared | None:
+        """The whole answer; None when the request has to be made after all, with this as ``begun``."""
+        ...
+
+
+Ahead = Callable[[bytes, heads.Facts, str, tuple[str, int]], Started | None]
+"""Begins on a plain GET by raw target, facts, scheme and peer; see ``edgefaas.ahead``."""
+
+
 class WireProtocol(ViewerConnection):
     """The protocol of one connection; see ``bind`` for how it gets its viewer side."""
 
     viewer_side: ClassVar[ViewerSide]
     express: ClassVar[Express]
+    ahead: ClassVar[Ahead]
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -179,6 +193,7 @@ class WireProtocol(ViewerConnection):
 
     def _begin(self, method: bytes, target: bytes, facts: heads.Facts, *, is_1_1: bool) -> bool:
         """Start one request. Returns whether it needs a task (its body, if any, comes next)."""
+        started = None
         if facts.plain and is_1_1 and method == b"GET" and not self._draining:
             hit = type(self).express(
                 (self._scheme, facts.host or "", target, facts.codings), facts.conditions, facts.traced
@@ -187,8 +202,14 @@ class WireProtocol(ViewerConnection):
                 self._keep_alive = True
                 self._write_inline(hit.head, hit.body, is_1_1=True)
                 return False
+            started = type(self).ahead(target, facts, self._scheme, self._peer)
+            if started is not None and (made := started.prepared) is not None:
+                self._keep_alive = True
+                self._write_inline(made.head, made.body, is_1_1=True)
+                return False
         began_s = perf_counter()
         request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
+        request.begun = started
         self._keep_alive = keeps_alive(facts, is_1_1=is_1_1) and not self._draining
         if facts.bodiless:
             prepared = self.viewer_side.inline(request) if target != b"*" else answer_to_asterisk(http_date())
@@ -385,14 +406,20 @@ def _never(
     """The express of a viewer side that has none."""
 
 
+def _never_ahead(_target: bytes, _facts: heads.Facts, _scheme: str, _peer: tuple[str, int]) -> None:
+    """The same of what is begun."""
+
+
 def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[WireProtocol]:
     """Return the protocol class for ``uvicorn.Config(http=...)`` that asks ``viewer_side``."""
     express = staticmethod(getattr(viewer_side, "express", _never))
+    ahead = staticmethod(getattr(viewer_side, "ahead", _never_ahead))
     connected = getattr(viewer_side, "connected", None)
     members = {
         "viewer_side": viewer_side,
         "settings": settings or WireSettings(),
         "express": express,
+        "ahead": ahead,
         "connected": staticmethod(connected) if connected is not None else None,
     }
     return type("BoundWireProtocol", (WireProtocol,), members)

@@ -10,7 +10,7 @@ import struct
 from enum import Enum
 
 from sandbox.capi import library as c
-from sandbox.capi.calls import BAD_POINTER, DONE, FAILED, NO_EXPORT, PENDING, TOO_LONG, quick
+from sandbox.capi.calls import BAD_POINTER, DONE, EXCHANGED, FAILED, NO_EXPORT, PENDING, TOO_LONG, quick
 from sandbox.capi.engine import Engine
 from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode, take_error, take_trap
 from sandbox.capi.linker import KINDS, RUNNING, TAGGED, HostCall, InstancePre, Number
@@ -20,7 +20,7 @@ _TRAP, _ERROR, _INSTANCE, _ARGUMENTS, _RESULT, _EXPORTS = 0, 8, 16, 64, 320, 384
 _EXPORT_BYTES = 32  # wasmtime_extern_t
 _EXPORTS_MAX = 20
 _FRAME_BYTES = _EXPORTS + _EXPORTS_MAX * _EXPORT_BYTES
-_STORE, _FUTURE, _OUTPUT = 32, 48, 352
+_STORE, _FUTURE, _OUTPUT, _MEMORY_BYTES = 32, 48, 352, 368
 _words = struct.Struct("<QQ")
 _word = struct.Struct("<Q")
 _store_words = struct.Struct("<QQQ")
@@ -218,10 +218,10 @@ class Store:
 class EventStore(Store):
     """A store for one exchange of the kind ``event``: exports 0 to 2 are memory, ``alloc`` and ``handle``.
 
-    The usual exchange ends within its first slice and is four crossings into C; see ``calls``.
+    The usual exchange ends within its first slice and is one crossing into C; see ``at_once`` and ``calls``.
     """
 
-    __slots__ = ("ready",)
+    __slots__ = ("_begun", "ready")
 
     def __init__(  # the store is made together with its instance
         self, engine: Engine, pre: InstancePre, *, memory_bytes: int, table_elements: int = 20_000
@@ -230,6 +230,7 @@ class EventStore(Store):
 
         Raises as ``poll`` does; the store is closed then.
         """
+        self._begun: int | None = None
         try:
             if quick is None:
                 super().__init__(engine, memory_bytes=memory_bytes, table_elements=table_elements)
@@ -242,20 +243,72 @@ class EventStore(Store):
                 frame.address, engine.address, pre.packed, memory_bytes, table_elements, FIRST_SLICE_TICKS
             )
             RUNNING.polling = False
-            self._shape, self.pre = None, pre
-            self._address, self.context, future = _store_words.unpack_from(frame.buffer, _STORE)
-            self._future = future or None
-            self.ready = outcome == DONE
-            if outcome < 0:
-                self._fail(outcome)
+            self._opened(pre, outcome)
         except BaseException:
             self.close()
             raise
+
+    def _opened(self, pre: InstancePre, outcome: int) -> None:
+        """Take over what the C calls have put into the frame. Raises as ``poll`` does."""
+        self._shape, self.pre = None, pre
+        self._address, self.context, future = _store_words.unpack_from(self._frame.buffer, _STORE)
+        self._future = future or None
+        self.ready = outcome == DONE
+        if outcome < 0:
+            self._fail(outcome)
 
     def _fail(self, outcome: int) -> None:
         if outcome == NO_EXPORT:
             raise EngineError("an export is gone that was there when the module was built")
         self._raise(*_words.unpack_from(self._frame.buffer, _TRAP))
+
+    @classmethod
+    def at_once(
+        cls,
+        engine: Engine,
+        pre: InstancePre,
+        event: bytes,
+        *,
+        memory_bytes: int,
+        output_max: int,
+        table_elements: int = 20_000,
+    ) -> "tuple[bytes, int] | EventStore | None":
+        """Make the instance, exchange, and close it; return the output, and how large memory was.
+
+        What does not end so within its first slice comes back as a store, to be gone on with in the usual order
+        (``ready``, ``exchange``): what went wrong in the exchange is raised there. None where there is no C to do it.
+        Raises as the constructor does.
+        """
+        if quick is None:
+            return None
+        frame = _free_frames.pop() if _free_frames else _Frame()
+        assert not RUNNING.polling
+        RUNNING.host_call, RUNNING.polling = frame.host_call, True
+        came: bytes | int = quick.once(
+            frame.address,
+            engine.address,
+            pre.packed,
+            memory_bytes,
+            table_elements,
+            FIRST_SLICE_TICKS,
+            event,
+            len(event),
+            output_max,
+        )
+        RUNNING.polling = False
+        if isinstance(came, bytes):
+            _free_frames.append(frame)
+            return came, _word.unpack_from(frame.buffer, _MEMORY_BYTES)[0]
+        opened = came >= EXCHANGED + BAD_POINTER  # the least that an exchange tells
+        store = cls.__new__(cls)
+        store._frame = frame  # noqa: SLF001  # a store of this class
+        try:
+            store._opened(pre, DONE if opened else came)  # noqa: SLF001  # the same
+        except BaseException:
+            store.close()
+            raise
+        store._begun = came - EXCHANGED if opened else None  # noqa: SLF001  # the same
+        return store
 
     def exchange(self, memory: Memory, event: bytes, output_max: int) -> "bytes | Progress":
         """Call ``alloc``, write the event, call ``handle``.
@@ -263,16 +316,17 @@ class EventStore(Store):
         Returns the output, or how far it came within the slice: ``poll`` goes on. Raises as ``poll`` and
         ``Memory.write`` do.
         """
-        assert self._future is None
         if quick is None:
             if not self.call(1, _ALLOC_SHAPE, len(event)):
                 return Progress.IN_ALLOC
             return self.handle(memory, event)
-        frame = self._frame
-        assert not RUNNING.polling
-        RUNNING.host_call, RUNNING.polling = frame.host_call, True
-        outcome: int = quick.exchange(frame.address, event, len(event), output_max)
-        RUNNING.polling = False
+        frame, outcome = self._frame, self._begun
+        if outcome is None:
+            assert self._future is None
+            assert not RUNNING.polling
+            RUNNING.host_call, RUNNING.polling = frame.host_call, True
+            outcome = quick.exchange(frame.address, event, len(event), output_max)
+            RUNNING.polling = False
         if outcome == DONE:
             return ctypes.string_at(*_words.unpack_from(frame.buffer, _OUTPUT))
         self._shape = _ALLOC_SHAPE if outcome == PENDING else _HANDLE_SHAPE

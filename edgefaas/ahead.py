@@ -1,0 +1,133 @@
+"""Start a viewer-request function before anything else is made of its request.
+
+Of a plain GET under a behaviour with such a function, the journey decides nothing before the function runs: no
+signature, no location, no other POP. So the function is started from what is known at once (target, fields, address),
+and where it answers by itself what it answered before, that is the answer. Otherwise the journey goes its whole way,
+and takes the function as it was started. What is decided here is when nobody can tell the difference: ``may_start`` for
+the behaviour, the wire's facts for the request, and the memos by which front and admission say that they change
+nothing in these fields. Tests compare events and octets with the journey's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from edgefaas.admission import UNPRETENDED
+from edgefaas.contract import LiveFunction
+from edgefaas.errors import RequestError
+from edgefaas.events import Api
+from edgefaas.events.assembly import Assembly, assembly_of
+from edgefaas.front import UNFORGED
+from edgefaas.gateway.letters import GATEWAY_KINDS
+from edgefaas.guests import MSGPACK, Guests, Invocation
+from edgefaas.made import MadeMemo
+from edgefaas.message import Prepared
+from edgefaas.routes import Routes
+from edgefaas.site import Behaviour, Trigger, ViewerProtocol
+from edgefaas.wire import http_date
+from edgefaas.wire.fields import FieldBlock, WireHeaders
+from edgefaas.wire.heads import split_target
+from sandbox.contract import Finished
+
+WAYS_MAX = 4_096
+TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
+
+
+def may_start(behaviour: Behaviour) -> bool:
+    """Return whether the viewer-request function sees a plain GET just as it came, whoever sent it."""
+    return (
+        Trigger.VIEWER_REQUEST in behaviour.triggers
+        and not behaviour.include_body
+        and (behaviour.methods is None or "GET" in behaviour.methods)
+        and behaviour.viewer_protocol is ViewerProtocol.ALLOW_ALL
+        and not behaviour.trusted_keys
+        and not behaviour.location_headers
+    )
+
+
+@dataclass(slots=True)
+class HeadStart:
+    """A function that was started for the request ``id``; its answer and the word of X-Cache, where those are known."""
+
+    id: str
+    function: LiveFunction
+    invocation: Invocation
+    prepared: Prepared | None = None
+    word: str = ""
+
+
+@dataclass(slots=True)
+class Way:
+    """Where a target leads: the name of its function ("": none may be started), and what it says in an event."""
+
+    name: str
+    path: str = ""
+    query: str = ""
+    assembly: Assembly | None = None
+    piece: bytes = b""
+
+
+NO_WAY = Way("")
+
+
+class Ahead:
+    """Starts functions for one site. ``never`` is a path whose requests are not the functions' at all."""
+
+    def __init__(
+        self, *, routes: Routes, guests: Guests, made: MadeMemo, next_id: Callable[[], str], never: str
+    ) -> None:
+        self._routes = routes
+        self._guests = guests
+        self._made = made
+        self._next_id = next_id
+        self._never = never
+        self._ways: dict[bytes, Way] = {}
+
+    def start(self, target: bytes, block: FieldBlock, address: str) -> HeadStart | None:
+        """Start the function of a plain GET for ``target`` with these fields; None where the journey comes first."""
+        way = self._ways.get(target) or self._find(target)
+        live = self._guests.find(way.name) if way.name else None
+        if live is None:
+            return None
+        function = live[0]
+        if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
+            return None
+        api = str(function.facts.get("api", Api.LAMBDA_EDGE))
+        assembly = assembly_of(api)
+        if way.assembly is not assembly:
+            way.assembly, way.piece = assembly, assembly.of_target(way.path, way.query)
+        memo = block.memo
+        fields = memo.get(api)
+        if fields is None:
+            if UNFORGED not in memo or UNPRETENDED not in memo:  # the first request of these fields
+                return None
+            fields = memo[api] = assembly.of_fields(WireHeaders(block))
+        assert isinstance(fields, bytes)
+        request_id = self._next_id()
+        event = assembly.event(request_id.encode("ascii"), orjson.dumps(address)[1:-1], way.piece, fields)
+        invocation = self._guests.start(live, event, request_id)
+        started = HeadStart(request_id, function, invocation)
+        outcome = invocation.outcome
+        if isinstance(outcome, Finished):
+            made = self._made.get(api, outcome.output)
+            if made is not None and made.template is not None:
+                self._guests.ended(function, outcome)
+                started.prepared = made.template.fill(request_id, http_date())
+                started.word = made.word
+        return started
+
+    def _find(self, target: bytes) -> Way:
+        way = NO_WAY
+        try:
+            path, query, authority = split_target(target)
+            behaviour = self._routes.match(path)
+        except RequestError:  # the journey says what is wrong with it
+            return way
+        if behaviour is not None and not authority and path != self._never and may_start(behaviour):
+            way = Way(behaviour.triggers[Trigger.VIEWER_REQUEST], path, query)
+        if len(target) <= TARGET_BYTES_MAX:
+            if len(self._ways) >= WAYS_MAX:
+                self._ways.clear()
+            self._ways[target] = way
+        return way
