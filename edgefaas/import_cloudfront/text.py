@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 Value = str | bool | int | float | Sequence["Value"] | Mapping[str, "Value"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_NOT_IN_COMMENTS = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]"
+)  # other controls are white space to split()
 WIDTH = 110
 
 
@@ -36,11 +39,11 @@ def table(header: str, members: Mapping[str, Value]) -> str:
 
 
 def comments(sentences: Sequence[str]) -> str:
-    """Return sentences as a comment, one item each."""
+    """Return sentences as a comment, one item each; what a comment may not hold (TOML 1.0, Comment) is replaced."""
     lines: list[str] = []
     for sentence in sentences:
         line = "# -"
-        for word in sentence.split():
+        for word in _NOT_IN_COMMENTS.sub("\N{REPLACEMENT CHARACTER}", sentence).split():
             if len(line) + 1 + len(word) > WIDTH:
                 lines.append(line)
                 line = "#  "

@@ -415,6 +415,13 @@ PAGE: dict[str, Any] = {
 }
 
 
+def test_a_control_character_in_what_is_not_carried_over_leaves_valid_toml() -> None:
+    data = distribution(
+        custom_origin(), default=behaviour(ForwardedValues={"\x1b[2J\x7f": "\ud800"}, MinTTL=0)
+    )
+    tomllib.loads(import_distribution(data).toml)
+
+
 @given(
     value=odd_json, where=st.sampled_from(["distribution", "origin", "behaviour", "page"]), pick=st.randoms()
 )
