@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from edgefaas.accesslog import AccessLog
 from edgefaas.admission import Admission
 from edgefaas.ahead import Ahead, HeadStart
 from edgefaas.answers import Answers, as_response
@@ -72,6 +73,7 @@ class PopApp:
         self._log = log
         self._spans = spans
         self._tracer: Tracer | None = None
+        self._access: AccessLog | None = None
         self._sandbox = Sandbox(artifacts=artifacts)
         self._meter = Meter()
         self._deltas = Deltas(self._meter)
@@ -146,6 +148,7 @@ class PopApp:
         self._pairs.configure(site.kv)
         self._front = front
         self._trace(site)
+        self._log_access(site)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         routes = Routes(site.behaviours)
@@ -180,6 +183,16 @@ class PopApp:
             self._tracer.close()
         self._tracer = Tracer(site.telemetry, self._spans) if site.telemetry.otlp else None
 
+    def _log_access(self, site: Site) -> None:
+        """Write the access log as the site says; one that stays as it is goes on."""
+        if self._access is not None and self._access.wanted(site.access_file, site.router.pop):
+            return
+        if self._access is not None:
+            self._background.start(self._access.close(), name="end of an access log")
+        self._access = None
+        if site.access_file.file is not None:
+            self._access = AccessLog(site.access_file, pop=site.router.pop, wall_s=time_now)
+
     def _may_express(self, site: Site) -> bool:
         """Return whether a hit may be answered by its target alone: nothing of the site asks for more."""
         return (
@@ -187,6 +200,7 @@ class PopApp:
             and not self._front.steers
             and not site.error_pages
             and site.access_log != "all"
+            and site.access_file.file is None
             and site.server_timing != "always"
         )
 
@@ -363,6 +377,8 @@ class PopApp:
         self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s, word)
         if request.trace is not None:
             finish_exchange(request.trace, exchange, word, self._site.router.pop)
+        if self._access is not None:
+            self._access.note(exchange, word)
         if kept == "all" or (kept == "requests" and word != HIT):
             self._log(access_line(exchange, word, time_now()))
 
@@ -404,6 +420,7 @@ class PopApp:
             "sandbox": self._sandbox.stats(),
             "origin_connections": self._client.stats(),
             "peers": self._front.peers(),
+            **({"access_log": self._access.stats()} if self._access is not None else {}),
         }
 
     def live(self, told: Mapping[str, object]) -> dict[str, object]:
@@ -420,6 +437,8 @@ class PopApp:
         await self._background.close()
         if self._tracer is not None:
             self._tracer.close()
+        if self._access is not None:
+            await self._access.close()
         await self._client.close()
         await self._outbound.close()
         await self._sandbox.close()

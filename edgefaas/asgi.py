@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from edgefaas.contract import Exchange, ViewerSide
+from edgefaas.contract import NO_TLS, Exchange, ViewerSide
 from edgefaas.errors import RequestError
 from edgefaas.message import Request, Response
 from edgefaas.wire.clock import http_date
@@ -87,6 +87,9 @@ class AsgiFace:
                     body_bytes=exchange.sent_bytes,
                     took_s=perf_counter() - began_s,
                     aborted=not exchange.complete,
+                    head=exchange.head,
+                    first_byte_s=max(0.0, exchange.first_byte_at_s - began_s),
+                    tls=scope.get("state", {}).get("tls", NO_TLS),
                 )
             )
 
@@ -209,13 +212,17 @@ class _Exchange:
         self.status = STATUS_VIEWER_LEFT
         self.sent_bytes = 0
         self.complete = False
+        self.head = b""
+        self.first_byte_at_s = 0.0
 
     async def answer(self, request: Request, response: Response) -> None:
         """Send the whole response. Raises BrokenBodyError."""
         body = response.body
         try:
             response, framing, lines = _rendered(request, response)
-            self.status = response.status
+            self.status, self.first_byte_at_s = response.status, perf_counter()
+            self.head = b"HTTP/1.1 %d \r\n" % response.status
+            self.head += b"".join([b"%b: %b\r\n" % line for line in lines])
             await self._send({"type": "http.response.start", "status": response.status, "headers": lines})
             if not framing.send_body:
                 await self._send_piece(b"", more=False)

@@ -55,17 +55,25 @@ LogSink = Callable[[LogLine], None]
 
 AskSupervisor = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 """Asks the supervisor to do an operation; its answer is plain values. Raises EdgeError."""
+NO_TLS = ("", "")
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made per request, and that costs a microsecond
 class Exchange:
-    """What the wire knows at the end of one request; times are seconds."""
+    """What the wire knows at the end of one request; times are seconds.
+
+    ``head`` is that of the response as sent (with HTTP/2 as HTTP/1.1 would have it), "" where there was none;
+    ``first_byte_s`` is when it went out. ``tls`` are protocol version and cipher.
+    """
 
     request: Request
     status: int
     body_bytes: int
     took_s: float
     aborted: bool = False
+    head: bytes = b""
+    first_byte_s: float = 0.0
+    tls: tuple[str, str] = NO_TLS
 
 
 class ViewerSide(Protocol):

@@ -31,6 +31,7 @@ from uvicorn.server import ServerState
 from edgefaas.asgi import AsgiFace
 from edgefaas.contract import ViewerSide
 from edgefaas.wire import WireProtocol, WireSettings
+from edgefaas.wire.connection import tls_of
 
 STREAMS_MAX = 100  # at a time, of one connection
 READ_BYTES = 64 * 1024
@@ -79,7 +80,9 @@ class Http2:
             writer.transport.abort()
             return
         loop = asyncio.get_running_loop()
-        connection = Http2Connection(self._app, loop, self._config, self._context, {}, reader, writer)
+        connection = Http2Connection(
+            self._app, loop, self._config, self._context, {"tls": tls_of(writer)}, reader, writer
+        )
         connections: set[Any] = state.connections
         connections.add(connection)
         try:

@@ -262,6 +262,20 @@ class ListenPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLogPolicy:
+    """The access log's file (None for none, absolute), its format, and how much of it is kept.
+
+    ``file_bytes`` is how long one file gets, ``files_kept`` how many there are. ``cookies``: log the Cookie field.
+    """
+
+    file: Path | None = None
+    format: str = "json"
+    file_bytes: int = 64 * 1024 * 1024
+    files_kept: int = 8
+    cookies: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryPolicy:
     """Where traces go: ``otlp`` is the base URL of a collector ("" for none), ``headers`` are sent to it.
 
@@ -321,3 +335,4 @@ class Site:
     dns: DnsPolicy | None = None
     telemetry: TelemetryPolicy = TelemetryPolicy()
     kv: Mapping[str, KvNamespace] = field(default_factory=dict)
+    access_file: AccessLogPolicy = AccessLogPolicy()

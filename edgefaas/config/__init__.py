@@ -14,7 +14,7 @@ from edgefaas.config.names import PATH, must_exist, named
 from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
-from edgefaas.config.telemetry import read_telemetry
+from edgefaas.config.telemetry import read_access_log, read_telemetry
 from edgefaas.site import Behaviour, CacheSizes, ErrorPage, FunctionSpec, KvNamespace, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
@@ -66,6 +66,7 @@ def _site(root: Table, folder: Path) -> Site:
     certificates = tuple(read_certificate(table, folder) for table in root.tables("certificates"))
     listening = read_listening(root.table("listen"), certificates, probed=bool(pops))
     telemetry = read_telemetry(root.table("telemetry"), site_name)
+    access_file = read_access_log(root.table("access_log"), folder)
     root.done()
     site = Site(
         name=site_name,
@@ -88,6 +89,7 @@ def _site(root: Table, folder: Path) -> Site:
         dns=dns,
         telemetry=telemetry,
         kv=kv,
+        access_file=access_file,
     )
     if pops:
         check_routing(site)

@@ -1,11 +1,14 @@
-"""``[telemetry]``: where traces go. Pure."""
+"""``[telemetry]`` and ``[access_log]``: where traces and the access log go. Pure."""
+
+from pathlib import Path
 
 from edgefaas.config.names import TOKEN, VALUE, is_web_address
-from edgefaas.site import TelemetryPolicy
+from edgefaas.site import AccessLogPolicy, TelemetryPolicy
 from edgefaas.table import Table
 
 TRACES_PATH = "/v1/traces"
 TRACES_PER_SECOND_MAX = 10_000
+FILES_KEPT_MAX = 1_000
 
 
 def read_telemetry(table: Table, site_name: str) -> TelemetryPolicy:
@@ -30,6 +33,23 @@ def read_telemetry(table: Table, site_name: str) -> TelemetryPolicy:
             "traces_per_second", known.traces_per_second, low=0.1, high=TRACES_PER_SECOND_MAX
         ),
         headers=headers,
+    )
+    table.done()
+    return policy
+
+
+def read_access_log(table: Table, folder: Path) -> AccessLogPolicy:
+    """Return which file requests are logged in, and how. A relative path is taken from ``folder``."""
+    known = AccessLogPolicy()
+    file = table.text("file")
+    if file and (file.endswith("/") or (folder / file).is_dir()):
+        raise table.refuse("file", f'is "{file}", a folder', 'Write "logs/access.log".')
+    policy = AccessLogPolicy(
+        file=folder / file if file else None,
+        format=table.choice("format", ("json", "cloudfront"), known.format),
+        file_bytes=table.integer("max_mb", known.file_bytes >> 20, low=1, high=1 << 20) << 20,
+        files_kept=table.integer("keep", known.files_kept, low=1, high=FILES_KEPT_MAX),
+        cookies=table.boolean("cookies", default=known.cookies),
     )
     table.done()
     return policy

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from edgefaas.contract import NO_TLS
 from edgefaas.errors import RequestError
 from edgefaas.message import Request
 from edgefaas.wire import heads
@@ -23,6 +24,13 @@ from edgefaas.wire.receiving import BodyReceiver
 from edgefaas.wire.settings import WireSettings
 
 logger = logging.getLogger("edgefaas.wire")
+
+
+def tls_of(transport: Any) -> tuple[str, str]:
+    """Return protocol version and cipher of a transport, as TLS names them; "" for what is not known."""
+    secure = transport.get_extra_info("ssl_object")
+    cipher = secure.cipher() if secure is not None else None
+    return (str(secure.version() or ""), str(cipher[0])) if cipher else NO_TLS
 
 
 class ViewerConnection(asyncio.Protocol, ABC):
@@ -48,6 +56,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
         self._ticker = ticker_of(self.loop, self.settings.tick_s)
         self._peer = ("127.0.0.1", 0)  # stays so for a Unix socket
         self._scheme = "http"
+        self._tls = NO_TLS
         self._preamble: ProxyPreamble | None = None  # while a PROXY header is due
         self._buffer = b""  # octets behind the request that is being answered, or an incomplete head
         self._scanned = 0  # how much of an incomplete head is known not to hold its end
@@ -86,6 +95,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
             told(self._peer[0], transport.get_extra_info("socket"))
         if transport.get_extra_info("sslcontext") is not None:
             self._scheme = "https"
+            self._tls = tls_of(transport)
         self._set_deadline(self.settings.head_timeout_s)
         limit = self.settings.connections_max
         if len(self.server_state.connections) > limit:

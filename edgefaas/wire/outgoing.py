@@ -7,6 +7,7 @@ so that the viewer never takes a part for the whole (RFC 9112, 8).
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import Protocol
 
 from edgefaas.message import Request, Response
@@ -35,9 +36,9 @@ class Answering(Protocol):
 
 
 class OutgoingResponse:
-    """One answer on its way out; ``status``, ``sent_bytes`` and ``complete`` tell how far it got."""
+    """One answer on its way out; ``status``, ``head``, ``sent_bytes`` and ``complete`` tell how far it got."""
 
-    __slots__ = ("_connection", "_request", "complete", "sent_bytes", "status")
+    __slots__ = ("_connection", "_request", "complete", "first_byte_at_s", "head", "sent_bytes", "status")
 
     def __init__(self, connection: Answering, request: Request) -> None:
         self._connection = connection
@@ -45,6 +46,8 @@ class OutgoingResponse:
         self.status = STATUS_VIEWER_LEFT
         self.sent_bytes = 0
         self.complete = False
+        self.head = b""
+        self.first_byte_at_s = 0.0
 
     async def send(self, response: Response) -> None:
         """Write the whole response; on return it is written, or the connection is broken off."""
@@ -89,6 +92,7 @@ class OutgoingResponse:
         if framing.until_close or response.status < 200:  # noqa: PLR2004 # nothing can follow a final 1xx
             self._connection.give_up_keep_alive()
         self.status = response.status
+        self.head, self.first_byte_at_s = head, perf_counter()
         if not self._connection.may_keep_alive():
             return head + b"Connection: close\r\n\r\n", framing, response
         if request.http_version == "1.0":

@@ -299,12 +299,16 @@ class WireProtocol(ViewerConnection):
             self._close_gently()
 
     def _note(self, request: Request, head: bytes, body: bytes, began_s: float) -> None:
+        took_s = perf_counter() - began_s
         self.viewer_side.finished(
             Exchange(
                 request=request,
                 status=int(head[9:12]),
                 body_bytes=len(body),
-                took_s=perf_counter() - began_s,
+                took_s=took_s,
+                head=head,
+                first_byte_s=took_s,
+                tls=self._tls,
             )
         )
 
@@ -349,6 +353,9 @@ class WireProtocol(ViewerConnection):
                     body_bytes=outgoing.sent_bytes,
                     took_s=perf_counter() - began_s,
                     aborted=not outgoing.complete,
+                    head=outgoing.head,
+                    first_byte_s=max(0.0, outgoing.first_byte_at_s - began_s),
+                    tls=self._tls,
                 )
             )
 
