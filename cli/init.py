@@ -15,13 +15,34 @@ from cli.admin import CONFIG_NAME, find_config
 from cli.toolchains import missing
 from edgefaas.errors import StateError, UsageError
 
-LANGUAGES = ["js", "js-cloudfront", "python", "c", "zig", "rust", "go", "assemblyscript", "wat"]
-NEEDS = {"c": "ziglang", "zig": "ziglang", "rust": "rust", "go": "go", "assemblyscript": "assemblyscript"}
+LANGUAGES = [
+    "js",
+    "js-cloudfront",
+    "python",
+    "c",
+    "zig",
+    "rust",
+    "go",
+    "assemblyscript",
+    "wat",
+    "cgi",
+    "http-component",
+]
+NEEDS = {
+    "c": "ziglang",
+    "zig": "ziglang",
+    "rust": "rust",
+    "go": "go",
+    "assemblyscript": "assemblyscript",
+    "cgi": "ziglang",
+    "http-component": "rust-component",
+}
+ORIGINS = frozenset({"cgi", "http-component"})  # templates that answer as the origin of a behaviour
 
 README = """\
 # {name}
 
-An edge function ({lang}). It is called for every viewer's request of the behaviours that name it.
+An edge function ({lang}). {called}
 
     {build}edgefaas test . --expect response.json
     edgefaas deploy .
@@ -31,11 +52,37 @@ Or let `edgefaas.toml` name it:
     [functions.{name}]
     source = "{name}"
 
+{use}
+`request.json` is an event as the function gets it, `response.json` the result that it must give.
+"""
+
+CALLED = "It is called for every viewer's request of the behaviours that name it."
+CALLED_AS_ORIGIN = "It answers as the origin of the behaviours that name it; its answers can be cached."
+USE = """\
     [[behaviors]]
     path = "*"
     viewer_request = "{name}"
+"""
+USE_AS_ORIGIN = """\
+    [origins.{name}]
+    function = "{name}"
 
-`request.json` is an event as the function gets it, `response.json` the result that it must give.
+    [[behaviors]]
+    path = "*"
+    origin = "{name}"
+"""
+BEHAVIOUR = """\
+[[behaviors]]
+path = "/{name}"
+viewer_request = "{name}"
+"""
+BEHAVIOUR_AS_ORIGIN = """\
+[origins.{name}]
+function = "{name}"
+
+[[behaviors]]
+path = "/{name}"
+origin = "{name}"
 """
 
 SITE = """\
@@ -47,10 +94,7 @@ directory = "public"
 [functions.{name}]
 source = "{source}"
 
-[[behaviors]]
-path = "/{name}"
-viewer_request = "{name}"
-
+{behaviour}
 [[behaviors]]
 path = "*"
 origin = "assets"
@@ -89,7 +133,7 @@ def init(name: str, lang: str, as_json: bool) -> None:  # noqa: FBT001  # click 
         )
     _make(folder, lang)
     made = sorted(path.name for path in folder.iterdir())
-    site = _make_site(folder)
+    site = _make_site(folder, BEHAVIOUR_AS_ORIGIN if lang in ORIGINS else BEHAVIOUR)
     install = missing(NEEDS.get(lang, ""), folder)
     lines = [f"{folder}/  {'  '.join(made)}", *([f"{CONFIG_NAME}  a site that uses it"] if site else [])]
     run = "edgefaas up" if site else f"edgefaas deploy {folder}"
@@ -125,7 +169,7 @@ def _make(folder: Path, lang: str) -> None:
         raise
 
 
-def _make_site(folder: Path) -> Path | None:
+def _make_site(folder: Path, behaviour: str) -> Path | None:
     """Make a site that uses the function. None: one is here or above, or the function is somewhere else."""
     here = Path.cwd()
     if find_config() is not None or not folder.resolve().is_relative_to(here.resolve()):
@@ -136,7 +180,10 @@ def _make_site(folder: Path) -> Path | None:
         if not page.parent.exists():
             page.parent.mkdir()
             page.write_text(PAGE.format(name=folder.name), "utf-8")
-        (here / CONFIG_NAME).write_text(SITE.format(name=folder.name, source=source), "utf-8")
+        (here / CONFIG_NAME).write_text(
+            SITE.format(name=folder.name, source=source, behaviour=behaviour.format(name=folder.name)),
+            "utf-8",
+        )
     except OSError as error:
         raise StateError(
             f"A site cannot be made in {here}: {error.strerror}", remedy="Choose a place that can be written."
@@ -151,7 +198,16 @@ def _contents(lang: str, name: str) -> Iterator[tuple[str, str]]:
             # .template keeps tools of this project away from a file that is not its own
             yield item.name.removesuffix(".template"), item.read_text("utf-8").replace("{{name}}", name)
     build = "edgefaas build .\n    " if lang in NEEDS else ""
-    yield "README.md", README.format(name=name, lang=lang, build=build)
+    yield (
+        "README.md",
+        README.format(
+            name=name,
+            lang=lang,
+            build=build,
+            called=CALLED_AS_ORIGIN if lang in ORIGINS else CALLED,
+            use=(USE_AS_ORIGIN if lang in ORIGINS else USE).format(name=name),
+        ),
+    )
     yield "request.json", _dump(_event(lang))
     yield "response.json", _dump(_response(lang, name))
 

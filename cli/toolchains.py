@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 RUST_TARGET = "wasm32-unknown-unknown"
+RUST_COMMAND_TARGET = "wasm32-wasip1"
+RUST_COMPONENT_TARGET = "wasm32-wasip2"
 TIMEOUT_S = 20
 
 
@@ -26,14 +28,31 @@ def _go(_: Path) -> str:
 
 def _rust(_: Path) -> str:
     if shutil.which("rustup") and shutil.which("rustc"):
-        return "" if _has_rust_target() else f"rustup target add {RUST_TARGET}"
-    if shutil.which("rustc") and _has_rust_target():
+        return "" if _has_rust_target(RUST_TARGET) else f"rustup target add {RUST_TARGET}"
+    if shutil.which("rustc") and _has_rust_target(RUST_TARGET):
         return ""
     return "apt-get install rustc libstd-rust-dev-wasm32 lld"
 
 
-def _has_rust_target() -> bool:
-    command = ["rustc", "--print", "target-libdir", "--target", RUST_TARGET]
+def _rust_command(_: Path) -> str:
+    return _newer_rust(RUST_COMMAND_TARGET, "rustc")
+
+
+def _rust_component(_: Path) -> str:
+    return _newer_rust(RUST_COMPONENT_TARGET, "cargo")
+
+
+def _newer_rust(target: str, tool: str) -> str:
+    """These targets are in Rust since 1.78 and 1.82: Debian 12's is older."""
+    if shutil.which("rustc") and shutil.which(tool) and _has_rust_target(target):
+        return ""
+    if shutil.which("rustup"):
+        return f"rustup target add {target}"
+    return f"curl -sSf https://sh.rustup.rs | sh -s -- -y --target {target}"
+
+
+def _has_rust_target(target: str) -> bool:
+    command = ["rustc", "--print", "target-libdir", "--target", target]
     try:
         said = subprocess.run(  # noqa: S603  # a constant command
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
@@ -54,6 +73,8 @@ _CHECKS: dict[str, Callable[[Path], str]] = {
     "ziglang": _ziglang,
     "go": _go,
     "rust": _rust,
+    "rust-wasip1": _rust_command,
+    "rust-component": _rust_component,
     "assemblyscript": _assemblyscript,
 }
 

@@ -18,6 +18,7 @@ A bundle never reaches outside its folder: links that lead out are refused, what
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,9 @@ from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.site import FunctionSpec
 from edgefaas.table import Table, parse_toml
+from sandbox.binary import describe
 from sandbox.contract import Kind, Limits, Source
+from sandbox.errors import CompileError
 
 SETTINGS_FILE = "function.toml"
 KIND_OF_SUFFIX: Mapping[str, Kind] = {
@@ -41,6 +44,7 @@ KIND_OF_SUFFIX: Mapping[str, Kind] = {
     ".wat": Kind.EVENT,
 }
 _COMPONENT = b"\x00asm\x0d\x00\x01\x00"  # Component Model binary: version 0x0d, layer 1
+_COMPONENT_TEXT = re.compile(rb"(?:\s|;;[^\n]*\n)*\(component\b")
 _ALONE = frozenset({Kind.EVENT, Kind.HTTP, Kind.CGI})  # kinds whose entry is the whole program
 # What stands beside a function for people and tests; it is not part of what is deployed.
 _BESIDE = frozenset(
@@ -168,7 +172,16 @@ def _settings(path: Path) -> Table:
 
 
 def _kind_of(content: bytes, by_suffix: Kind) -> Kind:
-    return Kind.HTTP if by_suffix is Kind.EVENT and content[:8] == _COMPONENT else by_suffix
+    """Return what a WebAssembly program is by what it exports; the suffix tells for everything else."""
+    if by_suffix is not Kind.EVENT:
+        return by_suffix
+    if content[:8] == _COMPONENT or _COMPONENT_TEXT.match(content):
+        return Kind.HTTP
+    try:
+        exports = describe(content).exports
+    except CompileError:  # text, or nothing that can be built: the build says why
+        return by_suffix
+    return Kind.CGI if "_start" in exports and "alloc" not in exports else by_suffix
 
 
 def _find_entry(folder: Path, name: str) -> str:

@@ -49,15 +49,17 @@ class Gateway:
             event = component.event_of(request, stream=True)
         run, exchange = self._begun(function, request, event)
         try:
-            head = await asyncio.shield(exchange.head)
+            return await self._response(name, request, exchange)
         except BaseException:
             run.cancel()
             raise
+
+    async def _response(self, name: str, request: Request, exchange: Exchange) -> Response:
+        """Return the answer once its head is there, and a moment later, so that a short one goes out whole."""
+        head = await asyncio.shield(exchange.head)
         if head.local:
-            run.cancel()
             raise LocalRedirection(head.local)
         if head.goes_on is not None:
-            run.cancel()
             raise FunctionValidationError(
                 f'function "{name}" is an origin and answered with {CONTINUE.title()}',
                 remedy="Answer the request, or make it a trigger.",
@@ -65,11 +67,7 @@ class Gateway:
         assert exchange.flow is not None
         response = Response(status=head.status, reason=head.reason, headers=head.headers)
         if head.has_body(request.method):
-            try:
-                await exchange.flow.gathered(GATHER_S)
-            except BaseException:
-                run.cancel()
-                raise
+            await exchange.flow.gathered(GATHER_S)
             whole = exchange.flow.whole()
             response.body = exchange.flow if whole is None else whole
         return response

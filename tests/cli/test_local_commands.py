@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.init import LANGUAGES
+from cli.init import LANGUAGES, NEEDS
 from cli.main import COMMANDS, run
 from cli.toolchains import missing
 from tests.cli.running import Shell
@@ -66,7 +66,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
 def test_a_template_builds_and_gives_the_response_that_it_promises(shell: Shell, language: str) -> None:
     ended = shell("init", "mine", "--lang", language, "--json")
     assert ended.code == 0
-    if install := missing({"c": "ziglang", "zig": "ziglang"}.get(language, language), Path("mine")):
+    if install := missing(NEEDS.get(language, ""), Path("mine")):
         assert install in ended.json["missing_toolchain"]
         pytest.skip(f"no toolchain for {language}")
     ended = shell("test", "mine", "--expect", "mine/response.json")

@@ -15,6 +15,7 @@ from pathlib import Path
 from edgefaas.contract import LiveFunction
 from edgefaas.control.bundle import Bundle
 from edgefaas.functions import read_build, read_function
+from edgefaas.gateway import GATEWAY_KINDS, read_letter
 from edgefaas.kv.formats import read_pairs
 from edgefaas.kv.memory import MemoryPairs, MemoryStore
 from edgefaas.kv.operations import GuestPairs
@@ -105,9 +106,10 @@ def bundle_of(folder: Path) -> Bundle:
 def task_of(bundle: Bundle, event: bytes, pairs: Path | None = None) -> Task:
     """Return a task; ``pairs`` is the file of those that the function finds, if it is there."""
     found = read_pairs(pairs.read_bytes(), name="kv.json") if pairs and pairs.exists() else []
+    kind = bundle.source.kind
     return Task(
         bundle.source,
-        event,
+        read_letter(kind, event).payload if kind in GATEWAY_KINDS else event,
         bundle.limits,
         bundle.environment,
         {key.decode(): value.decode() for key, value in found},

@@ -23,7 +23,7 @@ from sandbox.errors import CompileError, ForbiddenImportError, MissingExportErro
 from sandbox.settings import Settings
 from tests.sandbox.guests import Bed, RecordingHost, built, event_module, on_loop
 
-COMPONENT = (Path(__file__).parent / "echo_component.wat").read_bytes()
+COMPONENT = (Path(__file__).parents[2] / "sample_functions" / "http-echo" / "echo.wat").read_bytes()
 BEFORE = b"(; BEFORE ;)"
 
 
