@@ -79,7 +79,7 @@ def test_what_a_component_writes_is_the_answer(tmp_path: Path) -> None:
             assert (answer.status, len(answer.body)) == (200, size)
         assert (await served.ask("/x", method="HEAD")).status == 200
 
-    play(tmp_path, Kind.HTTP, scenario)
+    play(tmp_path, Kind.HTTP, scenario, cpu_ms=60_000)
 
 
 @pytest.mark.parametrize("kind", [Kind.CGI, Kind.HTTP])
