@@ -223,5 +223,5 @@ export class Functions {
 }
 
 function keyOf({ listed, version }) {
-  return `${listed.name}@${version}`;
+  return !listed.elsewhere && listed.version === version ? listed.name : `${listed.name}@${version}`;
 }
