@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import orjson
 
 from edgefaas.admission import UNPRETENDED
-from edgefaas.contract import LiveFunction
+from edgefaas.arms import Arms
 from edgefaas.errors import RequestError
 from edgefaas.events import Api
 from edgefaas.events.assembly import Assembly, assembly_of
 from edgefaas.front import UNFORGED
 from edgefaas.gateway.letters import GATEWAY_KINDS
-from edgefaas.guests import MSGPACK, Guests, Invocation
+from edgefaas.guests import MSGPACK, Guests, Invocation, Loaded
 from edgefaas.made import MadeMemo
 from edgefaas.message import Prepared
 from edgefaas.routes import Routes
@@ -51,7 +51,7 @@ class HeadStart:
     """A function that was started for the request ``id``; its answer and the word of X-Cache, where those are known."""
 
     id: str
-    function: LiveFunction
+    loaded: Loaded
     invocation: Invocation
     prepared: Prepared | None = None
     word: str = ""
@@ -75,10 +75,18 @@ class Ahead:
     """Starts functions for one site. ``never`` is a path whose requests are not the functions' at all."""
 
     def __init__(
-        self, *, routes: Routes, guests: Guests, made: MadeMemo, next_id: Callable[[], str], never: str
+        self,
+        *,
+        routes: Routes,
+        guests: Guests,
+        arms: Arms,
+        made: MadeMemo,
+        next_id: Callable[[], str],
+        never: str,
     ) -> None:
         self._routes = routes
         self._guests = guests
+        self._arms = arms
         self._made = made
         self._next_id = next_id
         self._never = never
@@ -87,10 +95,10 @@ class Ahead:
     def start(self, target: bytes, block: FieldBlock, address: str) -> HeadStart | None:
         """Start the function of a plain GET for ``target`` with these fields; None where the journey comes first."""
         way = self._ways.get(target) or self._find(target)
-        live = self._guests.find(way.name) if way.name else None
-        if live is None:
+        loaded = self._guests.look(way.name) if way.name else None
+        if loaded is None or way.name in self._arms.splits:  # who gets the canary is the journey's to say
             return None
-        function = live[0]
+        function = loaded.function
         if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
             return None
         api = str(function.facts.get("api", Api.LAMBDA_EDGE))
@@ -106,13 +114,14 @@ class Ahead:
         assert isinstance(fields, bytes)
         request_id = self._next_id()
         event = assembly.event(request_id.encode("ascii"), orjson.dumps(address)[1:-1], way.piece, fields)
-        invocation = self._guests.start(live, event, request_id)
-        started = HeadStart(request_id, function, invocation)
+        invocation = self._guests.start(loaded, event, request_id)
+        started = HeadStart(request_id, loaded, invocation)
         outcome = invocation.outcome
         if isinstance(outcome, Finished):
             made = self._made.get(api, outcome.output)
             if made is not None and made.template is not None:
                 self._guests.ended(function, outcome)
+                self._guests.answered(loaded, made.response.status)
                 started.prepared = made.template.fill(request_id, http_date())
                 started.word = made.word
         return started

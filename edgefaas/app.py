@@ -16,9 +16,10 @@ from edgefaas.accesslog import AccessLog
 from edgefaas.admission import Admission
 from edgefaas.ahead import Ahead, HeadStart
 from edgefaas.answers import Answers, as_response
+from edgefaas.arms import Arms
 from edgefaas.background import Background
 from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
-from edgefaas.contract import AskSupervisor, Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
 from edgefaas.deltas import Deltas
 from edgefaas.directory import DirectoryFiles
 from edgefaas.eager import Suspended, in_task, start
@@ -92,6 +93,7 @@ class PopApp:
         self._pairs = WorkerPairs(data.parent, ask=ask)
         for name, operation in self._pairs.operations().items():
             self._guests.offer(name, operation)
+        self._arms = Arms()
         self._background = Background()
         self._refreshing: set[str] = set()
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
@@ -149,12 +151,14 @@ class PopApp:
         self._front = front
         self._trace(site)
         self._log_access(site)
+        self._arms.serve(site.origins)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         routes = Routes(site.behaviours)
         self._ahead = Ahead(
             routes=routes,
             guests=self._guests,
+            arms=self._arms,
             made=triggers.made,
             next_id=self._next_id,
             never=site.router.health_path,
@@ -163,6 +167,7 @@ class PopApp:
         self._journey = Journey(
             routes=routes,
             admission=Admission(public_keys=site.public_keys, locate=self._front.locate),
+            arms=self._arms,
             triggers=triggers,
             keeper=self._keeper,
             origins=origins,
@@ -272,6 +277,8 @@ class PopApp:
         else:
             request = make_request(b"GET", target, facts, is_1_1=True, scheme=scheme, peer=peer)
             request.id, request.begun = started.id, started.word
+            function = started.loaded.function
+            request.ran = {function.name: function.version}
             body_bytes = len(prepared.body)
             self.finished(Exchange(request=request, status=status, body_bytes=body_bytes, took_s=took_s))
         return started
@@ -384,9 +391,13 @@ class PopApp:
 
     # -- PopSide -------------------------------------------------------------------------------------------
 
-    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these versions live. Raises DeployError and keeps the old ones."""
-        self._guests.activate(functions)
+        self._guests.activate(
+            {name: item for name, item in functions.items() if isinstance(item, LiveFunction)}
+        )
+        self._arms.activate(functions)
+        self._express.known.clear()  # remembered under other splits
 
     def reconfigure(self, site: Site) -> None:
         """Serve ``site`` from the next request on; what is in flight ends as it began."""
@@ -460,11 +471,13 @@ def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
     request = exchange.request
     took_ms = round(exchange.took_s * 1000, 3)
     level = "error" if exchange.status >= 500 else "info"  # noqa: PLR2004 - server errors
+    ran = request.ran or {}
+    by = "".join(f" {name}@{version[:7]}" for name, version in ran.items())
     return LogLine(
         at_s=at_s,
         request_id=request.id,
         level=level,
-        text=f"{request.method} {request.target} {exchange.status} {took_ms} ms{f' {word}' if word else ''}",
+        text=f"{request.method} {request.target} {exchange.status} {took_ms} ms{f' {word}' if word else ''}{by}",
         fields={
             "method": request.method,
             "host": request.host,
@@ -475,6 +488,7 @@ def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
             "viewer": request.viewer_ip,
             "x_cache": word,
             "aborted": exchange.aborted,
+            "versions": ran,
         },
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from edgefaas.cache.purge import Purge
 from edgefaas.message import Prepared, Request, Response
 from edgefaas.site import Site
+from edgefaas.split import Split
 from sandbox.contract import Kind, Limits
 
 
@@ -21,7 +22,8 @@ class LiveFunction:
     ``version`` is the SHA-256 (hex) of what was deployed; ``artifact`` names its build in that folder;
     ``facts`` are the build's (``sandbox.contract.Built``). ``allow`` lists the hosts it may fetch from
     (``a.example``, ``*.example``, ``host:port``, ``*``); ``encoding`` is how kind ``event`` takes its event;
-    ``kv`` are the key-value namespaces that it names, its own first.
+    ``kv`` are the key-value namespaces that it names, its own first. ``split`` is set for a canary:
+    which viewers get it.
     """
 
     name: str
@@ -34,6 +36,27 @@ class LiveFunction:
     allow: tuple[str, ...] = ()
     encoding: str = "json"
     kv: tuple[str, ...] = ()
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRelease:
+    """One deployed version of the files of a directory origin; ``name`` is ``origins.`` and the origin's.
+
+    ``folder`` holds its tree, relative to the artefact folder. ``also`` are the trees of versions whose files stay
+    reachable beside its own, ``before`` those of which only the files with a content hash in their name do.
+    """
+
+    name: str
+    version: str
+    folder: str
+    also: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    split: Split | None = None
+
+
+Live = LiveFunction | LiveRelease
+"""What a worker is told to have live, by the name that it is run under: ``hello``, ``hello@canary``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +118,7 @@ class ViewerSide(Protocol):
 class PopSide(Protocol):
     """What the supervisor asks of a worker."""
 
-    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these versions live, all or none. Raises DeployError and keeps the old ones."""
         ...
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import ChannelClosedError
-from edgefaas.contract import AskSupervisor, LiveFunction
+from edgefaas.contract import AskSupervisor, Live
 from edgefaas.errors import DeployError, EdgeError, StateError
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
@@ -52,7 +52,7 @@ class Fleet:
         self._on_logs = on_logs
         self._on_spans = on_spans
         self._on_ask = on_ask
-        self._functions: Mapping[str, LiveFunction] = {}
+        self._functions: Mapping[str, Live] = {}
         self._members: dict[int, WorkerProcess] = {}
         self._processes: set[WorkerProcess] = set()
         self._lock = asyncio.Lock()
@@ -66,7 +66,7 @@ class Fleet:
 
     # Lives
 
-    async def start(self, functions: Mapping[str, LiveFunction]) -> dict[str, str]:
+    async def start(self, functions: Mapping[str, Live]) -> dict[str, str]:
         """Start every worker with what is live; none serves yet.
 
         A stored function that a worker refuses is left out; returns those, with the reasons.
@@ -141,7 +141,7 @@ class Fleet:
 
     async def _try_each(self, worker: WorkerProcess) -> dict[str, str]:
         """Activate what the worker accepts; return the rest with the reasons."""
-        accepted: dict[str, LiveFunction] = {}
+        accepted: dict[str, Live] = {}
         refused: dict[str, str] = {}
         for name, function in self._functions.items():
             try:
@@ -217,7 +217,7 @@ class Fleet:
 
     # What members are told
 
-    async def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    async def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these live in every worker: first in one, which is risked, then in the others.
 
         Raises DeployError: a worker refused or died of it; every worker runs what it ran before.
@@ -238,7 +238,7 @@ class Fleet:
                 raise
             self._functions = dict(functions)
 
-    async def _restore(self, members: Sequence[WorkerProcess], before: Mapping[str, LiveFunction]) -> None:
+    async def _restore(self, members: Sequence[WorkerProcess], before: Mapping[str, Live]) -> None:
         for worker in members:
             try:
                 await worker.activate(before)

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgpack
 import orjson
 
+from edgefaas.arms import canary_of
 from edgefaas.contract import LiveFunction, LogLine, LogSink
 from edgefaas.errors import (
     DeployError,
@@ -20,6 +21,7 @@ from edgefaas.errors import (
     FunctionThrottledError,
     UnknownFunctionError,
 )
+from edgefaas.message import Request
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import note_run
 from edgefaas.tracing.spans import Span
@@ -39,6 +41,7 @@ from sandbox.contract import (
 from sandbox.errors import SandboxError
 
 MSGPACK = "msgpack"
+SERVER_ERROR = 500
 
 Operation = Callable[[LiveFunction, bytes], bytes | Awaitable[bytes]]
 """One thing a guest may ask of its host, by name (``kv``)."""
@@ -126,8 +129,16 @@ class GuestHost:
         return outgoing(self._function, payload, self._span)
 
 
+@dataclass(slots=True)
+class Loaded:
+    """A version that can be run."""
+
+    function: LiveFunction
+    program: Program
+
+
 class Guests:
-    """Live functions by name."""
+    """Live functions by the name that they are run under; see ``arms``."""
 
     def __init__(
         self,
@@ -146,7 +157,7 @@ class Guests:
         self._clock = clock
         self._meter = meter or Meter()
         self._offers = Offers()
-        self._live: dict[str, tuple[LiveFunction, Program]] = {}
+        self._live: dict[str, Loaded] = {}
 
     def offer(self, name: str, operation: Operation) -> None:
         """Let guests call ``operation`` under ``name``."""
@@ -158,56 +169,69 @@ class Guests:
 
     def activate(self, functions: Mapping[str, LiveFunction]) -> None:
         """Make exactly these live, all or none. Raises DeployError and keeps what was live."""
-        live: dict[str, tuple[LiveFunction, Program]] = {}
+        programs: dict[str, Program] = {}
         for name, function in functions.items():
             known = self._live.get(name)
-            if known is not None and known[0].artifact == function.artifact:
-                live[name] = (function, known[1])
+            if known is not None and known.function.artifact == function.artifact:
+                programs[name] = known.program
                 continue
             try:
-                live[name] = (function, self._load(function.artifact))
+                programs[name] = self._load(function.artifact)
             except SandboxError as error:
                 raise DeployError(
                     f'function "{name}" cannot be loaded: {error}', remedy=error.remedy
                 ) from error
-        kept = {id(program) for _, program in live.values()}
-        for _, program in self._live.values():
-            if id(program) not in kept:
-                self._retire(program)
-        self._live = live
+        kept = {id(program) for program in programs.values()}
+        for loaded in self._live.values():
+            if id(loaded.program) not in kept:
+                self._retire(loaded.program)
+        self._live = {name: Loaded(function, programs[name]) for name, function in functions.items()}
 
     def __contains__(self, name: str) -> bool:
         return name in self._live
 
     def get(self, name: str) -> LiveFunction:
         """Return what is live under ``name``. Raises UnknownFunctionError."""
-        return self._find(name)[0]
+        return self.find(name).function
 
-    def find(self, name: str) -> tuple[LiveFunction, Program] | None:
-        """Return what is live under ``name``, ready for ``begin``; None when nothing is."""
+    def look(self, name: str) -> Loaded | None:
+        """Return what is live under ``name``; None when nothing is."""
         return self._live.get(name)
 
-    def _find(self, name: str) -> tuple[LiveFunction, Program]:
+    def find(self, name: str, canaries: frozenset[str] | None = None) -> Loaded:
+        """Return what to run for ``name`` in a request with these canaries. Raises UnknownFunctionError.
+
+        A canary that has ended meanwhile gives way to what is live.
+        """
+        if canaries and name in canaries and (canary := self._live.get(canary_of(name))) is not None:
+            return canary
         found = self._live.get(name)
         if found is None:
             raise UnknownFunctionError(f'no function "{name}" is live here', remedy=f"Deploy {name}.")
         return found
 
+    def serving(self, name: str, request: Request, started: Loaded | None = None) -> Loaded:
+        """Return what to run for ``name`` in this request, or ``started`` already; note in it which version that is.
+
+        Raises UnknownFunctionError.
+        """
+        loaded = started or self.find(name, request.canaries)
+        if request.ran is not None:
+            request.ran[name] = loaded.function.version
+        return loaded
+
     def start(
         self,
-        live: tuple[LiveFunction, Program],
+        loaded: Loaded,
         event: bytes,
         request_id: str,
         sink: LogSink | None = None,
         span: Span | None = None,
     ) -> Invocation:
-        """Start a function that ``find`` found, on an event in its own encoding.
-
-        Who waits for its outcome tells ``ended``.
-        """
-        function, program = live
+        """Start what was found on an event in its own encoding; who does it for a viewer then calls ``rest``."""
+        function = loaded.function
         host = GuestHost(function, request_id, sink or self._sink, self._clock, self._offers, span)
-        return self._begin(program, event, function.limits, host)
+        return self._begin(loaded.program, event, function.limits, host)
 
     async def run(
         self,
@@ -222,63 +246,52 @@ class Guests:
         Ends without suspending when the guest is done within its first slice. Cancelling the caller stops
         the guest. Raises UnknownFunctionError.
         """
-        live = self._find(name)
-        packed = live[0].encoding == MSGPACK
-        if packed:
-            event = msgpack.packb(orjson.loads(event))
-        outcome = await self.rest(live[0], self.start(live, event, request_id, sink, span), span)
-        if packed and isinstance(outcome, Finished):
-            return _from_msgpack(outcome)
-        return outcome
+        loaded = self.find(name)
+        function = loaded.function
+        invocation = self.start(loaded, _packed(function, event), request_id, sink, span)
+        outcome = await _waited(invocation, span)
+        if span is not None:
+            _end_span(span, function, outcome)
+        return _unpacked(function, outcome)
 
     async def rest(self, function: LiveFunction, invocation: Invocation, span: Span | None = None) -> Outcome:
-        """Return how a run ended, when it has. Whoever gives up waiting stops it."""
-        outcome = invocation.outcome
-        if outcome is None:
-            try:
-                outcome = await invocation.wait()
-            except (asyncio.CancelledError, GeneratorExit):
-                invocation.cancel()
-                if span is not None:
-                    span.end(error="cancelled")
-                raise
+        """Return how a run for a viewer ended, when it has. Whoever gives up waiting stops it."""
+        outcome = await _waited(invocation, span)
         self.ended(function, outcome, span)
         return outcome
 
     def ended(self, function: LiveFunction, outcome: Outcome, span: Span | None = None) -> None:
-        """Count a run that has ended, and end its step of a trace."""
+        """Count a run for a viewer that has ended, and end its step of a trace."""
         self._meter.ran(function, outcome)
         if span is not None:
-            note_run(span, function, outcome.usage)
-            span.end(error="" if isinstance(outcome, Finished) else type(outcome).__name__)
+            _end_span(span, function, outcome)
 
     def begin(
         self,
-        name: str,
+        loaded: Loaded,
         event: bytes,
         request_id: str,
         operations: Mapping[str, Operation],
         span: Span | None = None,
     ) -> Invocation:
-        """Start the function on ``event``, which is as its kind takes it; ``operations`` are this run's own.
+        """Start what ``find`` returned on ``event``, which is as its kind takes it.
 
-        Who waits for its outcome tells ``ended``.
-
-        Raises UnknownFunctionError.
+        ``operations`` are this run's own. Who waits for its outcome tells ``ended``.
         """
-        function, program = self._find(name)
+        function = loaded.function
         offers = Offers({**self._offers.operations, **operations}, self._offers.outgoing)
         host = GuestHost(function, request_id, self._sink, self._clock, offers, span)
-        return self._begin(program, event, function.limits, host)
+        return self._begin(loaded.program, event, function.limits, host)
 
-    async def output(self, name: str, event: bytes, request_id: str, span: Span | None = None) -> bytes:
-        """Run the function once and return its output.
+    async def output(self, loaded: Loaded, event: bytes, request_id: str, span: Span | None = None) -> bytes:
+        """Run what ``find`` returned once for a viewer, count it, and return its output.
 
         Raises FunctionExecutionError or FunctionThrottledError; the reason is also a line in its log.
         """
-        function = self.get(name)  # it may be another, or gone, when the run is over
-        outcome = await self.run(name, event, request_id, span=span)
-        return self.told(function, outcome, request_id)
+        function = loaded.function
+        invocation = self.start(loaded, _packed(function, event), request_id, None, span)
+        outcome = await self.rest(function, invocation, span)
+        return self.told(function, _unpacked(function, outcome), request_id)
 
     def told(self, function: LiveFunction, outcome: Outcome, request_id: str) -> bytes:
         """Return the output of a run. Raises as ``output`` does."""
@@ -286,30 +299,59 @@ class Guests:
             return outcome.output
         error = failure(function, outcome)
         detail = outcome.detail if isinstance(outcome, Threw) else ""
-        self.note(function.name, request_id, "error", f"{error}\n{detail}" if detail else str(error))
+        self.note(function, request_id, "error", f"{error}\n{detail}" if detail else str(error))
         raise error
 
-    def refuse(self, name: str, request_id: str, text: str) -> None:
+    def refuse(self, loaded: Loaded, request_id: str, text: str) -> None:
         """Count a result that the trigger may not return as the function's error, and say so in its log."""
-        known = self._live.get(name)
-        if known is not None:
-            self._meter.refused(known[0])
-        self.note(name, request_id, "error", text)
+        self._meter.refused(loaded.function)
+        self.note(loaded.function, request_id, "error", text)
 
-    def note(self, name: str, request_id: str, level: str, text: str) -> None:
+    def answered(self, loaded: Loaded, status: int) -> None:
+        """Count a response that the function made, or gave another status."""
+        if status >= SERVER_ERROR:
+            self._meter.failed(loaded.function)
+
+    def note(self, function: LiveFunction, request_id: str, level: str, text: str) -> None:
         """Write a line of the POP's own into the function's log."""
-        known = self._live.get(name)
-        version = known[0].version if known else ""
         self._sink(
             LogLine(
                 at_s=self._clock(),
                 request_id=request_id,
                 level=level,
                 text=text,
-                function=name,
-                version=version,
+                function=function.name,
+                version=function.version,
             )
         )
+
+
+async def _waited(invocation: Invocation, span: Span | None) -> Outcome:
+    outcome = invocation.outcome
+    if outcome is None:
+        try:
+            outcome = await invocation.wait()
+        except (asyncio.CancelledError, GeneratorExit):
+            invocation.cancel()
+            if span is not None:
+                span.end(error="cancelled")
+            raise
+    return outcome
+
+
+def _packed(function: LiveFunction, event: bytes) -> bytes:
+    return msgpack.packb(orjson.loads(event)) if function.encoding == MSGPACK else event
+
+
+def _unpacked(function: LiveFunction, outcome: Outcome) -> Outcome:
+    if function.encoding == MSGPACK and isinstance(outcome, Finished):
+        return _from_msgpack(outcome)
+    return outcome
+
+
+def _end_span(span: Span, function: LiveFunction, outcome: Outcome) -> None:
+    note_run(span, function, outcome.usage)
+    span.end(error="" if isinstance(outcome, Finished) else type(outcome).__name__)
 
 
 def _from_msgpack(outcome: Finished) -> Outcome:

@@ -26,7 +26,7 @@ async def invoke_once(guests: Guests, function: str, event: bytes) -> dict[str, 
     payload = event if letter is None else letter.payload
     outcome = await guests.run(function, payload, "invoke", lines.append)
     told: dict[str, object] = {
-        "function": function,
+        "function": live.name,
         "version": live.version,
         "outcome": type(outcome).__name__.lower(),
         "logs": [{"level": line.level, "text": line.text} for line in lines],

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from edgefaas.admission import Admission, Refusal
 from edgefaas.answers import Answers
+from edgefaas.arms import Arms
 from edgefaas.background import Background
 from edgefaas.cache import (
     AVAILABLE,
@@ -79,6 +80,7 @@ class Journey:
 
     routes: Routes
     admission: Admission
+    arms: Arms
     triggers: Triggers
     keeper: Keeper
     origins: Origins
@@ -106,6 +108,9 @@ class Journey:
                 remedy='Add a behaviour with path = "*".',
                 status_code=404,
             )
+        viewer.ran = {}
+        if self.arms.splits:
+            viewer.canaries = self.arms.choose(viewer)
         admitted = self.admission.admit(viewer, behaviour, self.wall_s())
         if step is not None:
             end_behaviour(step, viewer, behaviour, admitted)
@@ -125,13 +130,13 @@ class Journey:
         self, request: Request, turned: Continue, behaviour: Behaviour, *, for_error_page: bool = False
     ) -> Errand:
         at_home = self.routes.match(request.path) is behaviour
+        canaries = self.arms.namespace(behaviour, request.canaries) if request.canaries else ""
+        namespace = namespace_of(behaviour, turned, at_home=at_home, canaries=canaries)
         return Errand(
             request=request,
             turned=turned,
             behaviour=behaviour,
-            key=cache_key(
-                request, behaviour.cache, namespace=namespace_of(behaviour, turned, at_home=at_home)
-            ),
+            key=cache_key(request, behaviour.cache, namespace=namespace),
             token=self.keeper.store.token(),
             for_error_page=for_error_page,
         )
@@ -190,8 +195,14 @@ class Journey:
             self.forms.want(stored, wanted)
         if not runs and word is XCache.HIT:
             unchanged = errand.turned.request is errand.request and wanted is None
-            if self.express is not None and unchanged and memorable(errand.behaviour, stored):
-                self.express.remember(errand.request, stored, shown)
+            express = self.express
+            if (
+                express is not None
+                and unchanged
+                and memorable(errand.behaviour, stored)
+                and not self.arms.reaches_store(errand.behaviour)
+            ):
+                express.remember(errand.request, stored, shown)
             answer = self.answers.hit(errand.request, shown, now_s)
             if isinstance(answer, Prepared) or isinstance(answer.body, bytes):
                 return answer
@@ -397,7 +408,7 @@ class Journey:
         request, behaviour, response = errand.request, errand.behaviour, got.response
         word = XCache.MISS
         if got.generated_by is not None:
-            word = XCache(generated_word(self.triggers.api(behaviour, got.generated_by)))
+            word = XCache(generated_word(self.triggers.api(behaviour, got.generated_by, request.canaries)))
         self.answers.forwarded(request, response, got.reason, word, stored=stored, collapsed=got.collapsed)
         if response.status != SWITCHING and runs_viewer_response(
             origin_status=origin_status, generated_by=got.generated_by, error_page=errand.for_error_page

@@ -98,6 +98,7 @@ class Request:
     is for the viewer side: what it has started for this request and not finished. ``timings`` collects names and
     milliseconds for ``Server-Timing``, where that was asked for; ``trace`` is the span whose steps are to be its
     children, where traces are kept.
+    ``canaries`` are the functions whose canary this request gets, ``ran`` which version of which function it has run.
     ``upgrade`` is set when the viewer asks to switch to WebSocket, and is then what it sends after the switch.
     Such a request goes past the cache; a response with status 101 whose body is the other side's octets switches.
     ``redirections`` counts how often a command sent it on within the site.
@@ -120,6 +121,8 @@ class Request:
     timings: "list[tuple[str, float]] | None" = None
     redirections: int = 0
     trace: "Span | None" = None
+    canaries: "frozenset[str] | None" = None
+    ran: "dict[str, str] | None" = None
 
     @property
     def target(self) -> str:

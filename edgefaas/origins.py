@@ -136,7 +136,7 @@ class Origins:
                 return await self.client.fetch(origin, request)
             case DirectoryOrigin(name=name):
                 return await self.files[name].fetch(request)
-            case FunctionOrigin(function=function) if self.gateway.serves(function):
+            case FunctionOrigin(function=function) if self.gateway.serves(function, request.canaries):
                 return await self.gateway.answer(function, request, behaviour.pattern)
             case FunctionOrigin(function=function):
                 return await self.triggers.as_origin(function, request, behaviour)

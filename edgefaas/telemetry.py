@@ -8,7 +8,7 @@ from collections import Counter
 from edgefaas.cache.cache_status import XCache, x_cache
 from edgefaas.contract import LiveFunction
 from edgefaas.histogram import Histogram
-from sandbox.contract import Cancelled, Finished, Outcome
+from sandbox.contract import Cancelled, Finished, NoRoom, Outcome
 
 WORDS = frozenset(map(x_cache, XCache))
 FUNCTIONS_MAX = 4_096  # versions counted one by one; the oldest is forgotten for a newer one
@@ -17,14 +17,18 @@ FUNCTIONS_MAX = 4_096  # versions counted one by one; the oldest is forgotten fo
 class FunctionMeter:
     """What one version of a function has done in this worker. ``errors`` are runs without a result of use.
 
+    ``throttled`` are those of them that found no room: no fault of the version. ``server_errors`` are responses with a
+    status of 500 and more that it made itself.
     ``wall_us`` is how long runs took, waiting included; ``cpu_us`` what they used, all together.
     """
 
-    __slots__ = ("cpu_us", "errors", "runs", "wall_us")
+    __slots__ = ("cpu_us", "errors", "runs", "server_errors", "throttled", "wall_us")
 
     def __init__(self) -> None:
         self.runs = 0
         self.errors = 0
+        self.throttled = 0
+        self.server_errors = 0
         self.cpu_us = 0
         self.wall_us = Histogram()
 
@@ -33,6 +37,8 @@ class FunctionMeter:
         return {
             "runs": self.runs,
             "errors": self.errors,
+            "throttled": self.throttled,
+            "server_errors": self.server_errors,
             "cpu_us": self.cpu_us,
             "wall_us": self.wall_us.summary(),
         }
@@ -102,6 +108,12 @@ class Meter:
         meter.wall_us.add(usage.wall_us)
         if not isinstance(outcome, (Finished, Cancelled)):
             meter.errors += 1
+            if isinstance(outcome, NoRoom):
+                meter.throttled += 1
+
+    def failed(self, function: LiveFunction) -> None:
+        """Count a server error that a run which was ``ran`` has made."""
+        self._function(function).server_errors += 1
 
     def refused(self, function: LiveFunction) -> None:
         """Count the result of a run that was ``ran``: it is none that the trigger may return."""

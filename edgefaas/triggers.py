@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from edgefaas.ahead import HeadStart
-from edgefaas.contract import LiveFunction
 from edgefaas.eager import in_task
 from edgefaas.errors import (
     FunctionError,
@@ -31,7 +30,7 @@ from edgefaas.events import (
 )
 from edgefaas.events.origins import OriginDescription
 from edgefaas.gateway.letters import GATEWAY_KINDS, trigger_letter
-from edgefaas.guests import Guests
+from edgefaas.guests import Guests, Loaded
 from edgefaas.made import Made, MadeMemo
 from edgefaas.message import Body, Request, Response
 from edgefaas.recorder import rejoined
@@ -49,10 +48,10 @@ class Triggers:
     rules: Rules
     made: MadeMemo = field(default_factory=MadeMemo)
 
-    def api(self, behaviour: Behaviour, trigger: Trigger) -> str:
+    def api(self, behaviour: Behaviour, trigger: Trigger, canaries: frozenset[str] | None = None) -> str:
         """Return which event API the trigger's function speaks; Lambda@Edge's when it is gone by now."""
         name = behaviour.triggers.get(trigger, "")
-        facts = self.guests.get(name).facts if name in self.guests else {}
+        facts = self.guests.find(name, canaries).function.facts if name in self.guests else {}
         return str(facts.get("api", Api.LAMBDA_EDGE))
 
     async def viewer_request(self, request: Request, behaviour: Behaviour) -> Continue | Made:
@@ -60,16 +59,16 @@ class Triggers:
         name = behaviour.triggers.get(Trigger.VIEWER_REQUEST)
         if name is None:
             return Continue(request)
-        sent, output = await self._asked(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
+        loaded, sent, output = await self._asked(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
         made = self.made.get(sent.api, output)
-        if made is not None:
-            return made
-        result = self._decoded(name, sent, output)
-        assert not isinstance(result, ModifiedResponse)
-        if isinstance(result, Continue):
-            return result
-        made = Made(result.response, sent.api)
-        self.made.put(output, made)
+        if made is None:
+            result = self._decoded(loaded, sent, output)
+            assert not isinstance(result, ModifiedResponse)
+            if isinstance(result, Continue):
+                return result
+            made = Made(result.response, sent.api)
+            self.made.put(output, made)
+        self.guests.answered(loaded, made.response.status)
         return made
 
     async def origin_request(
@@ -105,10 +104,12 @@ class Triggers:
         """
         result = await self._request_trigger(Trigger.ORIGIN_REQUEST, name, request, behaviour, None)
         if isinstance(result, Continue):
-            raise FunctionValidationError(
+            error = FunctionValidationError(
                 f'function "{name}" is an origin and returned no response',
                 remedy="Return a response with a status.",
             )
+            self.guests.refuse(self.guests.find(name, request.canaries), request.id, error.advice)
+            raise error
         return result.response
 
     async def _request_trigger(
@@ -119,9 +120,11 @@ class Triggers:
         behaviour: Behaviour,
         origin: OriginDescription | None,
     ) -> Continue | GeneratedResponse:
-        sent, output = await self._asked(trigger, name, request, behaviour, origin)
-        result = self._decoded(name, sent, output)
+        loaded, sent, output = await self._asked(trigger, name, request, behaviour, origin)
+        result = self._decoded(loaded, sent, output)
         assert not isinstance(result, ModifiedResponse)
+        if isinstance(result, GeneratedResponse):
+            self.guests.answered(loaded, result.response.status)
         return result
 
     async def _asked(
@@ -131,7 +134,7 @@ class Triggers:
         request: Request,
         behaviour: Behaviour,
         origin: OriginDescription | None,
-    ) -> tuple[SentEvent, bytes]:
+    ) -> tuple[Loaded, SentEvent, bytes]:
         shown = None
         if behaviour.include_body:
             shown, request.body = await show_body(request.body, self.rules.body_shown_bytes(trigger))
@@ -141,68 +144,75 @@ class Triggers:
     async def _response_trigger(
         self, trigger: Trigger, name: str, request: Request, response: Response, context: EventContext
     ) -> Response:
-        sent, output = await self._run(trigger, name, request, response, context)
-        result = self._decoded(name, sent, output)
+        status = response.status
+        loaded, sent, output = await self._run(trigger, name, request, response, context)
+        result = self._decoded(loaded, sent, output)
         assert isinstance(result, ModifiedResponse)
+        if result.response.status != status:
+            self.guests.answered(loaded, result.response.status)
         return result.response
 
     async def _run(
         self, trigger: Trigger, name: str, request: Request, response: Response | None, context: EventContext
-    ) -> tuple[SentEvent, bytes]:
+    ) -> tuple[Loaded, SentEvent, bytes]:
+        started, span = request.begun, None
         try:
-            function = self.guests.get(name)
+            loaded = self.guests.serving(
+                name, request, started.loaded if isinstance(started, HeadStart) else None
+            )
         except UnknownFunctionError as error:  # named by the site, not deployed yet
             raise FunctionExecutionError(str(error), remedy=error.remedy) from error
+        function = loaded.function
         api = str(function.facts.get("api", Api.LAMBDA_EDGE))
         sent = encode_event(api, trigger, request, response, context)
         began_s = perf_counter() if request.timings is not None else 0.0
-        started, span = request.begun, None
         try:
             if isinstance(started, HeadStart):
                 request.begun = None
-                outcome = await self.guests.rest(started.function, started.invocation)
-                output = self.guests.told(started.function, outcome, request.id)
+                outcome = await self.guests.rest(function, started.invocation)
+                output = self.guests.told(function, outcome, request.id)
             else:
                 if request.trace is not None:
                     span = request.trace.child(f"{trigger.value} {name}")
                 if function.kind in GATEWAY_KINDS:
-                    output = await self._told_by_http(function, sent, context, span)
+                    output = await self._told_by_http(loaded, sent, context, span)
                 else:
-                    output = await self.guests.output(name, sent.payload, request.id, span)
+                    output = await self.guests.output(loaded, sent.payload, request.id, span)
         except FunctionError as error:
             error.api = sent.api
             raise
         if request.timings is not None:
             request.timings.append((trigger.value, (perf_counter() - began_s) * 1000))
-        return sent, output
+        return loaded, sent, output
 
     async def _told_by_http(
-        self, function: LiveFunction, sent: SentEvent, context: EventContext, span: Span | None
+        self, loaded: Loaded, sent: SentEvent, context: EventContext, span: Span | None
     ) -> bytes:
         """Ask a function that speaks HTTP; return its answer as a Lambda@Edge function would give it."""
+        function = loaded.function
         if sent.response is not None:
             error = FunctionValidationError(
                 f'function "{function.name}" is of kind {function.kind.value}, which answers requests, and cannot '
                 f"act in {sent.trigger.value}",
                 remedy="Name it in viewer_request or origin_request, or as an origin.",
             )
-            self.guests.note(function.name, sent.request.id, "error", error.advice)
+            self.guests.refuse(loaded, sent.request.id, error.advice)
             raise error
         body = b"" if context.body is None else context.body.data
         letter = trigger_letter(function.kind, sent.request, sent.shown, body)
-        output = await self.guests.output(function.name, letter.payload, sent.request.id, span)
+        output = await self.guests.output(loaded, letter.payload, sent.request.id, span)
         try:
             return letter.result(output)
         except FunctionValidationError as error:
-            self.guests.note(function.name, sent.request.id, "error", error.advice)
+            self.guests.refuse(loaded, sent.request.id, error.advice)
             raise
 
-    def _decoded(self, name: str, sent: SentEvent, output: bytes) -> Result:
+    def _decoded(self, loaded: Loaded, sent: SentEvent, output: bytes) -> Result:
         try:
             return decode_result(sent, output, self.rules)
         except FunctionValidationError as error:
             error.api = sent.api
-            self.guests.refuse(name, sent.request.id, f"{error}. {error.remedy}")
+            self.guests.refuse(loaded, sent.request.id, f"{error}. {error.remedy}")
             raise
 
 

@@ -27,7 +27,7 @@ import uvloop
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
-from edgefaas.contract import AskSupervisor, LiveFunction, LogSink, PopSide, ViewerSide
+from edgefaas.contract import AskSupervisor, Live, LogSink, PopSide, ViewerSide
 from edgefaas.control.plain import from_plain
 from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
@@ -147,7 +147,11 @@ class Worker:
         self._pop = pop
 
     async def _activate(self, *, functions: Mapping[str, Any]) -> None:
-        self._live_pop.activate({name: from_plain(LiveFunction, item) for name, item in functions.items()})
+        live: dict[str, Live] = {
+            name: from_plain(Live, item)  # type: ignore[arg-type]  # a union
+            for name, item in functions.items()
+        }
+        self._live_pop.activate(live)
 
     async def _serve(self) -> None:
         listeners = Listeners(self._live_pop, self._sockets, self._site, http2=self._http2)

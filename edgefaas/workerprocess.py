@@ -12,7 +12,7 @@ from typing import Any
 from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
-from edgefaas.contract import AskSupervisor, LiveFunction
+from edgefaas.contract import AskSupervisor, Live
 from edgefaas.control.plain import to_plain
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
@@ -112,7 +112,7 @@ class WorkerProcess:
         args = {"site": to_plain(site), "artifacts": launch.artifacts, "data": launch.data}
         await self._channel.ask("start", args, timeout_s=START_TIMEOUT_S)
 
-    async def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    async def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these live. Raises DeployError."""
         await self._channel.ask("activate", {"functions": to_plain(functions)}, timeout_s=ANSWER_TIMEOUT_S)
 

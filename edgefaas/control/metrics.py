@@ -142,6 +142,8 @@ def _functions(page: Exposition, stats: Mapping[str, Any], labels: Labels) -> No
         runs, errors = _at(row, "runs") or 0, _at(row, "errors") or 0
         page.counter("edgefaas_function_runs_total", "Runs of a function.", runs, of)
         page.counter("edgefaas_function_errors_total", "Runs without a result of use.", errors, of)
+        about = "Responses of 500 and above that a function made itself."
+        page.counter("edgefaas_function_server_errors_total", about, _at(row, "server_errors") or 0, of)
         cpu_s = (_at(row, "cpu_us") or 0) / _MICRO
         page.counter("edgefaas_function_cpu_seconds_total", "CPU time of a function's runs.", cpu_s, of)
         about = "How long a function's runs took, waiting included."

@@ -218,6 +218,8 @@ def changed_request(request: Request, path: str, query: str, headers: Headers, b
         interim=request.interim,
         timings=request.timings,
         trace=request.trace,
+        canaries=request.canaries,
+        ran=request.ran,
     )
 
 

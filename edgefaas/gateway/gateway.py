@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgefaas.background import Background
-from edgefaas.contract import LiveFunction
-from edgefaas.errors import FunctionExecutionError, FunctionValidationError, UnknownFunctionError
+from edgefaas.errors import FunctionValidationError
 from edgefaas.gateway import cgi, component
 from edgefaas.gateway.answers import CONTINUE, LocalRedirection
 from edgefaas.gateway.exchange import Exchange
 from edgefaas.gateway.letters import GATEWAY_KINDS, cgi_event
-from edgefaas.guests import Guests, Invocation, failure
+from edgefaas.guests import Guests, Invocation, Loaded, failure
 from edgefaas.message import Request, Response
 from edgefaas.recorder import read_all, rejoined
 from sandbox.contract import Cancelled, Finished, Kind, Outcome, Threw
@@ -26,9 +25,9 @@ class Gateway:
     guests: Guests
     background: Background
 
-    def serves(self, name: str) -> bool:
+    def serves(self, name: str, canaries: frozenset[str] | None = None) -> bool:
         """Return whether the function speaks HTTP itself; False when it is not live."""
-        return name in self.guests and self.guests.get(name).kind in GATEWAY_KINDS
+        return name in self.guests and self.guests.find(name, canaries).function.kind in GATEWAY_KINDS
 
     async def answer(self, name: str, request: Request, pattern: str) -> Response:
         """Return the function's response; its body is bytes when it was already complete, else a stream.
@@ -41,18 +40,21 @@ class Gateway:
             RequestError: the viewer broke the request's body.
             LocalRedirection: the answer is another object of the site.
         """
-        function = self.guests.get(name)
+        loaded = self.guests.serving(name, request)
+        function = loaded.function
         if function.kind is Kind.CGI:
             request = await measured(request)
             event = cgi_event(request, pattern)
         else:
             event = component.event_of(request, stream=True)
-        run, exchange = self._begun(function, request, event)
+        run, exchange = self._begun(loaded, request, event)
         try:
-            return await self._response(name, request, exchange)
+            response = await self._response(name, request, exchange)
         except BaseException:
             run.cancel()
             raise
+        self.guests.answered(loaded, response.status)
+        return response
 
     async def _response(self, name: str, request: Request, exchange: Exchange) -> Response:
         """Return the answer once its head is there, and a moment later, so that a short one goes out whole."""
@@ -72,8 +74,9 @@ class Gateway:
             response.body = exchange.flow if whole is None else whole
         return response
 
-    def _begun(self, function: LiveFunction, request: Request, event: bytes) -> tuple[Invocation, Exchange]:
+    def _begun(self, loaded: Loaded, request: Request, event: bytes) -> tuple[Invocation, Exchange]:
         """Start the guest; return its run, and its exchange with the viewer, which learns of the end."""
+        function = loaded.function
         run: Invocation | None = None
 
         def give_up() -> None:
@@ -82,32 +85,30 @@ class Gateway:
 
         def ended(outcome: Outcome) -> None:
             self.guests.ended(function, outcome, span)
-            self._ended(function.name, request, exchange, outcome)
+            self._ended(loaded, request, exchange, outcome)
 
         exchange = Exchange(function.kind, request, give_up)
         span = None if request.trace is None else request.trace.child(f"origin-request {function.name}")
-        run = self.guests.begin(function.name, event, request.id, exchange.operations, span)
+        run = self.guests.begin(loaded, event, request.id, exchange.operations, span)
         if run.outcome is not None:
             ended(run.outcome)
         else:
             self.background.start(_follow(run, ended), name=f"function {function.name}")
         return run, exchange
 
-    def _ended(self, name: str, request: Request, exchange: Exchange, outcome: Outcome) -> None:
+    def _ended(self, loaded: Loaded, request: Request, exchange: Exchange, outcome: Outcome) -> None:
         """Tell the exchange, and the function's log, how the guest ended."""
         if isinstance(outcome, Finished):
             exchange.ended(None)
         else:
-            try:
-                error = failure(self.guests.get(name), outcome)
-            except UnknownFunctionError as gone:
-                error = FunctionExecutionError(str(gone), remedy=gone.remedy)
+            error = failure(loaded.function, outcome)
             exchange.ended(error)
             if not isinstance(outcome, Cancelled):
                 detail = outcome.detail if isinstance(outcome, Threw) else ""
-                self.guests.note(name, request.id, "error", f"{error}\n{detail}" if detail else str(error))
+                told = f"{error}\n{detail}" if detail else str(error)
+                self.guests.note(loaded.function, request.id, "error", told)
         if (refusal := exchange.refusal) is not None:
-            self.guests.note(name, request.id, "error", refusal.advice)
+            self.guests.refuse(loaded, request.id, refusal.advice)
 
 
 async def _follow(run: Invocation, ended: Callable[[Outcome], None]) -> None:
