@@ -8,63 +8,149 @@ import click
 from cli import words
 from cli.admin import Remote, remote_options
 from cli.build import build_when_needed
+from cli.rollouts import PERCENT, wait_for_verdict
 from edgefaas.errors import UsageError
 
 if TYPE_CHECKING:
     from edgefaas.control.bundle import Bundle
+    from edgefaas.health import Health
     from edgefaas.site import Site
+
+Parcel = tuple["Bundle", "Health"]
 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[FILE|FOLDER|NAME]...")
 @click.option("--name", help="The function's name; by default its file's, folder's or function.toml's.")
 @click.option("--dry-run", is_flag=True, help="Build it, and say what would change.")
+@click.option("--canary", type=PERCENT, metavar="PERCENT", help="Only for so many of the viewers: 10%.")
+@click.option(
+    "--affinity",
+    metavar="KEY",
+    help="Know viewers of a canary again by address (the default), cookie:NAME or header:NAME.",
+)
+@click.option(
+    "--watch", type=click.IntRange(1, 3600), metavar="SECONDS", help="Watch it for so long; wait for the end."
+)
+@click.option(
+    "--max-errors", type=PERCENT, metavar="PERCENT", help="Take it back with more errors than that."
+)
+@click.option(
+    "--min-runs", type=click.IntRange(1, 1_000_000), metavar="N", help="But only after so many runs."
+)
+@click.option("--no-wait", is_flag=True, help="Let the POP watch on its own.")
 @click.option("--expect", metavar="VERSION", help="Refuse when another version is live.")
 @click.option("--no-build", is_flag=True, help="Take the entry as it is, even when a source is newer.")
 @remote_options
-def deploy(
+def deploy(  # noqa: PLR0913  # one per option
     remote: Remote,
+    *,
     what: tuple[str, ...],
     name: str | None,
-    dry_run: bool,  # noqa: FBT001  # click passes it by name
+    dry_run: bool,
+    canary: float | None,
+    affinity: str | None,
+    watch: int | None,
+    max_errors: float | None,
+    min_runs: int | None,
+    no_wait: bool,
     expect: str | None,
-    no_build: bool,  # noqa: FBT001  # click passes it by name
-) -> None:
+    no_build: bool,
+) -> int:
     """Make functions live: a file, a folder with function.toml, or a function of the site by its name.
 
-    Without any, every function of edgefaas.toml. All that are named go live together, or none does.
+    Without any, every function of edgefaas.toml. All that are named go live together, or none does. Says first what
+    changes; then each new version handles the test event of [health] in its function.toml, before any viewer gets it.
+    With --watch, or window_s there, it is taken back by itself when too many of its runs are errors.
 
     \b
     edgefaas deploy functions/country.js
     edgefaas deploy hello --dry-run
+    edgefaas deploy hello --canary 10% --affinity cookie:session --watch 60
     """  # noqa: D301  # \b is click's mark
     if (name or expect) and len(what) != 1:
         raise UsageError("--name and --expect are for one function", remedy="Name exactly one.")
-    bundles = _bundles(what, name, remote.config, build=not no_build)
-    answer = _send(remote, bundles, dry_run=dry_run, expect=expect)
-    words.result(
-        answer, as_json=remote.as_json, text="\n".join(_sentence(row, answer) for row in answer["deployed"])
-    )
+    if affinity and canary is None:
+        raise UsageError("--affinity is for a canary", remedy="Add --canary 10%.")
+    parcels = _parcels(what, name, remote.config, build=not no_build)
+    terms = _terms(parcels, canary, affinity, (watch, max_errors, min_runs))
     if not remote.as_json:
-        for row in answer["deployed"]:
-            for warning in row["warnings"]:
-                words.warn(f"{row['name']}: {warning}")
-            if not row["used_by"]:
-                words.note(
-                    f"No behaviour of the site uses {row['name']} yet; try edgefaas invoke {row['name']}."
-                )
+        _show_plan(remote, parcels, canary=canary)
+    answer = _send(remote, parcels, terms, dry_run=dry_run, expect=expect)
+    watched = [row for row in answer["deployed"] if row.get("watched")]
+    if not remote.as_json:
+        click.echo("\n".join(_sentence(row, answer) for row in answer["deployed"]))
+        _remark(answer)
+    # A canary is watched for as long as it lasts: to wait for its first verdict has to be asked for.
+    waits = bool(watched) and not no_wait and "watch" in terms
+    failed = wait_for_verdict(remote, watched, terms["watch"]["window_s"]) if waits else []
+    if remote.as_json:
+        words.result(answer | {"taken_back": failed}, as_json=True, text="")
+    for row in failed:
+        words.note(
+            f"{click.style('error:', fg='red')} {words.sentence(row['reason'] or 'It was taken back')}"
+        )
+        words.note(f"  {row['name']} is {words.short(row['live'])} again for everybody.")
+    return 1 if failed else 0
 
 
-def _send(remote: Remote, bundles: "list[Bundle]", *, dry_run: bool, expect: str | None) -> Any:
+def _terms(
+    parcels: list[Parcel],
+    canary: float | None,
+    affinity: str | None,
+    watch: tuple[int | None, float | None, int | None],
+) -> dict[str, Any]:
+    """Return how it goes out: what the command line says goes over what function.toml says."""
+    from dataclasses import asdict, replace
+
+    from edgefaas.control.rollout import Rule
+    from edgefaas.health import strictest
+
+    terms: dict[str, Any] = {}
+    if canary is not None:
+        terms["canary"] = {"percent": canary} | ({"affinity": affinity} if affinity else {})
+    rule = strictest([health.rule for _, health in parcels if health.rule])
+    window_s, max_errors, min_runs = watch
+    if rule is None and (window_s is not None or max_errors is not None or min_runs is not None):
+        rule = Rule()
+    if rule is not None:
+        if window_s is not None:
+            rule = replace(rule, window_s=float(window_s))
+        if max_errors is not None:
+            rule = replace(rule, max_errors=max_errors / 100)
+        terms["watch"] = asdict(rule if min_runs is None else replace(rule, min_runs=min_runs))
+    return terms
+
+
+def _show_plan(remote: Remote, parcels: list[Parcel], *, canary: float | None) -> None:
+    from edgefaas.control.planning import outline_of
+
+    body = {"functions": [outline_of(bundle) for bundle, _ in parcels], "canary": canary is not None}
+    for step in remote.post("/v1/plan", body)["plan"]:
+        if step["change"] == "unchanged" and not step["ends"]:
+            continue
+        to = f"v{step['known']}" if step["known"] else "a new version"
+        words.note(click.style(f"{step['name']}  {step['live'] or 'nothing'} → {to}", bold=True))
+        for line in (*step["files"], *step["settings"]):
+            words.note(f"  {line}")
+        if step["ends"]:
+            words.note(f"  ends {step['ends']}")
+
+
+def _send(
+    remote: Remote, parcels: list[Parcel], terms: dict[str, Any], *, dry_run: bool, expect: str | None
+) -> Any:
     from edgefaas.control.bundle import to_json
 
-    functions = [to_json(bundle) for bundle in bundles]
-    body = functions[0] if len(functions) == 1 else {"functions": functions}
+    functions = [
+        to_json(bundle) | ({"health": health.check} if health.check else {}) for bundle, health in parcels
+    ]
     headers = {} if expect is None else {"If-Match": f'"{expect}"'}
+    body = {"functions": functions} | terms
     return remote.ask("POST", "/v1/functions", body=body, query={"dry_run": dry_run}, headers=headers)
 
 
-def _bundles(what: tuple[str, ...], name: str | None, config: Path | None, *, build: bool) -> "list[Bundle]":
+def _parcels(what: tuple[str, ...], name: str | None, config: Path | None, *, build: bool) -> list[Parcel]:
     from edgefaas.config import load_site
 
     site = load_site(config) if config else None
@@ -75,12 +161,12 @@ def _bundles(what: tuple[str, ...], name: str | None, config: Path | None, *, bu
                 remedy="Name a file or a folder, or begin with edgefaas init hello.",
             )
         what = tuple(site.functions)
-    return [_bundle(item, name, site, build=build) for item in what]
+    return [_parcel(item, name, site, build=build) for item in what]
 
 
-def _bundle(item: str, name: str | None, site: "Site | None", *, build: bool) -> "Bundle":
+def _parcel(item: str, name: str | None, site: "Site | None", *, build: bool) -> Parcel:
     """Read one function, by the site's own words for it where it has some."""
-    from edgefaas.functions import read_function, read_spec
+    from edgefaas.functions import read_function, read_function_health, read_spec
 
     path = Path(item)
     spec = None
@@ -90,7 +176,8 @@ def _bundle(item: str, name: str | None, site: "Site | None", *, build: bool) ->
     source = spec.source if spec else path
     if build and source.is_dir():
         build_when_needed(source)
-    return read_spec(spec) if spec else read_function(path, name=name)
+    bundle = read_spec(spec) if spec else read_function(path, name=name)
+    return bundle, read_function_health(source)
 
 
 def _sentence(row: dict[str, Any], answer: dict[str, Any]) -> str:
@@ -99,4 +186,15 @@ def _sentence(row: dict[str, Any], answer: dict[str, Any]) -> str:
         return f"{label}  would {'go live' if row['changed'] else 'not change'}"
     if not row["changed"]:
         return f"{label}  was live already"
-    return f"{label}  live in {answer['took_ms']:.0f} ms"
+    whom = "live" if row["percent"] == 100 else f"for {row['percent']:g} % of the viewers"  # noqa: PLR2004  # percent
+    return (
+        f"{label}  {whom} in {answer['took_ms']:.0f} ms{', after its health check' if row['checked'] else ''}"
+    )
+
+
+def _remark(answer: dict[str, Any]) -> None:
+    for row in answer["deployed"]:
+        for warning in row["warnings"]:
+            words.warn(f"{row['name']}: {warning}")
+        if not row["used_by"]:
+            words.note(f"No behaviour of the site uses {row['name']} yet; try edgefaas invoke {row['name']}.")

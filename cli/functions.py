@@ -21,15 +21,36 @@ def ls(remote: Remote) -> None:
             row["kind"],
             words.size(row["size_bytes"]),
             words.moment(row["since_s"]),
+            _split(row["rollout"]),
             _use(row),
         )
         for row in answer["functions"]
     ]
-    head = ("FUNCTION", "LIVE", "VERSION", "KIND", "SIZE", "SINCE", "USED BY")
+    head = ("FUNCTION", "LIVE", "VERSION", "KIND", "SIZE", "SINCE", "CANARY", "USED BY")
     text = (
         words.table(rows, head=head) if rows else "No function is deployed. Begin with edgefaas init hello."
     )
     words.result(answer, as_json=remote.as_json, text=text)
+
+
+def _split(rollout: dict[str, Any] | None) -> str:
+    if rollout is None:
+        return ""
+    if rollout["percent"] == 100:  # noqa: PLR2004  # percent
+        return "(watched)"
+    return f"{words.short(rollout['version'])} {rollout['percent']:g} %"
+
+
+def _state(row: dict[str, Any], answer: dict[str, Any]) -> str:
+    """Return what viewers have to do with a version."""
+    rollout = answer["rollout"]
+    share = rollout["percent"] if rollout else 100.0
+    if row["version"] == answer["live"]:
+        split = rollout is not None and rollout["version"] != row["version"]
+        return f"live {100 - share:g} %" if split else "live, watched" if rollout else "live"
+    if rollout and row["version"] == rollout["version"]:
+        return f"canary {share:g} % by {rollout['affinity']}"
+    return ""
 
 
 def _use(row: dict[str, Any]) -> str:
@@ -42,7 +63,7 @@ def _use(row: dict[str, Any]) -> str:
 @click.argument("name")
 @remote_options
 def versions(remote: Remote, name: str) -> None:
-    """List the versions of a function, the newest first."""
+    """List the versions of a function, the newest first, with their runs since the workers started."""
     answer = remote.get(function_path(name, "versions"))
     rows = [
         (
@@ -51,11 +72,13 @@ def versions(remote: Remote, name: str) -> None:
             row["kind"],
             words.size(row["size_bytes"]),
             words.moment(row["created_at_s"]),
-            "live" if row["version"] == answer["live"] else "",
+            str(row["counts"]["runs"]),
+            str(row["counts"]["errors"] + row["counts"]["server_errors"]),
+            _state(row, answer),
         )
         for row in answer["versions"]
     ]
-    head = ("NUMBER", "VERSION", "KIND", "SIZE", "MADE", "")
+    head = ("NUMBER", "VERSION", "KIND", "SIZE", "MADE", "RUNS", "ERRORS", "")
     words.result(answer, as_json=remote.as_json, text=words.table(rows, head=head))
 
 
@@ -66,11 +89,14 @@ def versions(remote: Remote, name: str) -> None:
 def rollback(remote: Remote, name: str, version: str | None) -> None:
     """Make an earlier version live again, at once.
 
-    VERSION is a number (3 or v3) or the first digits of a hash; without it, the one that was live before.
+    VERSION is a number (3 or v3) or the first digits of a hash. Without it a canary ends, with all that was deployed
+    with it; where there is none, the version that was live before is live again.
     """
     answer = remote.post(function_path(name, "rollback"), {"version": version} if version else {})
     text = f"{name} is v{answer['number']} {words.short(answer['version'])} again"
-    if not answer["changed"]:
+    if answer["ended"] and not version:
+        text = f"{name} is v{answer['number']} {words.short(answer['version'])} for everybody: its canary has ended"
+    elif not answer["changed"]:
         text = f"{name} was v{answer['number']} {words.short(answer['version'])} already"
     words.result(answer, as_json=remote.as_json, text=text)
 

@@ -13,6 +13,8 @@
     [limits]                      # memory_mb, cpu_ms, wall_ms, output_bytes, log_bytes, host_calls
     [build]                       # how the entry is made; run by the author's tools, never by a POP
     command = ["zig", "build"]
+    [health]                      # how a new version proves itself; see ``health``
+    event = "request.json"
 
 A bundle never reaches outside its folder: links that lead out are refused, whatever they are called.
 """
@@ -28,6 +30,7 @@ from edgefaas.config import limits as read_limits
 from edgefaas.config.kv import read_names
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
 from edgefaas.errors import ConfigError, DeployError
+from edgefaas.health import Health, read_health
 from edgefaas.site import FunctionSpec
 from edgefaas.table import Table, parse_toml
 from sandbox.binary import describe
@@ -97,6 +100,13 @@ def read_spec(spec: FunctionSpec) -> Bundle:
     )
 
 
+def read_function_health(path: Path) -> Health:
+    """Return how the function at ``path`` is checked when it is deployed. Raises ConfigError."""
+    if not (path / SETTINGS_FILE).is_file():
+        return Health()
+    return read_health(_settings(path / SETTINGS_FILE).table("health"), path)
+
+
 def read_build(path: Path) -> Build | None:
     """Return how the function in folder ``path`` is built, or None when it needs no building."""
     if not (path / SETTINGS_FILE).is_file():
@@ -130,6 +140,7 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     build.text("needs")
     build.done()
     table.text("description")
+    read_health(table.table("health"), folder)
     table.done()
     suffix_kind = KIND_OF_SUFFIX.get(Path(entry).suffix)
     if not declared and suffix_kind is None:

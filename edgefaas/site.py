@@ -11,6 +11,8 @@ from pathlib import Path
 
 from sandbox.contract import Limits
 
+KEEP_VERSIONS = 50
+
 
 class Trigger(StrEnum):
     """The four places where a function may act, in CloudFront's order."""
@@ -336,3 +338,4 @@ class Site:
     telemetry: TelemetryPolicy = TelemetryPolicy()
     kv: Mapping[str, KvNamespace] = field(default_factory=dict)
     access_file: AccessLogPolicy = AccessLogPolicy()
+    keep_versions: int = KEEP_VERSIONS  # of each function; 0: all

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,17 +22,20 @@ import uvloop
 
 from edgefaas.background import Background
 from edgefaas.config import load_site
-from edgefaas.control.access import Access
+from edgefaas.control.access import Access, AuditEntry, write_audit
 from edgefaas.control.api import Guard, make_app
 from edgefaas.control.blobs import Blobs
 from edgefaas.control.catalogue import endpoints
-from edgefaas.control.deploy import Builder, Deployer, Shelf
+from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
 from edgefaas.control.endpoints import Api
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.hub import LogHub
 from edgefaas.control.kv import KvKeeper
 from edgefaas.control.kv_endpoints import KvApi
 from edgefaas.control.purging import Purger, boot_id
+from edgefaas.control.rollout import Rollout
+from edgefaas.control.rollout_endpoints import RolloutApi
+from edgefaas.control.rollout_watch import RolloutWatch, Watched
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
@@ -134,7 +137,7 @@ class Supervisor:
         )
         self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
         self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
-        self._kv = KvKeeper(folder.path, live=lambda: self._deployer.live, clock=_wall_s)
+        self._kv = KvKeeper(folder.path, live=self._deployer.functions, clock=_wall_s)
 
     # What the admin API asks
 
@@ -227,12 +230,12 @@ class Supervisor:
     async def _start(self) -> AdminServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
         await self._disk.run(self._store.prune, now_s=_wall_s())
-        await self._disk.run(lambda: self._shelf.blobs.sweep(self._store.blobs()))
+        await self._deployer.collect()
         await self._kv.configure(self._site.kv)
         await self._hub.load()
         for warning in await self._deployer.restore():
             log.warning("%s", warning)
-        refused = await self._fleet.start(self._deployer.live)
+        refused = await self._fleet.start(self._deployer.running)
         for name, reason in refused.items():
             log.warning("function %s is left out: %s", name, reason)
             self._deployer.leave_out(name)
@@ -242,6 +245,8 @@ class Supervisor:
         await self._purger.repeat(boot=boot_id())
         self._background.start(self._builder.prepare(), name="spare builder")
         self._watching.start(self._sampler.run(), name="sampler")
+        self._watching.start(self._rollout_watch().run(), name="rollouts")
+        self._watching.start(self._deployer.tidy(lambda: self._site.keep_versions), name="pruning")
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
         await self._fleet.serve()
@@ -261,6 +266,30 @@ class Supervisor:
                     remedy="Correct its source, and start again.",
                 )
 
+    def _rollout_watch(self) -> RolloutWatch:
+        return RolloutWatch(
+            Watched(
+                deploys=self._deployer,
+                rollouts=lambda: self._disk.run(self._store.rollouts),
+                stats=self._fleet.stats,
+                clock=_wall_s,
+                told=self._taken_back,
+            )
+        )
+
+    async def _taken_back(self, group: Sequence[Rollout], reason: str) -> None:
+        """Write what the POP took back by itself where everybody's changes are written."""
+        entry = AuditEntry(
+            at_s=_wall_s(),
+            request_id="",
+            actor=HEALTH_CHECK,
+            action="rollback",
+            target=", ".join(item.function for item in group),
+            status=200,
+            detail=reason,
+        )
+        await self._disk.run(write_audit, self._store, entry)
+
     def _admin_server(self) -> AdminServer:
         api = Api(
             deployer=self._deployer,
@@ -270,9 +299,10 @@ class Supervisor:
             access=self._access,
             pop=self,
         )
+        rollouts = RolloutApi(deployer=self._deployer, shelf=self._shelf, pop=self)
         guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
         config = uvicorn.Config(
-            make_app(endpoints(api, KvApi(self._kv)), guard),
+            make_app(endpoints(api, rollouts, KvApi(self._kv)), guard),
             http="httptools",
             ws="none",
             lifespan="off",

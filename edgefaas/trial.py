@@ -11,7 +11,7 @@ from typing import Any
 
 from edgefaas.contract import LiveFunction, LogLine
 from edgefaas.control.bundle import Bundle
-from edgefaas.control.deploy import said_where
+from edgefaas.control.workshop import said_where
 from edgefaas.errors import DeployError
 from edgefaas.guests import Guests
 from edgefaas.invoking import invoke_once

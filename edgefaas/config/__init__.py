@@ -15,7 +15,7 @@ from edgefaas.config.origins import read_group, read_origin
 from edgefaas.config.pages import read_error_page, read_public_key
 from edgefaas.config.routing import check_routing, read_dns, read_pop, read_router
 from edgefaas.config.telemetry import read_access_log, read_telemetry
-from edgefaas.site import Behaviour, CacheSizes, ErrorPage, FunctionSpec, KvNamespace, Site
+from edgefaas.site import KEEP_VERSIONS, Behaviour, CacheSizes, ErrorPage, FunctionSpec, KvNamespace, Site
 from edgefaas.table import Table, parse_toml, read_toml
 
 __all__ = ["limits", "load_site", "parse_site"]
@@ -40,6 +40,7 @@ def _site(root: Table, folder: Path) -> Site:
     server_timing = about.choice("server_timing", ("asked", "always", "never"), "asked")
     if not hosts:
         raise about.refuse("hosts", "names no host, so every request would be refused", 'Write ["*"].')
+    keep_versions = about.integer("keep_versions", KEEP_VERSIONS, low=0, high=1_000_000)
     default_root = about.text("default_root").lstrip("/")
     if not PATH.match(default_root):
         raise about.refuse(
@@ -90,6 +91,7 @@ def _site(root: Table, folder: Path) -> Site:
         telemetry=telemetry,
         kv=kv,
         access_file=access_file,
+        keep_versions=keep_versions,
     )
     if pops:
         check_routing(site)

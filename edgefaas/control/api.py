@@ -118,11 +118,12 @@ class Endpoint:
     body_schema: str = ""
     body_type: str = "application/json"
     query: dict[str, str] = field(default_factory=dict)
+    asks_only: bool = False  # a POST that changes nothing: its question is too long for a target
 
     @property
     def changes(self) -> bool:
         """Say whether it changes anything, and so goes into the audit log."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.asks_only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ at any instant leaves either the whole blob or a temporary file that ``sweep`` r
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Set
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from edgefaas.control.bundle import digest
@@ -63,10 +63,10 @@ class Blobs:
             )
         return content
 
-    def sweep(self, referenced: Set[str]) -> int:
+    def sweep(self, referenced: Container[str]) -> int:
         """Remove what is not referenced and what a kill left half-written; return how many files.
 
-        Only while nothing is being deployed: a blob is written before the version that refers to it.
+        A blob is written before the version that refers to it: ``referenced`` must hold those of deploys under way.
         """
         removed = 0
         for path in self._folder.glob("??/*"):

@@ -8,12 +8,14 @@ from edgefaas.control.bundle import BUNDLE_MAX_BYTES
 from edgefaas.control.endpoints import LOG_LINES_MAX, Api
 from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.openapi import document
+from edgefaas.control.rollout_endpoints import KEEP_MAX, RolloutApi
 
 DEPLOY_BODY_BYTES = BUNDLE_MAX_BYTES // 3 * 4 + 1024 * 1024  # base64, and the JSON around it
+PLAN_BODY_BYTES = 16 * 1024 * 1024
 EVENT_BODY_BYTES = 8 * 1024 * 1024
 
 
-def endpoints(api: Api, kv: KvApi) -> list[Endpoint]:
+def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi) -> list[Endpoint]:
     """Return the table of all endpoints."""
     function = "/v1/functions/{name}"
     log_query = {
@@ -63,6 +65,42 @@ def endpoints(api: Api, kv: KvApi) -> list[Endpoint]:
             scope=Scope.DEPLOY,
             body_max=SMALL_BODY_BYTES,
             body_schema="Rollback",
+        ),
+        Endpoint(
+            method="POST",
+            path=f"{function}/promote",
+            summary="Make a canary live for everybody, or for another share of the viewers",
+            answer=rollouts.promote,
+            scope=Scope.DEPLOY,
+            body_max=SMALL_BODY_BYTES,
+            body_schema="Promote",
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/plan",
+            summary="Say what a deploy would change",
+            answer=rollouts.plan,
+            scope=Scope.DEPLOY,
+            body_max=PLAN_BODY_BYTES,
+            body_schema="Plan",
+            asks_only=True,
+        ),
+        Endpoint(
+            method="GET",
+            path="/v1/rollouts",
+            summary="List versions on their way, with the figures of both sides",
+            answer=rollouts.rollouts,
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/prune",
+            summary="Forget old versions",
+            answer=rollouts.prune,
+            scope=Scope.DEPLOY,
+            query={
+                "keep": f"how many of each function, 1 to {KEEP_MAX}; by default what the site says",
+                "dry_run": "1: only say which",
+            },
         ),
         Endpoint(
             method="POST",

@@ -1,95 +1,71 @@
-"""Deploy, roll back, remove: from a bundle to a version that every worker runs.
+"""Deploy, try out, promote, roll back, remove: from a version to one that every worker runs.
 
-The order is what makes it safe to be killed at any instant. Build in a child → files and version on disk →
-activate in every worker (all, or all back to the old) → live pointer on disk → acknowledge. The pointer never
-names a version that no worker has run, and what was acknowledged is on disk.
+The order is what makes it safe to be killed at any instant. Build in a child → files and version on disk → the test
+event in one worker → activate in every worker (all, or all back to the old) → pointers on disk → acknowledge. The
+pointers never name a version that no worker has run, and what was acknowledged is on disk.
 """
 
 import asyncio
-import shutil
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from edgefaas.contract import LiveFunction
-from edgefaas.control.blobs import Blobs
+import orjson
+
+from edgefaas.arms import trial_of
+from edgefaas.contract import Live, LiveFunction
 from edgefaas.control.bundle import Bundle
-from edgefaas.control.store import HASH_SHORT, BuildRecord, Store, Version, unknown_function
-from edgefaas.control.thread import DiskThread
-from edgefaas.errors import DeployError, EdgeError, UnknownFunctionError
-from sandbox.contract import Built, Kind, Limits, Source
-from sandbox.errors import CompileError, SandboxError
+from edgefaas.control.orders import (
+    ConflictError,
+    Deployed,
+    HealthCheckError,
+    InUseError,
+    NoCanaryError,
+    Order,
+    Terms,
+    failed_check,
+)
+from edgefaas.control.pruning import Pruned, collect
+from edgefaas.control.rollout import Rollout
+from edgefaas.control.running import Running, forgettable, version_before
+from edgefaas.control.store import HASH_SHORT, BuildRecord, Note, Version, unknown_function
+from edgefaas.control.workshop import Builder, Shelf, Workshop, live_function
+from edgefaas.errors import DeployError, EdgeError
+from edgefaas.split import WHOLE, Affinity, salt_of
+
+__all__ = [
+    "HEALTH_CHECK",
+    "Builder",
+    "ConflictError",
+    "Deployed",
+    "Deployer",
+    "InUseError",
+    "Order",
+    "Shelf",
+    "Terms",
+    "Workers",
+]
+
+log = logging.getLogger("edgefaas.deploy")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Builder(Protocol):
-    """Makes programs of sources, in a child process."""
-
-    async def build(self, source: Source) -> Built:
-        """Build, or find what was built already. Raises sandbox.errors.BuildError: the author's fault."""
-        ...
-
-    async def prepare(self) -> None:
-        """Have a child ready ahead of need."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of it."""
-        ...
+Ready = tuple[Version, BuildRecord]
+HEALTH_CHECK = "health check"
+EVERYBODY = Terms()
 
 
 class Workers(Protocol):
     """The workers of this POP, as one."""
 
-    async def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    async def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these live in every worker; on DeployError every worker runs what it ran before."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """Who wants a change, why, and what they think is live (``expected``; None: whatever is)."""
-
-    actor: str
-    action: str = "deploy"
-    expected: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """One function after a change. ``changed`` is False when that version was live already."""
-
-    name: str
-    version: str
-    number: int
-    previous: str | None
-    changed: bool
-    warnings: tuple[str, ...] = ()
-
-
-class ConflictError(DeployError):
-    """Somebody else changed the function first."""
-
-    status = 412
-
-
-class InUseError(DeployError):
-    """A behaviour of the site uses the function."""
-
-    status = 409
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """Where versions are kept, and the one thread that may touch them."""
-
-    store: Store
-    blobs: Blobs
-    artifacts: Path
-    disk: DiskThread
+    async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
+        """Run what is live under this name once, in one of the workers; see ``invoking.invoke_once``."""
+        ...
 
 
 class Deployer:
@@ -99,59 +75,74 @@ class Deployer:
         self, shelf: Shelf, *, builder: Builder, workers: Workers, clock: Callable[[], float]
     ) -> None:
         self._shelf = shelf
-        self._builder = builder
+        self._workshop = Workshop(shelf, builder=builder, clock=clock)
         self._workers = workers
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._live: dict[str, LiveFunction] = {}
+        self._running = Running()
+        self.rollouts_changed = asyncio.Event()
+        self._grown = asyncio.Event()
 
     @property
-    def live(self) -> Mapping[str, LiveFunction]:
-        """Return what is live, by name."""
-        return self._live
+    def live(self) -> Mapping[str, Live]:
+        """Return what is live for everybody but the viewers of a canary, by name."""
+        return self._running.live
+
+    @property
+    def running(self) -> Mapping[str, Live]:
+        """Return everything that workers run, by the name that it is run under."""
+        return self._running.all
+
+    def functions(self) -> Mapping[str, LiveFunction]:
+        """Return the live functions by name, each with the key-value namespaces of its canary beside its own."""
+        found: dict[str, LiveFunction] = {}
+        for name, live in self._running.live.items():
+            if isinstance(live, LiveFunction):
+                canary = self._running.canaries.get(name)
+                more = canary.kv if isinstance(canary, LiveFunction) else ()
+                found[name] = replace(live, kv=tuple(dict.fromkeys((*live.kv, *more))))
+        return found
 
     async def restore(self) -> list[str]:
         """Load what the store says is live, for workers that are yet to start; return warnings.
 
         One that this machine cannot build any more is left out, with a warning.
         """
-        warnings = []
-        for name, version in (await self._run(self._shelf.store.live)).items():
+        warnings: list[str] = []
+        live: dict[str, Live] = {}
+        canaries: dict[str, Live] = {}
+        store = self._shelf.store
+        for name, version in (await self._run(store.live)).items():
             try:
-                self._live[name] = _live_function(version, await self._built(version))
+                live[name] = live_function(version, await self._workshop.built(version))
             except EdgeError as error:
                 warnings.append(f'Function "{name}" is stored but cannot be run: {error.advice}')
+        for rollout in (await self._run(store.rollouts)).values():
+            if not rollout.is_canary:
+                continue
+            try:
+                canaries[rollout.function] = await self._canary(rollout)
+            except EdgeError as error:
+                warnings.append(f'The canary of "{rollout.function}" cannot be run: {error.advice}')
+        self._running = Running(live, canaries)
+        self.rollouts_changed.set()
         return warnings
 
     def leave_out(self, name: str) -> None:
-        """Stop running a stored function that workers refuse; only before any worker serves."""
-        self._live.pop(name, None)
+        """Stop running what workers refuse, by the name that it is run under; only before any worker serves."""
+        self._running = self._running.without(name)
 
-    async def prepare(self, bundle: Bundle) -> tuple[Version, BuildRecord]:
+    async def prepare(self, bundle: Bundle) -> Ready:
         """Build a bundle and keep it, without making it live. Raises DeployError, StateError."""
-        version = Version(
-            function=bundle.name,
-            version=bundle.version,
-            kind=bundle.source.kind.value,
-            entry=bundle.source.entry,
-            handler=bundle.source.handler,
-            files={},
-            settings=bundle.settings,
-            size_bytes=bundle.size_bytes,
-            created_at_s=self._clock(),
-        )
-        record = await self._build(bundle.name, bundle.source)
-        paths = list(bundle.source.files)
-        names = await self._run(self._shelf.blobs.put_all, bundle.source.files.values())
-        version = replace(version, files=dict(zip(paths, names, strict=True)))
-        number = await self._run(self._shelf.store.add_version, version, record)
-        return replace(version, number=number), record
+        return await self._workshop.prepare(bundle)
 
-    async def deploy(self, bundles: Sequence[Bundle], order: Order) -> list[Deployed]:
-        """Make every bundle live at once, or none.
+    async def deploy(
+        self, bundles: Sequence[Bundle], order: Order, terms: Terms = EVERYBODY
+    ) -> list[Deployed]:
+        """Let every bundle go out at once, or none; to everybody, or as canaries to some.
 
         Raises:
-            DeployError: a source does not build, or a worker refuses it; what was live stays live.
+            DeployError: a source does not build, a worker refuses it, or it fails its check; what was live stays.
             ConflictError: another version than ``order.expected`` is live.
             StateError: the data folder does not take it.
         """
@@ -161,9 +152,15 @@ class Deployer:
         for name in names:
             self._check_expected(name, order)
         ready = await self._prepare_all(bundles)
-        return await self._make_live(ready, order)
+        self._grown.set()
+        async with self._lock:
+            for name in names:
+                self._check_expected(name, order)
+            if terms.share is None:
+                return await self._make_live(ready, order, terms)
+            return await self._make_canaries(ready, order, terms, terms.share)
 
-    async def _prepare_all(self, bundles: Sequence[Bundle]) -> list[tuple[Version, BuildRecord]]:
+    async def _prepare_all(self, bundles: Sequence[Bundle]) -> list[Ready]:
         """Build all at once (the builder says how many run); raise the first error when all have ended."""
         ready = await asyncio.gather(*map(self.prepare, bundles), return_exceptions=True)
         for item in ready:
@@ -171,17 +168,59 @@ class Deployer:
                 raise item
         return [item for item in ready if not isinstance(item, BaseException)]
 
+    async def promote(self, name: str, order: Order, *, share: int | None = None) -> list[Deployed]:
+        """Make a canary, with those it was deployed with, live for everybody, or for another ``share``.
+
+        Raises NoCanaryError, ConflictError, DeployError, StateError.
+        """
+        async with self._lock:
+            self._check_expected(name, order)
+            group = await self._group(name)
+            if share is not None:
+                return await self._reshare([replace(item, share=share) for item in group], order)
+            ready = [await self._stored(item.function, item.version) for item in group]
+            return await self._make_live(ready, order, EVERYBODY)
+
     async def rollback(self, name: str, wanted: str | None, order: Order) -> Deployed:
-        """Make a stored version live again: ``wanted``, or the one that was live before.
+        """Make a stored version live again: ``wanted``; without it, end the canary, or go to what was live before.
 
         Raises UnknownFunctionError, DeployError as ``deploy``.
         """
         store = self._shelf.store
-        if wanted is None:
-            wanted = await self._run(_version_before, store, name)
-        version = await self._run(store.find, name, wanted)
-        (deployed,) = await self._make_live([(version, await self._built(version))], order)
-        return deployed
+        async with self._lock:
+            self._check_expected(name, order)
+            if wanted is None and await self._has_canary(name):
+                group = await self._group(name)
+                await self._take_back(group, order, reason="")
+                version, _ = await self._stored(name, self._running.live[name].version)
+                ended = tuple(item.function for item in group)
+                return replace(_row(version, (), previous=None, changed=True), ended=ended)
+            if wanted is None:
+                wanted = await self._run(version_before, store, name)
+            version = await self._run(store.find, name, wanted)
+            ready = [(version, await self._workshop.built(version))]
+            (deployed,) = await self._make_live(ready, order, EVERYBODY)
+            return deployed
+
+    async def take_back(self, salt: str, reason: str) -> list[Rollout]:
+        """Take back what was deployed under ``salt``; return what it was. Raises EdgeError: nothing is changed."""
+        order = Order(actor=HEALTH_CHECK, action="rollback")
+        async with self._lock:
+            found = await self._run(self._shelf.store.rollouts)
+            group = [item for item in found.values() if item.salt == salt]
+            await self._take_back([item for item in group if item.is_canary], order, reason=reason)
+            whole = [item for item in group if not item.is_canary]
+            if whole:
+                ready = [await self._stored(item.function, item.previous) for item in whole]
+                await self._make_live(ready, order, EVERYBODY, reason=reason)
+        return group
+
+    async def end_watch(self, salt: str) -> None:
+        """Note that versions which everybody has are no longer watched."""
+        async with self._lock:
+            found = (await self._run(self._shelf.store.rollouts)).values()
+            over = [item for item in found if item.salt == salt and not item.is_canary]
+            await self._run(self._shelf.store.end_rollouts, over, None)
 
     async def remove(self, name: str, order: Order, *, used_by: Sequence[str] = ()) -> None:
         """Forget a function. Raises InUseError when ``used_by`` names behaviours; UnknownFunctionError."""
@@ -190,80 +229,281 @@ class Deployer:
                 f'Function "{name}" is used by {", ".join(used_by)}',
                 remedy="Take it out of the site first, or use --force.",
             )
-        shelf = self._shelf
+        store = self._shelf.store
         async with self._lock:
             self._check_expected(name, order)
-            versions = await self._run(shelf.store.versions, name)
-            if not versions:
+            if not await self._run(store.versions, name):
                 raise unknown_function(name)
-            builds = [await self._run(shelf.store.build, name, item.version) for item in versions]
-            before = self._live
-            target = {key: item for key, item in before.items() if key != name}
-            await self._workers.activate(target)
-            try:
-                await self._run(shelf.store.remove, name, actor=order.actor, at_s=self._clock())
-            except BaseException:
-                await self._workers.activate(before)
-                raise
-            self._live = target
-            left = await self._run(shelf.store.artifacts)
-        for artifact in {build.artifact for build in builds if build} - left:
-            await self._run(shutil.rmtree, shelf.artifacts / artifact, ignore_errors=True)
+            target = self._running.without_canaries([name]).without(name)
+            await self._switch(target, lambda: store.remove(name, self._note(order)))
+            await self._collect()
 
-    async def _make_live(self, ready: Sequence[tuple[Version, BuildRecord]], order: Order) -> list[Deployed]:
+    async def prune(self, keep: int, *, dry_run: bool = False) -> Pruned:
+        """Forget all but the newest ``keep`` versions of each function, and what only those needed.
+
+        Never one that is live, on its way, or where a rollback would go. Raises StateError.
+        """
+        store = self._shelf.store
         async with self._lock:
-            for version, _ in ready:
-                self._check_expected(version.function, order)
-            before = self._live
-            changes = {
-                version.function: _live_function(version, record)
-                for version, record in ready
-                if version.function not in before or before[version.function].version != version.version
-            }
-            pointers = {name: function.version for name, function in changes.items()}
-            if changes:
-                await self._switch({**before, **changes}, pointers, order)
-            elif order.action == "seed":
-                pointers = {version.function: version.version for version, _ in ready}
-                await self._point(pointers, order)
+            old = await self._run(forgettable, store, keep)
+            if dry_run:
+                return Pruned(versions=tuple(old))
+            await self._run(store.forget_versions, old)
+            return replace(await self._collect(), versions=tuple(old))
+
+    async def tidy(self, keep: Callable[[], int]) -> None:
+        """After every deploy forget what is more than ``keep`` versions of a function, until cancelled."""
+        while True:
+            await self._grown.wait()
+            self._grown.clear()
+            try:
+                if await self._run(forgettable, self._shelf.store, keep()):
+                    await self.prune(keep())
+            except EdgeError as error:
+                log.warning("old versions stay: %s", error.advice)
+
+    async def collect(self) -> None:
+        """Remove what a kill left behind and what nothing refers to."""
+        async with self._lock:
+            await self._collect()
+
+    async def _collect(self) -> Pruned:
+        workshop = self._workshop
+        return await self._run(collect, self._shelf, workshop.in_hand, artifacts=workshop.building == 0)
+
+    # Everything below is called with the lock held.
+
+    async def _make_live(
+        self, ready: Sequence[Ready], order: Order, terms: Terms, *, reason: str = ""
+    ) -> list[Deployed]:
+        before = self._running
+        new = [item for item in ready if before.version(item[0].function) != item[0].version]
+        names = [version.function for version, _ in ready]
+        canaries = (await self._run(self._shelf.store.rollouts)) if before.canaries or new else {}
+        ended = [canaries[name] for name in names if name in canaries and canaries[name].is_canary]
+        pointers = {version.function: version.version for version, _ in new}
+        watched = self._watched(new, terms)
+        note = self._note(order, reason)
+        store = self._shelf.store
+        if new or ended:
+            target = before.without_canaries(names)
+            changes = {version.function: live_function(version, record) for version, record in new}
+            target = replace(target, live={**target.live, **changes})
+            await self._switch(
+                target,
+                lambda: store.set_live(pointers, note, watched=watched, ended=ended),
+                trials=new if terms.checks else (),
+                terms=terms,
+            )
+        elif order.action == "seed":
+            everything = {version.function: version.version for version, _ in ready}
+            await self._run(store.set_live, everything, note)
+        if watched:
+            self.rollouts_changed.set()
+        by_check = {item.function for item in watched}
         return [
-            Deployed(
-                name=version.function,
-                version=version.version,
-                number=version.number,
-                previous=before[version.function].version if version.function in before else None,
-                changed=version.function in changes,
-                warnings=record.warnings,
+            replace(
+                _row(
+                    version,
+                    record.warnings,
+                    previous=before.version(version.function),
+                    changed=version.function in pointers,
+                ),
+                checked=version.function in pointers and version.function in terms.checks,
+                watched=version.function in by_check,
+                ended=(version.function,) if any(item.function == version.function for item in ended) else (),
             )
             for version, record in ready
         ]
 
-    async def _switch(
-        self, target: dict[str, LiveFunction], pointers: Mapping[str, str], order: Order
-    ) -> None:
-        before = self._live
-        await self._workers.activate(target)
-        try:
-            await self._point(pointers, order)
-        except BaseException:
-            await self._workers.activate(before)
-            raise
-        self._live = target
+    def _watched(self, new: Sequence[Ready], terms: Terms) -> list[Rollout]:
+        """Return what is to be watched: what there is a way back from."""
+        if terms.rule is None:
+            return []
+        now_s = self._clock()
+        salt = salt_of({version.function: version.version for version, _ in new})
+        return [
+            Rollout(
+                function=version.function,
+                version=version.version,
+                previous=previous,
+                share=WHOLE,
+                affinity=Affinity(),
+                salt=salt,
+                since_s=now_s,
+                rule=terms.rule,
+                until_s=now_s + terms.rule.window_s,
+            )
+            for version, _ in new
+            if (previous := self._running.version(version.function)) is not None
+        ]
 
-    async def _point(self, pointers: Mapping[str, str], order: Order) -> None:
-        await self._run(
-            self._shelf.store.set_live,
-            pointers,
-            action=order.action,
-            actor=order.actor,
-            at_s=self._clock(),
+    async def _make_canaries(
+        self, ready: Sequence[Ready], order: Order, terms: Terms, share: int
+    ) -> list[Deployed]:
+        running = self._running
+        new = [item for item in ready if running.version(item[0].function) != item[0].version]
+        for version, _ in new:
+            if running.version(version.function) is None:
+                raise DeployError(
+                    f'Function "{version.function}" cannot have a canary: no version of it is live',
+                    remedy="Deploy it to everybody first.",
+                )
+        known = await self._run(self._shelf.store.rollouts)
+        rollouts = [self._rollout(version, known, terms, share) for version, _ in new]
+        salts = {item.salt for item in rollouts}
+        if len(salts) != 1 or "" in salts:  # not all of one earlier deploy: these belong together from now on
+            salt = salt_of({version.function: version.version for version, _ in new})
+            rollouts = [replace(item, salt=salt) for item in rollouts]
+        if rollouts:
+            records = {version.function: (version, record) for version, record in new}
+            await self._begin(
+                {item.function: (item, *records[item.function]) for item in rollouts},
+                order,
+                trials=new,
+                terms=terms,
+            )
+        shares = {item.function: item for item in rollouts}
+        return [
+            replace(
+                _row(
+                    version,
+                    record.warnings,
+                    previous=running.version(version.function),
+                    changed=version.function in shares,
+                ),
+                share=shares[version.function].share if version.function in shares else WHOLE,
+                checked=version.function in shares and version.function in terms.checks,
+                watched=version.function in shares and terms.rule is not None,
+            )
+            for version, record in ready
+        ]
+
+    def _rollout(self, version: Version, known: Mapping[str, Rollout], terms: Terms, share: int) -> Rollout:
+        """Return the rollout of a canary; one that is on its way keeps its viewers."""
+        old = known.get(version.function)
+        same = old if old is not None and old.is_canary and old.version == version.version else None
+        return Rollout(
+            function=version.function,
+            version=version.version,
+            previous=self._running.live[version.function].version,
+            share=share,
+            affinity=terms.affinity or (same.affinity if same else Affinity()),
+            salt=same.salt if same else "",
+            since_s=self._clock(),
+            rule=terms.rule,
         )
+
+    async def _reshare(self, rollouts: Sequence[Rollout], order: Order) -> list[Deployed]:
+        """Give canaries that are on their way another share."""
+        stored = {item.function: await self._stored(item.function, item.version) for item in rollouts}
+        await self._begin({item.function: (item, *stored[item.function]) for item in rollouts}, order)
+        return [
+            replace(
+                _row(stored[item.function][0], (), previous=item.previous, changed=True),
+                share=item.share,
+                watched=item.rule is not None,
+            )
+            for item in rollouts
+        ]
+
+    async def _begin(
+        self,
+        rollouts: Mapping[str, tuple[Rollout, Version, BuildRecord]],
+        order: Order,
+        *,
+        trials: Sequence[Ready] = (),
+        terms: Terms = EVERYBODY,
+    ) -> None:
+        running = self._running
+        canaries = {
+            name: live_function(version, record, split=item.split)
+            for name, (item, version, record) in rollouts.items()
+        }
+        rows = [item for item, _, _ in rollouts.values()]
+        note = self._note(replace(order, action="canary"))
+        await self._switch(
+            replace(running, canaries={**running.canaries, **canaries}),
+            lambda: self._shelf.store.begin_canaries(rows, note),
+            trials=trials,
+            terms=terms,
+        )
+        self.rollouts_changed.set()
+
+    async def _take_back(self, canaries: Sequence[Rollout], order: Order, *, reason: str) -> None:
+        if canaries:
+            target = self._running.without_canaries(item.function for item in canaries)
+            note = self._note(order, reason)
+            await self._switch(target, lambda: self._shelf.store.end_rollouts(canaries, note))
+
+    async def _switch(
+        self,
+        target: Running,
+        write: Callable[[], None],
+        *,
+        trials: Sequence[Ready] = (),
+        terms: Terms = EVERYBODY,
+    ) -> None:
+        """Let ``trials`` prove themselves, let every worker run ``target``, and write that down; or nothing of it."""
+        before = self._running
+        tried = {version.function: item for item in trials if (version := item[0]).function in terms.checks}
+        try:
+            if tried:
+                await self._try(tried, terms)
+            await self._workers.activate(target.all)
+            try:
+                await self._run(write)
+            except BaseException:
+                await self._workers.activate(before.all)
+                raise
+        except BaseException:
+            if tried:
+                await self._workers.activate(before.all)
+            raise
+        self._running = target
+
+    async def _try(self, tried: Mapping[str, Ready], terms: Terms) -> None:
+        """Let new versions handle their test events where no viewer comes. Raises HealthCheckError."""
+        trials = {trial_of(name): live_function(*item) for name, item in tried.items()}
+        await self._workers.activate({**self._running.all, **trials})
+        for name, (version, _) in tried.items():
+            check = terms.checks[name]
+            told = await self._workers.invoke(trial_of(name), orjson.dumps(check.event))
+            if why := failed_check(told, check):
+                raise HealthCheckError(
+                    f'Function "{name}" v{version.number} failed its health check: {why}',
+                    remedy="Nothing is changed. Correct the function, or its [health] in function.toml.",
+                )
+
+    async def _group(self, name: str) -> list[Rollout]:
+        """Return the canaries that went out with ``name``'s. Raises NoCanaryError, UnknownFunctionError."""
+        found = await self._run(self._shelf.store.rollouts)
+        mine = found.get(name)
+        if mine is None or not mine.is_canary:
+            if name not in self._running.live:
+                raise unknown_function(name)
+            raise NoCanaryError(
+                f'Function "{name}" has no canary',
+                remedy=f"Begin one with edgefaas deploy {name} --canary 10%.",
+            )
+        return [item for item in found.values() if item.salt == mine.salt and item.is_canary]
+
+    async def _has_canary(self, name: str) -> bool:
+        found = (await self._run(self._shelf.store.rollouts)).get(name)
+        return found is not None and found.is_canary
+
+    async def _canary(self, rollout: Rollout) -> Live:
+        version, record = await self._stored(rollout.function, rollout.version)
+        return live_function(version, record, split=rollout.split)
+
+    async def _stored(self, name: str, wanted: str) -> Ready:
+        version = await self._run(self._shelf.store.find, name, wanted)
+        return version, await self._workshop.built(version)
 
     def _check_expected(self, name: str, order: Order) -> None:
         if order.expected is None:
             return
-        live = self._live.get(name)
-        found = live.version if live else ""
+        found = self._running.version(name) or ""
         if not (found.startswith(order.expected) if order.expected else not found):
             raise ConflictError(
                 f'Function "{name}" is live as {found[:HASH_SHORT] or "nothing"},'
@@ -271,66 +511,19 @@ class Deployer:
                 remedy="Look at edgefaas versions, then deploy again.",
             )
 
-    async def _built(self, version: Version) -> BuildRecord:
-        """Build a stored version, or find it built: the builder knows what fits this machine."""
-        contents = {
-            path: await self._run(self._shelf.blobs.get, name) for path, name in version.files.items()
-        }
-        source = Source(kind=Kind(version.kind), files=contents, entry=version.entry, handler=version.handler)
-        record = await self._build(version.function, source)
-        if record != await self._run(self._shelf.store.build, version.function, version.version):
-            await self._run(self._shelf.store.set_build, version.function, version.version, record)
-        return record
-
-    async def _build(self, name: str, source: Source) -> BuildRecord:
-        try:
-            built = await self._builder.build(source)
-        except CompileError as error:
-            where = said_where(error, source.entry)
-            raise DeployError(f'Function "{name}" does not compile: {where}', remedy=error.remedy) from None
-        except SandboxError as error:
-            raise DeployError(f'Function "{name}" cannot be built: {error}', remedy=error.remedy) from None
-        return BuildRecord(artifact=built.artifact, facts=built.facts, warnings=built.warnings)
+    def _note(self, order: Order, reason: str = "") -> Note:
+        return Note(action=order.action, actor=order.actor, at_s=self._clock(), reason=reason)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._shelf.disk.run(function, *args, **kwargs)
 
 
-def said_where(error: CompileError, entry: str) -> str:
-    """Return what is wrong with a source, beginning with the file and, where it is known, the line."""
-    said = str(error).removeprefix(f"{entry}: ")
-    if said.startswith(entry):
-        return said
-    return f"{entry}, line {error.line}: {said}" if error.line else f"{entry}: {said}"
-
-
-def _live_function(version: Version, record: BuildRecord) -> LiveFunction:
-    settings = version.settings
-    return LiveFunction(
+def _row(version: Version, warnings: tuple[str, ...], *, previous: str | None, changed: bool) -> Deployed:
+    return Deployed(
         name=version.function,
         version=version.version,
-        kind=Kind(version.kind),
-        artifact=record.artifact,
-        facts=record.facts,
-        limits=Limits(**settings["limits"]),
-        environment=settings["environment"],
-        allow=tuple(settings["allow"]),
-        encoding=settings["encoding"],
-        kv=tuple(settings.get("kv", ())),
-    )
-
-
-def _version_before(store: Store, name: str) -> str:
-    """Return the version that was live before the present one, as the history tells. Raises."""
-    live = store.live().get(name)
-    if live is None:
-        raise unknown_function(name)
-    kept = {version.version for version in store.versions(name)}
-    for change in store.history(name, limit=1_000):
-        if change.version == live.version and change.previous in kept and change.previous != live.version:
-            assert change.previous is not None
-            return change.previous
-    raise UnknownFunctionError(
-        f'Function "{name}" has no version before {live.version[:HASH_SHORT]}',
-        remedy=f"List its versions with edgefaas versions {name}.",
+        number=version.number,
+        previous=previous,
+        changed=changed,
+        warnings=warnings,
     )

@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -15,21 +15,23 @@ from edgefaas import __version__
 from edgefaas.control import metrics
 from edgefaas.control.access import Access, ForbiddenError, Scope, read_audit
 from edgefaas.control.api import BadRequestError, Call, wall_s
-from edgefaas.control.bundle import Bundle, from_json
 from edgefaas.control.deploy import Deployer, Order, Shelf
 from edgefaas.control.hub import LEVELS, Follower, Line, LineFilter, LogHub
 from edgefaas.control.masking import without_secrets, without_values
+from edgefaas.control.orders import Deployed, Terms, read_delivery
 from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
+from edgefaas.control.rollout import Rollout, rule_to_json
 from edgefaas.control.store import Change, Version, unknown_function
 from edgefaas.control.usage import missing_namespaces, users_of
 from edgefaas.errors import ConfigError, EdgeError
 from edgefaas.site import Site
+from edgefaas.split import WHOLE
 
+NOTHING_COUNTED = dict.fromkeys(("runs", "errors", "throttled", "server_errors", "cpu_us"), 0)
 LOG_LINES = 100
 LOG_LINES_MAX = 10_000
 STREAM_IDLE_S = 15.0  # then a blank line, so that a vanished reader is found out
-FUNCTIONS_MAX = 500
 
 
 class Pop(Protocol):
@@ -100,6 +102,7 @@ class Api:
         """Return every function and its live version."""
         store, disk = self.shelf.store, self.shelf.disk
         since = await disk.run(store.live_since)
+        rollouts = await disk.run(store.rollouts)
         rows = []
         for name, version in (await disk.run(store.live)).items():
             rows.append(
@@ -108,6 +111,7 @@ class Api:
                     "since_s": since[name],
                     "used_by": users_of(self.pop.site, name),
                     "running": name in self.deployer.live,
+                    "rollout": rollout_row(rollouts.get(name)),
                 }
             )
         return {"functions": rows}
@@ -124,10 +128,16 @@ class Api:
             raise unknown_function(call.name)
         live = (await disk.run(store.live)).get(call.name)
         history = await disk.run(store.history, call.name)
+        rollout = (await disk.run(store.rollouts)).get(call.name)
+        counts = totals(await self.pop.stats())
         return {
             "name": call.name,
             "live": live.version if live else None,
-            "versions": [_summary(version) for version in versions],
+            "rollout": rollout_row(rollout),
+            "versions": [
+                _summary(version) | {"counts": counts.get((call.name, version.version), NOTHING_COUNTED)}
+                for version in versions
+            ],
             "history": [_change(change) for change in history],
         }
 
@@ -162,8 +172,9 @@ class Api:
     async def deploy(self, call: Call) -> Any:
         """Deploy one function, or several at once; ``dry_run=1`` only builds."""
         began_s = time.perf_counter()
-        bundles = _bundles(call.json())
-        call.about(", ".join(bundle.name for bundle in bundles))
+        delivery = read_delivery(call.json())
+        bundles, terms = delivery.bundles, delivery.terms
+        call.about(", ".join(bundle.name for bundle in bundles) + _said_of(terms))
         dry_run = call.flag("dry_run")
         if dry_run:
             ready = [await self.deployer.prepare(bundle) for bundle in bundles]
@@ -173,8 +184,8 @@ class Api:
                 for version, record in ready
             ]
         else:
-            done = await self.deployer.deploy(bundles, _order(call, "deploy"))
-            deployed = [dataclasses.asdict(item) for item in done]
+            done = await self.deployer.deploy(bundles, order_of(call, "deploy"), terms)
+            deployed = [deployed_row(item) for item in done]
         for bundle, row in zip(bundles, deployed, strict=True):
             said: Any = row["warnings"]
             row["warnings"] = [*said, *missing_namespaces(self.pop.site, bundle.kv)]
@@ -191,13 +202,13 @@ class Api:
         wanted = call.object().get("version")
         if wanted is not None and not isinstance(wanted, str):
             raise BadRequestError("version is not a string", remedy="Send its number or its first digits.")
-        deployed = await self.deployer.rollback(call.name, wanted, _order(call, "rollback"))
-        return dataclasses.asdict(deployed)
+        deployed = await self.deployer.rollback(call.name, wanted, order_of(call, "rollback"))
+        return deployed_row(deployed)
 
     async def remove(self, call: Call) -> Any:
         """Remove a function with all its versions; ``force=1`` even when the site uses it."""
         used_by = [] if call.flag("force") else users_of(self.pop.site, call.name)
-        await self.deployer.remove(call.name, _order(call, "rm"), used_by=used_by)
+        await self.deployer.remove(call.name, order_of(call, "rm"), used_by=used_by)
         return {"removed": call.name}
 
     async def invoke(self, call: Call) -> Any:
@@ -353,14 +364,45 @@ class Api:
         return {"revoked": call.name}
 
 
-def _bundles(plain: Any) -> list[Bundle]:
-    items = plain["functions"] if isinstance(plain, dict) and set(plain) == {"functions"} else [plain]
-    if not isinstance(items, list) or not 0 < len(items) <= FUNCTIONS_MAX:
-        raise BadRequestError("functions is not a list", remedy=f"Send 1 to {FUNCTIONS_MAX} functions.")
-    return [from_json(item) for item in items]
+def totals(stats: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+    """Return what all workers counted, by function and version."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for worker in stats:
+        for row in worker.get("functions") or ():
+            counts = found.setdefault((row["name"], row["version"]), dict(NOTHING_COUNTED))
+            for name in NOTHING_COUNTED:
+                counts[name] += int(row[name])
+    return found
 
 
-def _order(call: Call, action: str) -> Order:
+def rollout_row(rollout: Rollout | None) -> dict[str, Any] | None:
+    """Return what is on its way as JSON values."""
+    if rollout is None:
+        return None
+    return {
+        "version": rollout.version,
+        "previous": rollout.previous,
+        "percent": rollout.share * 100 / WHOLE,
+        "affinity": str(rollout.affinity),
+        "group": rollout.salt,
+        "since_s": rollout.since_s,
+        "watch": rule_to_json(rollout.rule),
+        "until_s": rollout.until_s,
+    }
+
+
+def _said_of(terms: Terms) -> str:
+    """Return how it goes out, for the audit log."""
+    return "" if terms.share is None else f", canary for {terms.share * 100 / WHOLE:g} %"
+
+
+def deployed_row(deployed: Deployed) -> dict[str, Any]:
+    """Return what came of a change as JSON values."""
+    row = dataclasses.asdict(deployed)
+    return row | {"percent": row.pop("share") * 100 / WHOLE}
+
+
+def order_of(call: Call, action: str) -> Order:
     """Return the order; ``If-Match: "<version>"`` and ``If-None-Match: *`` say what must be live now."""
     headers = call.request.headers
     expected: str | None = None

@@ -9,6 +9,7 @@ from edgefaas.cache.purge import KINDS as PURGE_KINDS
 from edgefaas.control.access import Scope
 from edgefaas.control.api import Endpoint
 from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
+from edgefaas.control.rollout import MIN_RUNS_MAX, WINDOW_MAX_S
 from sandbox.contract import Kind
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
@@ -17,7 +18,7 @@ _STATUS_MEANINGS = {
     "401": "the token is missing, unknown or has expired",
     "403": "the token lacks the scope",
     "404": "no such function or version",
-    "409": "the site uses the function",
+    "409": "the site uses the function, or it has no canary",
     "412": "somebody else changed it first",
     "413": "the body is too large",
     "422": "refused; what was live stays live",
@@ -91,6 +92,13 @@ def _schemas() -> dict[str, Any]:
             "allow": {"type": "array", "items": text},
             "kv": {"type": "array", "items": text, "description": "key-value namespaces, its own first"},
             "encoding": {"enum": list(ENCODINGS)},
+            "health": {
+                "type": "object",
+                "required": ["event"],
+                "additionalProperties": False,
+                "description": "an event that it must handle before any viewer gets it",
+                "properties": {"event": {}, "expect": {}},
+            },
             "limits": {
                 "type": "object",
                 "additionalProperties": False,
@@ -101,14 +109,68 @@ def _schemas() -> dict[str, Any]:
             },
         },
     }
+    percent = {"type": "number", "minimum": 0.01, "maximum": 99.99}
     functions = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Function"}}
     return {
         "Function": function,
         "Deploy": {
             "oneOf": [
                 {"$ref": "#/components/schemas/Function"},
-                {"type": "object", "required": ["functions"], "properties": {"functions": functions}},
+                {
+                    "type": "object",
+                    "required": ["functions"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "functions": functions,
+                        "canary": {
+                            "type": "object",
+                            "required": ["percent"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "percent": percent,
+                                "affinity": text | {"pattern": "^(address|cookie:.+|header:.+)$"},
+                            },
+                        },
+                        "watch": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "properties": {
+                                "window_s": {"type": "number", "minimum": 1, "maximum": WINDOW_MAX_S},
+                                "max_errors": {"type": "number", "minimum": 0, "maximum": 1},
+                                "min_runs": {"type": "integer", "minimum": 1, "maximum": MIN_RUNS_MAX},
+                            },
+                        },
+                    },
+                },
             ]
+        },
+        "Promote": {
+            "type": "object",
+            "properties": {"percent": percent | {"maximum": 100, "description": "100, or nothing: all"}},
+        },
+        "Plan": {
+            "type": "object",
+            "required": ["functions"],
+            "properties": {
+                "functions": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["name", "kind", "entry", "handler", "files", "settings"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "name": text,
+                            "kind": {"enum": [kind.value for kind in Kind]},
+                            "entry": text,
+                            "handler": text,
+                            "files": {"type": "object", "additionalProperties": text},
+                            "settings": {"type": "object"},
+                        },
+                    },
+                },
+                "canary": {"type": "boolean", "default": False},
+            },
         },
         "Rollback": {"type": "object", "properties": {"version": text}},
         "Event": {"description": "any JSON document"},

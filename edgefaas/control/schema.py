@@ -4,7 +4,7 @@ import sqlite3
 
 from edgefaas.errors import StateError
 
-VERSION = 2
+VERSION = 3
 
 # One script per version, run in order; a released script is never edited. ``live`` may only name a version
 # that exists, and a version that is live cannot be deleted: the foreign keys hold it.
@@ -85,6 +85,25 @@ _SCRIPTS = (
         name        TEXT PRIMARY KEY,
         value       TEXT NOT NULL
     ) STRICT;
+    """,
+    """
+    CREATE TABLE rollouts (          -- versions that may still be taken back; both ends are held by foreign keys
+        function    TEXT PRIMARY KEY,
+        version     TEXT NOT NULL,
+        previous    TEXT NOT NULL,
+        share       INTEGER NOT NULL,    -- hundredths of a percent; 10000: everybody
+        affinity    TEXT NOT NULL,
+        salt        TEXT NOT NULL,       -- the same for what was deployed together
+        since_s     REAL NOT NULL,
+        rule        TEXT,                -- JSON; NULL: not watched
+        until_s     REAL,                -- NULL: watched for as long as it lasts
+        FOREIGN KEY (function, version) REFERENCES versions (function, version),
+        FOREIGN KEY (function, previous) REFERENCES versions (function, version)
+    ) STRICT;
+    CREATE TABLE garbage (           -- artefacts to be removed: noted with what referred to them last
+        artifact    TEXT PRIMARY KEY
+    ) STRICT;
+    ALTER TABLE history ADD COLUMN reason TEXT NOT NULL DEFAULT '';
     """,
 )
 

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from edgefaas.cache.purge import Purge
-from edgefaas.control import schema
+from edgefaas.control import rollouts, schema
+from edgefaas.control.rollout import Rollout
 from edgefaas.errors import StateError, UnknownFunctionError
 
 HASH_SHORT = 12  # digits of a version that people see; unique prefixes of 4 and more are accepted
@@ -50,7 +51,10 @@ class BuildRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the live pointer; ``version`` None: the function was removed."""
+    """One change of what viewers get; ``version`` None: the function was removed.
+
+    A canary's begin has the live version as ``previous``, its end None. ``reason`` is a health check's.
+    """
 
     at_s: float
     actor: str
@@ -58,6 +62,17 @@ class Change:
     function: str
     version: str | None
     previous: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What the history is told of a change: which, by whom, when (Unix seconds), and why."""
+
+    action: str
+    actor: str
+    at_s: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +160,10 @@ class Store:
         (row,) = rows
         return BuildRecord(artifact=row[0], facts=orjson.loads(row[1]), warnings=tuple(orjson.loads(row[2])))
 
+    def functions(self) -> list[str]:
+        """Return the names of all functions that have a version."""
+        return [row[0] for row in self.query("SELECT DISTINCT function FROM versions ORDER BY function")]
+
     def versions(self, function: str) -> list[Version]:
         """Return all versions of a function, the newest first."""
         rows = self.query(
@@ -186,50 +205,86 @@ class Store:
         """Return when each function's live version became live (Unix seconds)."""
         return dict(self.query("SELECT function, since_s FROM live"))
 
-    def set_live(self, versions: Mapping[str, str], *, action: str, actor: str, at_s: float) -> None:
+    def set_live(
+        self,
+        versions: Mapping[str, str],
+        note: Note,
+        *,
+        watched: Sequence[Rollout] = (),
+        ended: Sequence[Rollout] = (),
+    ) -> None:
         """Point every named function to its version, all in one transaction, and note it in the history.
 
-        ``action`` seed also notes that the site's file was the source.
+        Whatever of them was on its way ends, and so do the canaries ``ended``; ``watched`` begins. ``note.action``
+        seed also notes that the site's file was the source.
         """
         with self.transaction() as db:
             for function, version in versions.items():
-                if not db.execute(
-                    "SELECT 1 FROM versions WHERE function = ? AND version = ?", (function, version)
-                ).fetchone():
-                    raise unknown_function(function)  # removed since it was prepared
+                _must_be_there(db, function, version)
                 previous = db.execute("SELECT version FROM live WHERE function = ?", (function,)).fetchone()
-                db.execute("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", (function, version, at_s))
-                db.execute(
-                    "INSERT INTO history (at_s, actor, action, function, version, previous)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (at_s, actor, action, function, version, previous and previous[0]),
-                )
-                if action == "seed":
+                db.execute("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", (function, version, note.at_s))
+                _remember(db, note, function, version, previous and previous[0])
+                if note.action == "seed":
                     db.execute("INSERT OR REPLACE INTO seeds VALUES (?, ?)", (function, version))
+            rollouts.end(db, [*versions, *(item.function for item in ended)])
+            for item in ended:
+                if versions.get(item.function) != item.version:
+                    _remember(db, note, item.function, item.version, None)
+            rollouts.begin(db, watched)
 
-    def remove(self, function: str, *, actor: str, at_s: float) -> None:
+    def begin_canaries(self, canaries: Sequence[Rollout], note: Note) -> None:
+        """Let every canary begin, or change its share, all in one transaction."""
+        with self.transaction() as db:
+            rollouts.end(db, [canary.function for canary in canaries])
+            for canary in canaries:
+                _must_be_there(db, canary.function, canary.version)
+                _remember(db, note, canary.function, canary.version, canary.previous)
+            rollouts.begin(db, canaries)
+
+    def end_rollouts(self, ended: Sequence[Rollout], note: Note | None) -> None:
+        """Forget rollouts, all in one transaction; ``note`` is for the history, where viewers get another version."""
+        with self.transaction() as db:
+            rollouts.end(db, [item.function for item in ended])
+            if note is not None:
+                for item in ended:
+                    _remember(db, note, item.function, item.version, None)
+
+    def rollouts(self) -> dict[str, Rollout]:
+        """Return everything that is on its way, by function."""
+        rows = self.query(f"SELECT {rollouts.COLUMNS} FROM rollouts ORDER BY function")  # noqa: S608  # constant
+        return {item.function: item for item in map(rollouts.read, rows)}
+
+    def remove(self, function: str, note: Note) -> None:
         """Forget a function with all its versions; its history stays. Raises UnknownFunctionError."""
         with self.transaction() as db:
+            rollouts.end(db, [function])
             live = db.execute("SELECT version FROM live WHERE function = ?", (function,)).fetchone()
             db.execute("DELETE FROM live WHERE function = ?", (function,))
             db.execute("DELETE FROM seeds WHERE function = ?", (function,))
+            db.execute(
+                "INSERT OR IGNORE INTO garbage SELECT artifact FROM builds WHERE function = ?", (function,)
+            )
             if db.execute("DELETE FROM versions WHERE function = ?", (function,)).rowcount == 0:
                 raise unknown_function(function)
-            db.execute(
-                "INSERT INTO history (at_s, actor, action, function, version, previous)"
-                " VALUES (?, ?, 'rm', ?, NULL, ?)",
-                (at_s, actor, function, live and live[0]),
-            )
+            _remember(db, note, function, None, live and live[0])
 
     def history(self, function: str | None = None, *, limit: int = 100) -> list[Change]:
         """Return the last changes, the newest first."""
         rows = self.query(
-            "SELECT at_s, actor, action, function, version, previous FROM history"
+            "SELECT at_s, actor, action, function, version, previous, reason FROM history"
             " WHERE ?1 IS NULL OR function = ?1 ORDER BY id DESC LIMIT ?2",
             (function, limit),
         )
         return [
-            Change(at_s=row[0], actor=row[1], action=row[2], function=row[3], version=row[4], previous=row[5])
+            Change(
+                at_s=row[0],
+                actor=row[1],
+                action=row[2],
+                function=row[3],
+                version=row[4],
+                previous=row[5],
+                reason=row[6],
+            )
             for row in rows
         ]
 
@@ -245,6 +300,32 @@ class Store:
     def artifacts(self) -> set[str]:
         """Return the names of the artefacts that any version refers to."""
         return {row[0] for row in self.query("SELECT artifact FROM builds")}
+
+    def forget_versions(self, versions: Sequence[Version]) -> None:
+        """Forget versions, all or none; their artefacts become garbage.
+
+        Raises ConflictError of SQLite's own kind (IntegrityError): one is live or on its way.
+        """
+        with self.transaction() as db:
+            for item in versions:
+                key = (item.function, item.version)
+                db.execute(
+                    "INSERT OR IGNORE INTO garbage SELECT artifact FROM builds"
+                    " WHERE function = ? AND version = ?",
+                    key,
+                )
+                db.execute("DELETE FROM versions WHERE function = ? AND version = ?", key)
+
+    def garbage(self) -> list[str]:
+        """Return the artefacts that nothing refers to any more."""
+        rows = self.query("SELECT artifact FROM garbage WHERE artifact NOT IN (SELECT artifact FROM builds)")
+        return [row[0] for row in rows]
+
+    def collected(self, artifacts: Sequence[str]) -> None:
+        """Note that these artefacts are gone, and that what is referred to again was no garbage."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM garbage WHERE artifact = ?", [(name,) for name in artifacts])
+            db.execute("DELETE FROM garbage WHERE artifact IN (SELECT artifact FROM builds)")
 
     # Facts about the store itself
 
@@ -323,6 +404,24 @@ class Store:
 
 
 _COLUMNS = "function, version, kind, entry, handler, files, settings, size_bytes, created_at_s, number"
+
+
+def _must_be_there(db: sqlite3.Connection, function: str, version: str) -> None:
+    """Raise UnknownFunctionError for a version that was removed since it was prepared."""
+    if not db.execute(
+        "SELECT 1 FROM versions WHERE function = ? AND version = ?", (function, version)
+    ).fetchone():
+        raise unknown_function(function)
+
+
+def _remember(
+    db: sqlite3.Connection, note: Note, function: str, version: str | None, previous: str | None
+) -> None:
+    db.execute(
+        "INSERT INTO history (at_s, actor, action, function, version, previous, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (note.at_s, note.actor, note.action, function, version, previous, note.reason[:500]),
+    )
 
 
 def unknown_function(name: str) -> UnknownFunctionError:

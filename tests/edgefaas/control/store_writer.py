@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.store import Store
+from edgefaas.control.store import Note, Store
 from tests.edgefaas.control.making import build, version
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         # Two pointers in one transaction: they must never be seen apart.
         store.add_version(replace(made, function="twin"), build(text))
         pointers = {"hello": made.version, "twin": made.version}
-        store.set_live(pointers, action="seed", actor="me", at_s=float(number))
+        store.set_live(pointers, Note(action="seed", actor="me", at_s=float(number)))
         sys.stdout.write(f"{number} {made.version}\n")
         sys.stdout.flush()
 

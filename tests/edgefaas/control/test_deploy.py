@@ -1,99 +1,20 @@
 """A deploy is everywhere or nowhere, whatever fails."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgefaas.contract import LiveFunction
-from edgefaas.control.blobs import Blobs
-from edgefaas.control.deploy import (
-    Builder,
-    ConflictError,
-    Deployer,
-    InUseError,
-    Order,
-    Shelf,
-    Workers,
-)
-from edgefaas.control.store import Store
-from edgefaas.control.thread import DiskThread
+from edgefaas.control.deploy import ConflictError, InUseError, Order, Terms
 from edgefaas.errors import DeployError, StateError, UnknownFunctionError
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError
 from tests.edgefaas.control.making import bundle
+from tests.edgefaas.control.plane import Plane
 
 ME = Order(actor="me")
-
-
-class TextBuilder:
-    """Builds whatever does not say otherwise."""
-
-    def __init__(self) -> None:
-        self.built: list[str] = []
-
-    async def build(self, source: Source) -> Built:
-        text = source.files[source.entry].decode()
-        await asyncio.sleep(0)
-        if "wrong" in text:
-            raise CompileError("it is wrong", remedy="Right it.", line=2)
-        self.built.append(text)
-        return Built(artifact=text.replace(" ", "-") or "empty", warnings=("careful",))
-
-    async def prepare(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-
-class RecordingWorkers:
-    """Runs what it is told, unless a text says otherwise."""
-
-    def __init__(self) -> None:
-        self.running: dict[str, str] = {}
-        self.activations = 0
-
-    async def activate(self, functions: Mapping[str, LiveFunction]) -> None:
-        await asyncio.sleep(0)
-        if any("refuse" in function.artifact for function in functions.values()):
-            raise DeployError("refused", remedy="Do not.")
-        self.activations += 1
-        self.running = {name: function.artifact for name, function in functions.items()}
-
-
-_builder: type[Builder] = TextBuilder
-_workers: type[Workers] = RecordingWorkers
-
-
-class Plane:
-    """A deployer with everything it needs, in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(folder / "control.sqlite3")
-        self.builder = TextBuilder()
-        self.workers = RecordingWorkers()
-        self.now_s = 0.0
-        shelf = Shelf(
-            store=self.store,
-            blobs=Blobs(folder / "blobs"),
-            artifacts=folder / "artifacts",
-            disk=DiskThread(),
-        )
-        self.deployer = Deployer(shelf, builder=self.builder, workers=self.workers, clock=self.clock)
-
-    def clock(self) -> float:
-        self.now_s += 1
-        return self.now_s
-
-    def agrees(self) -> None:
-        """Check that disk, memory and workers say the same."""
-        on_disk = {name: item.version for name, item in self.store.live().items()}
-        assert on_disk == {name: item.version for name, item in self.deployer.live.items()}
-        assert self.workers.running == {name: item.artifact for name, item in self.deployer.live.items()}
 
 
 @pytest.fixture
@@ -218,7 +139,7 @@ def test_removing_needs_nobody_who_uses_it(plane: Plane) -> None:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["deploy", "rollback", "remove"]),
+        st.sampled_from(["deploy", "canary", "promote", "rollback", "remove", "prune"]),
         st.sampled_from(["a", "b"]),
         st.sampled_from(["one", "two", "wrong", "refuse"]),
     ),
@@ -237,6 +158,12 @@ def test_disk_memory_and_workers_agree_after_any_changes_at_once(
         try:
             if action == "deploy":
                 await plane.deployer.deploy([bundle(name, text)], ME)
+            elif action == "canary":
+                await plane.deployer.deploy([bundle(name, text)], ME, Terms(share=1_000))
+            elif action == "promote":
+                await plane.deployer.promote(name, ME)
+            elif action == "prune":
+                await plane.deployer.prune(1)
             elif action == "rollback":
                 await plane.deployer.rollback(name, None, ME)
             else:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from edgefaas.cache.purge import Purge
 from edgefaas.control import schema
 from edgefaas.control import store as stores
-from edgefaas.control.store import Store
+from edgefaas.control.store import Note, Store
 from edgefaas.errors import StateError, UnknownFunctionError
 from tests.edgefaas.control.making import build, version
 
@@ -50,7 +50,7 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = data.draw(st.lists(st.sampled_from(sorted(self.versions)), min_size=1, unique=True))
         pointers = {name: data.draw(st.sampled_from(self.versions[name])) for name in chosen}
         self.clock_s += 1
-        self.store.set_live(pointers, action=action, actor="me", at_s=self.clock_s)
+        self.store.set_live(pointers, Note(action=action, actor="me", at_s=self.clock_s))
         for name, wanted in pointers.items():
             self.changes.append((name, wanted, self.live.get(name)))
             self.live[name] = wanted
@@ -61,9 +61,9 @@ class StoreMachine(RuleBasedStateMachine):
     def remove(self, name: str) -> None:
         if name not in self.versions:
             with pytest.raises(UnknownFunctionError):
-                self.store.remove(name, actor="me", at_s=1.0)
+                self.store.remove(name, Note(action="rm", actor="me", at_s=1.0))
             return
-        self.store.remove(name, actor="me", at_s=1.0)
+        self.store.remove(name, Note(action="rm", actor="me", at_s=1.0))
         self.changes.append((name, None, self.live.pop(name, None)))
         del self.versions[name]
         self.seeded.pop(name, None)
@@ -72,7 +72,7 @@ class StoreMachine(RuleBasedStateMachine):
     def point_to_what_is_not_there(self, name: str) -> None:
         good = {other: known[0] for other, known in self.versions.items() if other != name}
         with pytest.raises(UnknownFunctionError):
-            self.store.set_live({**good, name: "0" * 64}, action="deploy", actor="me", at_s=1.0)
+            self.store.set_live({**good, name: "0" * 64}, Note(action="deploy", actor="me", at_s=1.0))
 
     @rule()
     def open_again(self) -> None:

@@ -1,7 +1,8 @@
 """A POP application and a builder that need no sandbox: what workers run in the tests of processes.
 
 The fake "program" is the entry's text. The text ``refuse`` is refused by workers, ``crash`` ends them, ``hang`` stops
-their loop; ``syntax error`` does not build.
+their loop; ``throws`` ends every run; ``syntax error`` does not build. A
+viewer's request is a run of every function.
 """
 
 import hashlib
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import orjson
 
+from edgefaas.arms import Arms, canary_of
 from edgefaas.cache.purge import Purge
-from edgefaas.contract import AskSupervisor, Exchange, LiveFunction, LogLine, LogSink
+from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
 from edgefaas.control.deploy import Builder
 from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
@@ -23,7 +25,7 @@ from edgefaas.supervisor import BuilderFactory
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.tracer import SpanSink, no_spans
 from edgefaas.worker import Pop, PopFactory
-from sandbox.contract import Built, Source
+from sandbox.contract import Built, Finished, Source, Threw
 from sandbox.errors import CompileError
 
 
@@ -48,6 +50,7 @@ class FakePop:
         self._cached = 0
         self._purges: list[str] = []
         self._draining = False
+        self._arms = Arms()
         self._meter = Meter()
         self._deltas = Deltas(self._meter)
 
@@ -55,9 +58,11 @@ class FakePop:
         if self._site.name == "unstartable":
             raise ConfigError("The site is called unstartable", remedy="Call it otherwise.")
 
-    def activate(self, functions: Mapping[str, LiveFunction]) -> None:
+    def activate(self, functions: Mapping[str, Live]) -> None:
         live = {}
         for name, function in functions.items():
+            if not isinstance(function, LiveFunction):
+                continue
             text = (self._artifacts / function.artifact).read_text()
             if text == "refuse" or self._asked_to_refuse(name):
                 raise DeployError(f'Function "{name}" is refused', remedy="Do not write refuse.")
@@ -65,6 +70,7 @@ class FakePop:
                 os._exit(9)
             live[name] = (function, text)
         self._live = live
+        self._arms.activate(functions)
 
     def _asked_to_refuse(self, name: str) -> bool:
         """Say whether a test has asked one worker, by its pid, to refuse a function from now on."""
@@ -89,13 +95,15 @@ class FakePop:
         live, text = self._live[function]
         if text == "hang":
             time.sleep(1_000)  # noqa: ASYNC251  # the point of the test
+        if text == "throws":
+            return {"outcome": "threw", "error": "it threw", "remedy": "Mend it.", "version": live.version}
         self._log(
             LogLine(at_s=1.0, request_id="r", level="info", text=f"invoked {function}", function=function)
         )
         return {"outcome": "finished", "result": orjson.loads(event), "version": live.version, "text": text}
 
     def stats(self) -> dict[str, object]:
-        return {"cached": self._cached, "purges": self._purges, "requests": 0}
+        return {"cached": self._cached, "purges": self._purges, **self._meter.stats()}
 
     def live(self, told: Mapping[str, object]) -> dict[str, object]:
         return self._deltas.take()
@@ -111,6 +119,12 @@ class FakePop:
 
     async def answer(self, request: Request) -> Response:
         self._cached += 1
+        canaries = self._arms.choose(request)
+        served = {}
+        for name in [name for name in self._live if "@" not in name]:
+            live, text = self._live[canary_of(name) if name in canaries else name]
+            self._meter.ran(live, Threw(message="it threw") if text == "throws" else Finished(output=b""))
+            served[name] = text
         body = orjson.dumps(
             {
                 "pid": os.getpid(),
@@ -118,6 +132,7 @@ class FakePop:
                 "draining": self._draining,
                 "viewer": request.viewer_ip,
                 "scheme": request.scheme,
+                "served": served,
                 "live": {name: text for name, (_, text) in self._live.items()},
             }
         )

@@ -1,0 +1,199 @@
+"""What is asked for when something is deployed, and what came of it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgefaas.control.bundle import Bundle, from_json
+from edgefaas.control.rollout import Rule, rule_from_json
+from edgefaas.errors import DeployError
+from edgefaas.split import Affinity, read_affinity, read_share
+
+FUNCTIONS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who wants a change, why, and what they think is live (``expected``; None: whatever is)."""
+
+    actor: str
+    action: str = "deploy"
+    expected: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """An event that a new version must handle before any viewer gets it.
+
+    It must finish, with no status of 500 and more; where ``expect`` is not None the result must hold all of it.
+    """
+
+    event: Any
+    expect: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How something goes out: to how many viewers at first, known again by what, checked and watched how.
+
+    ``share`` is in hundredths of a percent; None is everybody at once. ``affinity`` None: as it was, or by address.
+    """
+
+    share: int | None = None
+    affinity: Affinity | None = None
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """One function after a change. ``changed`` is False when that version was live already.
+
+    ``share`` is what part of the viewers has it, in hundredths of a percent. ``watched`` tells that it may still be
+    taken back by itself; ``ended`` are functions whose canary ended with the change.
+    """
+
+    name: str
+    version: str
+    number: int
+    previous: str | None
+    changed: bool
+    warnings: tuple[str, ...] = ()
+    share: int = 10_000
+    ended: tuple[str, ...] = ()
+    checked: bool = False
+    watched: bool = False
+
+
+class ConflictError(DeployError):
+    """Somebody else changed the function first."""
+
+    status = 412
+
+
+class InUseError(DeployError):
+    """A behaviour of the site uses the function."""
+
+    status = 409
+
+
+class HealthCheckError(DeployError):
+    """A new version did not handle its test event; no viewer got it."""
+
+
+class NoCanaryError(DeployError):
+    """There is no canary to promote or take back."""
+
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One deploy as it was handed in."""
+
+    bundles: tuple[Bundle, ...]
+    terms: Terms
+
+
+def read_delivery(plain: Any) -> Delivery:
+    """Return the deploy of a JSON body: one function, or ``functions`` with ``canary`` and ``watch``.
+
+    Raises DeployError.
+    """
+    if not isinstance(plain, dict) or "functions" not in plain:
+        plain = {"functions": [plain]}
+    if unknown := plain.keys() - {"functions", "canary", "watch"}:
+        raise DeployError(
+            f"The key {min(unknown)!r} is not known", remedy="Send functions, canary and watch."
+        )
+    items = plain["functions"]
+    if not isinstance(items, list) or not 0 < len(items) <= FUNCTIONS_MAX:
+        raise DeployError("functions is not a list", remedy=f"Send 1 to {FUNCTIONS_MAX} functions.")
+    bundles: list[Bundle] = []
+    checks: dict[str, Check] = {}
+    for item in items:
+        function, check = _without_health(item)
+        bundle = from_json(function)
+        bundles.append(bundle)
+        if check is not None:
+            checks[bundle.name] = check
+    share, affinity = _canary(plain.get("canary"))
+    rule = rule_from_json(plain.get("watch"))
+    if share is not None and rule is None:
+        rule = Rule()  # nobody looks at a canary all the time
+    return Delivery(
+        bundles=tuple(bundles), terms=Terms(share=share, affinity=affinity, checks=checks, rule=rule)
+    )
+
+
+def _without_health(item: Any) -> tuple[Any, Check | None]:
+    """Return a function without its check, which is no part of a version."""
+    if not isinstance(item, dict) or item.get("health") is None:
+        return (
+            ({key: value for key, value in item.items() if key != "health"}, None)
+            if isinstance(item, dict)
+            else (item, None)
+        )
+    health = item["health"]
+    if not isinstance(health, dict) or "event" not in health or health.keys() - {"event", "expect"}:
+        raise DeployError(
+            "health is not an object with an event", remedy="Send event, and expect if you like."
+        )
+    rest = {key: value for key, value in item.items() if key != "health"}
+    return rest, Check(event=health["event"], expect=health.get("expect"))
+
+
+def _canary(plain: Any) -> tuple[int | None, Affinity | None]:
+    if plain is None:
+        return None, None
+    if not isinstance(plain, dict) or plain.keys() - {"percent", "affinity"}:
+        raise DeployError("canary is not an object", remedy="Send percent, and affinity if you like.")
+    percent, affinity = plain.get("percent"), plain.get("affinity")
+    if (
+        isinstance(percent, bool)
+        or not isinstance(percent, int | float)
+        or not isinstance(affinity, str | None)
+    ):
+        raise DeployError("canary has no percent", remedy='Send {"percent": 10, "affinity": "address"}.')
+    return read_share(percent), None if affinity is None else read_affinity(affinity)
+
+
+def failed_check(told: Mapping[str, Any], check: Check) -> str:
+    """Return why a run of the test event is no success, "" where it is one."""
+    if told.get("outcome") != "finished":
+        return str(told.get("error") or f"it ended as {told.get('outcome')}")
+    result = told.get("result")
+    status = _status(result)
+    if status >= 500:  # noqa: PLR2004  # RFC 9110, 15.6
+        return f"it answered {status}"
+    if check.expect is not None and (where := missing(check.expect, result)) is not None:
+        return f"its result is not what is expected at {where or 'the top'}"
+    return ""
+
+
+def _status(result: Any) -> int:
+    if not isinstance(result, dict):
+        return 0
+    said = str(result.get("status", result.get("statusCode", "")))
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 4 else 0  # noqa: PLR2004  # no status is longer
+
+
+def missing(expected: Any, found: Any, path: str = "") -> str | None:
+    """Return where ``found`` lacks something of ``expected``; None where it holds all of it.
+
+    Objects may have more keys than expected; everything else must be equal.
+    """
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key, value in expected.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in found:
+                return inner
+            if (where := missing(value, found[key], inner)) is not None:
+                return where
+        return None
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
+            if (where := missing(one, other, f"{path}[{index}]")) is not None:
+                return where
+        return None
+    return None if expected == found and type(expected) is type(found) else path

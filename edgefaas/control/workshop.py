@@ -1,0 +1,137 @@
+"""From a bundle to a version that workers can load: built, named, on disk. Nothing goes live here."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from edgefaas.contract import LiveFunction
+from edgefaas.control.blobs import Blobs
+from edgefaas.control.bundle import Bundle, digest
+from edgefaas.control.store import BuildRecord, Store, Version
+from edgefaas.control.thread import DiskThread
+from edgefaas.errors import DeployError
+from edgefaas.split import Split
+from sandbox.contract import Built, Kind, Limits, Source
+from sandbox.errors import CompileError, SandboxError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Builder(Protocol):
+    """Makes programs of sources, in a child process."""
+
+    async def build(self, source: Source) -> Built:
+        """Build, or find what was built already. Raises sandbox.errors.BuildError: the author's fault."""
+        ...
+
+    async def prepare(self) -> None:
+        """Have a child ready ahead of need."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where versions are kept, and the one thread that may touch them."""
+
+    store: Store
+    blobs: Blobs
+    artifacts: Path
+    disk: DiskThread
+
+
+class Workshop:
+    """Makes versions, and makes stored ones again. Builds may overlap.
+
+    ``in_hand`` counts the files of versions that are being stored just now: no collection may take them.
+    """
+
+    def __init__(self, shelf: Shelf, *, builder: Builder, clock: Callable[[], float]) -> None:
+        self._shelf = shelf
+        self._builder = builder
+        self._clock = clock
+        self.in_hand: Counter[str] = Counter()
+        self.building = 0
+
+    async def prepare(self, bundle: Bundle) -> tuple[Version, BuildRecord]:
+        """Build a bundle and keep it, without making it live. Raises DeployError, StateError."""
+        contents = list(bundle.source.files.values())
+        names = [digest(content) for content in contents]
+        self.in_hand.update(names)
+        self.building += 1
+        try:
+            record = await self._build(bundle.name, bundle.source)
+            await self._run(self._shelf.blobs.put_all, contents)
+            version = Version(
+                function=bundle.name,
+                version=bundle.version,
+                kind=bundle.source.kind.value,
+                entry=bundle.source.entry,
+                handler=bundle.source.handler,
+                files=dict(zip(bundle.source.files, names, strict=True)),
+                settings=bundle.settings,
+                size_bytes=bundle.size_bytes,
+                created_at_s=self._clock(),
+            )
+            number = await self._run(self._shelf.store.add_version, version, record)
+        finally:
+            self.building -= 1
+            self.in_hand.subtract(names)
+            self.in_hand += Counter()  # without what is at zero
+        return replace(version, number=number), record
+
+    async def built(self, version: Version) -> BuildRecord:
+        """Build a stored version, or find it built: the builder knows what fits this machine."""
+        contents = {
+            path: await self._run(self._shelf.blobs.get, name) for path, name in version.files.items()
+        }
+        source = Source(kind=Kind(version.kind), files=contents, entry=version.entry, handler=version.handler)
+        record = await self._build(version.function, source)
+        if record != await self._run(self._shelf.store.build, version.function, version.version):
+            await self._run(self._shelf.store.set_build, version.function, version.version, record)
+        return record
+
+    async def _build(self, name: str, source: Source) -> BuildRecord:
+        try:
+            built = await self._builder.build(source)
+        except CompileError as error:
+            where = said_where(error, source.entry)
+            raise DeployError(f'Function "{name}" does not compile: {where}', remedy=error.remedy) from None
+        except SandboxError as error:
+            raise DeployError(f'Function "{name}" cannot be built: {error}', remedy=error.remedy) from None
+        return BuildRecord(artifact=built.artifact, facts=built.facts, warnings=built.warnings)
+
+    async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._shelf.disk.run(function, *args, **kwargs)
+
+
+def said_where(error: CompileError, entry: str) -> str:
+    """Return what is wrong with a source, beginning with the file and, where it is known, the line."""
+    said = str(error).removeprefix(f"{entry}: ")
+    if said.startswith(entry):
+        return said
+    return f"{entry}, line {error.line}: {said}" if error.line else f"{entry}: {said}"
+
+
+def live_function(version: Version, record: BuildRecord, split: Split | None = None) -> LiveFunction:
+    """Return a version as workers run it."""
+    settings = version.settings
+    return LiveFunction(
+        name=version.function,
+        version=version.version,
+        kind=Kind(version.kind),
+        artifact=record.artifact,
+        facts=record.facts,
+        limits=Limits(**settings["limits"]),
+        environment=settings["environment"],
+        allow=tuple(settings["allow"]),
+        encoding=settings["encoding"],
+        kv=tuple(settings.get("kv", ())),
+        split=split,
+    )
