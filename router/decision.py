@@ -40,8 +40,11 @@ class ChoiceSettings:
     """How keen to look elsewhere. Costs are in milliseconds times requests.
 
     A side probe is asked for when ``gain * (requests + head_start) >= probe_cost``; a request is served from
-    elsewhere when ``gain * (requests + head_start) >= explore_cost + explore_patience * loss``.
-    ``probes_per_request`` bounds side probes in the long run.
+    elsewhere when ``gain * (requests + head_start) >= explore_cost + explore_patience * loss``. Both costs
+    are at the price of the day: up to ``thrift`` times less while the budget is whole, and as many times more
+    when it is nearly spent. The budgets: ``probes_per_request`` and ``explored_per_request`` in the long run,
+    and a burst of each; a router that starts to learn explores more, by ``explored_at_first`` requests of each
+    of the first ``newcomers_max`` groups.
     """
 
     side_probes: bool = True
@@ -49,8 +52,13 @@ class ChoiceSettings:
     head_start: float = 30.0
     explore_cost: float = 4.0
     explore_patience: float = 1.0
-    probes_per_request: float = 0.11
-    probes_burst: float = 500.0
+    probes_per_request: float = 0.105
+    probes_burst: float = 200.0
+    explored_per_request: float = 0.0125
+    explored_burst: float = 40.0
+    explored_at_first: float = 3.0
+    newcomers_max: int = 1_000
+    thrift: float = 4.0
     probe_pause_s: float = 1.0
     audit_share: float = 0.005
     hysteresis_ms: float = 0.75

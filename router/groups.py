@@ -24,7 +24,11 @@ _SAMPLES_MAX = 12
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """One group in use. ``look_at`` is the request count at which the next look elsewhere pays off."""
+    """One group in use.
+
+    ``look_at`` is the request count at which the next look elsewhere may pay off, ``look_worth`` the one (with the
+    head start) at which it does at the usual price.
+    """
 
     key: int
     ticket: float  # 0 to 1, by hash: which part of a warming POP's viewers the group belongs to
@@ -39,6 +43,7 @@ class Group:
     epoch: int = -1
     chosen: int = -1
     look_at: float = 0.0
+    look_worth: float = 0.0
     looked_s: float = float("-inf")
     unanswered: int = 0
     misplaced: bool = False

@@ -12,7 +12,7 @@ from itertools import accumulate
 from math import inf
 from random import Random
 
-from benchmarks.routing.world import World
+from benchmarks.routing.world import World, WorldError
 from router import ChoiceSettings, Chooser, Location, Mesh, Pop, distance_km
 
 # Access noise over the floor of a path, as measured at home: p50 1.3, p90 5.7, p99 109 ms.
@@ -21,6 +21,7 @@ NOISE_MS = (0.0, 0.3, 1.3, 5.7, 20.0, 109.0, 400.0, 800.0)
 SECONDS_BETWEEN = 10.0  # of a group's requests, on average
 PEER_REQUESTS = 10  # a network is known when its groups made so many
 PREFIXES = 8  # groups of one network in the evaluation of newcomers
+MISSING_MAX = 0.9  # of a city's paths, for a POP to stand there
 ORDINALS = (1, 2, 3, 5, 10, 20, 50, 100)
 _GEO_ERROR_AT = (0.0, 0.75, 0.9, 0.976, 1.0)  # the embedded database against the full one
 _GEO_ERROR_KM = (0.0, 15.0, 258.0, 1_000.0, 9_000.0)
@@ -76,9 +77,22 @@ def noise_ms(chance: Random) -> float:
 
 
 def draw(world: World, pops: int, seed: int, requests_per_group: int) -> Setting:
-    """Return one setting: POPs at random cities, a group of viewers in every other city."""
+    """Return one setting: POPs at random cities, a group of viewers in every other city.
+
+    A path that was not measured is as long as the best way over a third city; cities without one are left out.
+
+    Raises:
+        WorldError: the world has too few cities, or too few measured paths.
+    """
     chance = Random(f"{world.name}/{pops}/{seed}")
-    pop_cities = sorted(chance.sample(range(len(world.cities)), pops))
+    measured = [row.count(None) <= len(row) * MISSING_MAX for row in world.rtt_ms]
+    known = [city for city, enough in enumerate(measured) if enough]
+    if pops < 1 or len(known) < pops:
+        raise WorldError(
+            f"{world.name}: {pops} POPs are asked for; {len(known)} of {len(measured)} cities have measured paths "
+            f"to a tenth of the others"
+        )
+    pop_cities = sorted(chance.sample(known, pops))
     named = [world.cities[c] for c in pop_cities]
     mesh = Mesh(
         [
@@ -88,10 +102,12 @@ def draw(world: World, pops: int, seed: int, requests_per_group: int) -> Setting
     )
     groups, rows = [], []
     for city in range(len(world.cities)):
-        row = [world.rtt_ms[city][pop] for pop in pop_cities]
-        if city not in pop_cities and all(ms is not None for ms in row):
+        row = [path_ms(world, city, pop) for pop in pop_cities]
+        if city not in pop_cities and inf not in row:
             groups.append(city)
-            rows.append([inf if ms is None else ms for ms in row])
+            rows.append(row)
+    if not groups:
+        raise WorldError(f"{world.name}: no city has paths to all of {pops} POPs (seed {seed})")
     weights = [1 / (rank + 1) ** 0.8 for rank in range(len(groups))]
     chance.shuffle(weights)
     return Setting(
@@ -105,6 +121,18 @@ def draw(world: World, pops: int, seed: int, requests_per_group: int) -> Setting
         rtt_ms=rows,
         requests=requests_per_group * len(groups),
         seed=seed,
+    )
+
+
+def path_ms(world: World, one: int, other: int) -> float:
+    """Return the round trip between two cities: measured, else the best over a third; infinity when none is."""
+    ms = world.rtt_ms[one][other]
+    if ms is not None:
+        return ms
+    onward = (row[other] for row in world.rtt_ms)
+    return min(
+        (a + b for a, b in zip(world.rtt_ms[one], onward, strict=True) if a is not None and b is not None),
+        default=inf,
     )
 
 

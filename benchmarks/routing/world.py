@@ -10,10 +10,10 @@ networks meet.
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import asin, degrees
+from math import asin, degrees, inf
 from pathlib import Path
 from random import Random
 from typing import IO
@@ -25,6 +25,10 @@ _HUBS = 14
 _PATH_STRETCH = 1.45  # cables do not follow great circles
 _DETOUR_SHARE = 0.12  # pairs of countries whose networks meet elsewhere
 _DETOUR_HUBS = 6  # at one of so many of the least distant hubs
+
+
+class WorldError(ValueError):
+    """Files that describe no world, or one that is too small for what was asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +51,26 @@ class World:
 
 
 def read_world(matrix: Path, cities: Path) -> World:
-    """Return the world that two files describe. Raises ValueError or OSError when they do not."""
+    """Return the world that two files describe. Raises WorldError, ValueError or OSError."""
     with _text(cities) as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"id", "country", "latitude", "longitude"} <= rows[0].keys():
-        raise ValueError(f"{cities}: the columns must be id, city, country, latitude, longitude")
+        raise WorldError(f"{cities}: the columns must be id, city, country, latitude, longitude")
     index = {row["id"]: at for at, row in enumerate(rows)}
-    places = tuple(
-        City(row.get("city", row["id"]), row["country"], float(row["latitude"]), float(row["longitude"]))
-        for row in rows
-    )
+    places = tuple(_city(row, cities) for row in rows)
     table: list[list[float | None]] = [[None] * len(places) for _ in places]
     with _text(matrix) as file:
-        for row in csv.DictReader(file):
+        reader = csv.DictReader(file)
+        if not {"source", "destination"} <= set(reader.fieldnames or ()):
+            raise WorldError(
+                f"{matrix}: the columns must be source, destination, and min_ms, rtt_ms or avg_ms"
+            )
+        for row in reader:
             column = row.get("min_ms") or row.get("rtt_ms") or row.get("avg_ms")
             one, other = index.get(row["source"]), index.get(row["destination"])
-            if column and one is not None and other is not None and float(column) > 0:
-                table[one][other] = float(column)
+            if column and one is not None and other is not None and 0 < float(column) < inf:
+                before = table[one][other]
+                table[one][other] = float(column) if before is None else min(before, float(column))
     for one in range(len(places)):
         for other in range(len(places)):
             if table[one][other] is None:
@@ -109,6 +116,13 @@ def synthetic_world(seed: int = 1, count: int = SYNTHETIC_CITIES) -> World:
             ms = path_ms(places[one], places[other]) * max(1.0, stretch) + access_ms[one] + access_ms[other]
             table[one][other] = table[other][one] = ms if one != other else 0.2
     return World("synthetic", tuple(places), tuple(map(tuple, table)))
+
+
+def _city(row: Mapping[str, str], cities: Path) -> City:
+    north, east = float(row["latitude"]), float(row["longitude"])
+    if not (-90 <= north <= 90 and -180 <= east <= 180):
+        raise WorldError(f"{cities}: city {row['id']} is at {north}, {east}: no point of the globe")
+    return City(row.get("city", row["id"]), row["country"], north, east)
 
 
 @contextmanager

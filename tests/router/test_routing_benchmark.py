@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -10,7 +12,7 @@ from benchmarks.routing import trace
 from benchmarks.routing.__main__ import main
 from benchmarks.routing.balancers import BALANCERS
 from benchmarks.routing.crowd import SCENARIOS
-from benchmarks.routing.world import World, read_world, synthetic_world
+from benchmarks.routing.world import World, WorldError, read_world, synthetic_world
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,33 @@ def test_a_world_read_from_files_is_the_one_that_was_written(world: World, tmp_p
     found = read_world(*written(world, tmp_path))
     assert found.cities == world.cities
     assert found.rtt_ms == world.rtt_ms
+
+
+def test_a_path_that_was_not_measured_goes_over_a_third_city(tmp_path: Path) -> None:
+    (tmp_path / "cities.csv").write_text(
+        "id,city,country,latitude,longitude\n" + "".join(f"{i},c{i},XX,{i},{i}\n" for i in range(4))
+    )
+    (tmp_path / "rtt.csv").write_text(
+        "source,destination,min_ms\n0,1,10\n1,0,12\n1,2,20\n0,3,50\n3,2,70\n0,1,11\n2,0,nan\n3,9,1\n1,3,\n"
+    )
+    found = read_world(tmp_path / "rtt.csv", tmp_path / "cities.csv")
+    assert (found.rtt_ms[0][1], found.rtt_ms[1][0]) == (10, 12)  # the least each way
+    assert trace.path_ms(found, 0, 2) == 30
+    assert trace.path_ms(found, 3, 1) == 60
+
+
+def test_a_world_with_gaps_is_played_and_one_without_paths_refused(world: World) -> None:
+    chance = Random(1)
+    gaps = tuple(tuple(None if chance.random() < 0.5 else ms for ms in row) for row in world.rtt_ms)
+    setting = trace.draw(replace(world, rtt_ms=gaps), 24, 1, 2)
+    assert len(setting.groups) == len(world.cities) - 24
+    assert trace.play(setting, trace.oracle).best_share == 1
+    empty = replace(world, rtt_ms=tuple((None,) * len(row) for row in world.rtt_ms))
+    with pytest.raises(WorldError, match="0 of 60 cities have measured paths"):
+        trace.draw(empty, 2, 1, 2)
+    trace.draw(world, 59, 1, 2)
+    with pytest.raises(WorldError, match="no city has paths to all of 60 POPs"):
+        trace.draw(world, 60, 1, 2)
 
 
 def mean(values: list[float]) -> float:
@@ -80,6 +109,17 @@ def test_a_file_that_is_no_world_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert main(files) == 2
     assert "the columns must be" in capsys.readouterr().err
     assert main(["--matrix", str(tmp_path / "none"), "--cities", str(tmp_path / "none")]) == 2
+    (tmp_path / "cities.csv").write_text("id,city,country,latitude,longitude\n1,a,XX,91,0\n")
+    assert main(files) == 2
+    assert "no point of the globe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--matrix", "x.csv"], ["--pops", "6,0"], ["--seeds", "none"]])
+def test_a_wrong_option_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "--pops" in capsys.readouterr().err
 
 
 @pytest.mark.slow
