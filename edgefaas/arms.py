@@ -37,6 +37,7 @@ class Arms:
     def __init__(self) -> None:
         self.splits: Mapping[str, Split] = {}
         self._origins: frozenset[str] = frozenset()
+        self._known: dict[int, tuple[Behaviour, frozenset[str]]] = {}
 
     def activate(self, live: Mapping[str, Live]) -> None:
         """Split what has a canary; a canary without its live version is nobody's."""
@@ -48,6 +49,7 @@ class Arms:
 
     def serve(self, origins: Mapping[str, Origin]) -> None:
         """Take note of what may answer as an origin in this site."""
+        self._known.clear()
         self._origins = frozenset(
             origin.function if isinstance(origin, FunctionOrigin) else release_of(origin.name)
             for origin in origins.values()
@@ -67,16 +69,19 @@ class Arms:
 
         Named by version, so that what one canary left there is never taken for the next one's.
         """
-        parts = [
-            f"{name}:{self.splits[name].canary[:_VERSION_SHOWN]}"
-            for name in sorted(self._storing(behaviour) & canaries & self.splits.keys())
-        ]
-        return f" canary {' '.join(parts)}" if parts else ""
+        reached = self._storing(behaviour) & canaries & self.splits.keys()
+        if not reached:
+            return ""
+        parts = [f"{name}:{self.splits[name].canary[:_VERSION_SHOWN]}" for name in sorted(reached)]
+        return f" canary {' '.join(parts)}"
 
     def _storing(self, behaviour: Behaviour) -> frozenset[str]:
         """Return what may have a part in what is stored: origin-side functions, and every origin of the site.
 
         Every one, since a function may choose another origin than the behaviour's.
         """
-        triggers = {name for trigger, name in behaviour.triggers.items() if trigger in _ORIGIN_SIDE}
-        return self._origins | triggers
+        known = self._known.get(id(behaviour))
+        if known is None or known[0] is not behaviour:
+            triggers = {name for trigger, name in behaviour.triggers.items() if trigger in _ORIGIN_SIDE}
+            known = self._known[id(behaviour)] = (behaviour, self._origins | triggers)
+        return known[1]
