@@ -10,7 +10,7 @@ facts), or drops the memo (another site). A property test compares its octets wi
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from edgefaas.cache import MemoryStore, StoredResponse, prepared_hit
+from edgefaas.cache import MemoryStore, StoredResponse, hit_octets, prepared_hit
 from edgefaas.message import Headers, Prepared, Request
 from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
@@ -22,7 +22,6 @@ Place = tuple[str, str, bytes, str]
 Conditions = tuple[tuple[str, str], ...]
 """The lines of If-None-Match and If-Modified-Since."""
 _NOT_MODIFIED = b"HTTP/1.1 304"
-_PLAIN = Request(method="GET", path="/")
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
 
@@ -103,8 +102,15 @@ class Express:
         ):
             del self.known[place]
             return None
-        asking = Request(method="GET", path="/", headers=Headers(conditions)) if conditions else _PLAIN
-        prepared = prepared_hit(asking, shown, now_s, self.pop, request_id)
+        if not conditions:
+            prepared = hit_octets(shown, now_s, self.pop, request_id)
+        elif len(conditions) == 1:
+            ((name, value),) = conditions
+            tag, since = (value, None) if name == "if-none-match" else (None, value)
+            prepared = hit_octets(shown, now_s, self.pop, request_id, none_match=tag, since=since)
+        else:
+            asking = Request(method="GET", path="/", headers=Headers(conditions))
+            prepared = prepared_hit(asking, shown, now_s, self.pop, request_id)
         if prepared is not None:
             self.meter.express_hits += 1
             if conditions and prepared.head.startswith(_NOT_MODIFIED):

@@ -48,7 +48,7 @@ from edgefaas.cache.key import cache_key, request_uri, selected_cookies, selecte
 from edgefaas.cache.memory import MemoryStats, MemoryStore
 from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches, problem_with
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range, parse_range
-from edgefaas.cache.respond import Answer, FileSlice, Signature, prepared_hit, respond
+from edgefaas.cache.respond import Answer, FileSlice, Signature, hit_octets, prepared_hit, respond
 from edgefaas.cache.spool import Spool, SpoolError
 from edgefaas.cache.storability import Pass, Store, Timing, storability
 from edgefaas.cache.stored import BodyFile, PartialRange, StoredResponse
@@ -124,6 +124,7 @@ __all__ = [
     "forward_status",
     "freshen",
     "freshen_from_head",
+    "hit_octets",
     "hit_status",
     "invalidated_by",
     "is_compressible",

@@ -227,9 +227,6 @@ def prepared_hit(
     Plain: GET or HEAD, a body in memory, no range, and no precondition but If-None-Match with the stored entity
     tag, or an If-Modified-Since that the stored Last-Modified meets.
     """
-    body = stored.body
-    if type(body) is not bytes:
-        return None
     none_match: str | None = None
     since: str | None = None
     for name, value in request.headers:
@@ -241,6 +238,25 @@ def prepared_hit(
                 since = value
             else:
                 return None
+    prepared = hit_octets(stored, now_s, pop, request_id, none_match=none_match, since=since)
+    if prepared is not None and request.method == "HEAD":
+        prepared.body = b""
+    return prepared
+
+
+def hit_octets(
+    stored: StoredResponse,
+    now_s: float,
+    pop: str,
+    request_id: str,
+    *,
+    none_match: str | None = None,
+    since: str | None = None,
+) -> Prepared | None:
+    """Return the octets of a plain hit to a GET with these conditions, if any; None where those are not plainly met."""
+    body = stored.body
+    if type(body) is not bytes:
+        return None
     if none_match is not None or since is not None:
         if stored.status != _OK or not _plainly_unmodified(stored, none_match, since):
             return None
@@ -248,7 +264,7 @@ def prepared_hit(
         body = b""
     else:
         head = _composed_head(stored, int(stored.age_s(now_s)), pop, not_modified=False)
-        if request.method == "HEAD" or stored.status in _BODILESS:
+        if stored.status in _BODILESS:
             body = b""
     if request_id:
         head += b"X-Edge-Request-Id: %b\r\n" % request_id.encode("latin-1")
