@@ -19,6 +19,7 @@ class Errand:
     behaviour: Behaviour
     key: str
     token: int  # which purges had been done when it set out
+    variants: tuple[StoredResponse, ...]  # what was stored then
     for_error_page: bool = False
     alone: bool = False  # what others fetch, or what is stored, is not for this one
 
@@ -57,6 +58,13 @@ class FromOrigin:
     decided: Store | Pass
     collapsed: bool = False
     kept: bool = False
+
+
+def shareable(got: FromStore | FromOrigin, now_s: float) -> bool:
+    """Return whether what came may answer others who asked meanwhile (RFC 9111, 4)."""
+    if isinstance(got, FromStore):
+        return got.stored.is_shareable(now_s)
+    return isinstance(got.decided, Store) and got.decided.shareable
 
 
 class Interim:

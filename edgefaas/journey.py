@@ -48,7 +48,7 @@ from edgefaas.cache import (
     selects,
 )
 from edgefaas.eager import in_task
-from edgefaas.errands import Errand, FromOrigin, FromStore, Interim, Question
+from edgefaas.errands import Errand, FromOrigin, FromStore, Interim, Question, shareable
 from edgefaas.errors import EdgeError, FunctionValidationError, OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
@@ -132,12 +132,14 @@ class Journey:
         at_home = self.routes.match(request.path) is behaviour
         canaries = self.arms.namespace(behaviour, request.canaries) if request.canaries else ""
         namespace = namespace_of(behaviour, turned, at_home=at_home, canaries=canaries)
+        key, store = cache_key(request, behaviour.cache, namespace=namespace), self.keeper.store
         return Errand(
             request=request,
             turned=turned,
             behaviour=behaviour,
-            key=cache_key(request, behaviour.cache, namespace=namespace),
-            token=self.keeper.store.token(),
+            key=key,
+            token=store.token(),
+            variants=store.get(key),
             for_error_page=for_error_page,
         )
 
@@ -162,7 +164,7 @@ class Journey:
         errand = self._errand(request, turned, behaviour, for_error_page=for_error_page)
         now_s = self.wall_s()
         step = None if request.trace is None else request.trace.child("cache lookup")
-        verdict = judge(request, self.keeper.store.get(errand.key), now_s)
+        verdict = judge(request, errand.variants, now_s)
         if step is not None:
             end_lookup(step, verdict)
         match verdict:
@@ -241,20 +243,23 @@ class Journey:
         errand = question.errand
         if errand.alone or errand.request.redirections or not collapsible(errand.request):
             return await self._consult(question)
+        # Who comes after a purge does not join a trip that began before it.
+        key = f"{collapse_key(errand.key, errand.variants, errand.request.headers)}\n{errand.token}"
+        if self.flights.is_private(key):
+            got = await self._consult(question)
+            self.flights.learn(key, private=not shareable(got, self.wall_s()))
+            return got
         interim = errand.request.interim
         if interim is None:
-            return await self._together(question)
+            return await self._together(question, key)
         # The trip may outlast this viewer's request: what comes late must not go out before another answer.
         with Interim(interim) as passing:
             request = replace(errand.request, interim=passing)
-            return await self._together(replace(question, errand=replace(errand, request=request)))
+            return await self._together(replace(question, errand=replace(errand, request=request)), key)
 
-    async def _together(self, question: Question) -> FromStore | FromOrigin:
+    async def _together(self, question: Question, key: str) -> FromStore | FromOrigin:
         """Share one trip to the origin with the viewers who miss the same object now."""
         errand = question.errand
-        variants = self.keeper.store.get(errand.key)
-        # Who comes after a purge does not join a trip that began before it.
-        key = f"{collapse_key(errand.key, variants, errand.request.headers)}\n{errand.token}"
         flight, led = self.flights.board(key, partial(self._fly, question))
         with waiting(None if led else errand.request.trace):
             seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
@@ -279,12 +284,13 @@ class Journey:
     async def _fly(self, question: Question, flight: Flight[FromStore | FromOrigin]) -> None:
         """The trip itself: a task that outlives the viewer who started it."""
         got = await self._consult(question)
-        if isinstance(got, FromStore):
-            if got.stored.is_shareable(self.wall_s()):
-                flight.share(got, bodiless=True)
-            else:
-                flight.keep_private(got)
-        elif isinstance(got.decided, Store) and got.decided.shareable:
+        if not shareable(got, self.wall_s()):
+            if not flight.keep_private(got) and isinstance(got, FromOrigin):
+                await release(got.response)
+        elif isinstance(got, FromStore):
+            flight.share(got, bodiless=True)
+        else:
+            assert isinstance(got.decided, Store)
             body = got.response.body
             flight.share(got)
             if isinstance(body, bytes):
@@ -296,8 +302,6 @@ class Journey:
             await self.keeper.keep_spooled(
                 self._ask(question.errand, got.response.status), got.decided, flight.spool
             )
-        elif not flight.keep_private(got):  # may be stored, but belongs to one viewer (RFC 9111, 4)
-            await release(got.response)
 
     async def _consult(self, question: Question) -> FromStore | FromOrigin:
         """Ask the origin, and decide what its answer, or its failure, is worth. Raises OriginError."""
@@ -339,9 +343,7 @@ class Journey:
             return turned.response, Trigger.ORIGIN_REQUEST
         turned.request.upgrade = sent.upgrade  # a function that changes the request makes another
         # A viewer-request function may have chosen origin or host already.
-        turned = replace(
-            turned, origin=turned.origin or errand.turned.origin, host=turned.host or errand.turned.host
-        )
+        turned.origin, turned.host = turned.origin or errand.turned.origin, turned.host or errand.turned.host
         try:
             response = await self.origins.ask(turned, behaviour)
         except LocalRedirection as redirection:

@@ -192,6 +192,21 @@ class Flights(Generic[T]):
     def __len__(self) -> int:
         return len(self._flying)
 
+    def is_private(self, key: str) -> bool:
+        """Return whether answers for ``key`` were for one viewer each of late: then nobody waits for another's."""
+        until_s = self._private_until.get(key)
+        return until_s is not None and until_s > asyncio.get_running_loop().time()
+
+    def learn(self, key: str, *, private: bool) -> None:
+        """Note what became of a trip that somebody made without boarding, or of one that ended."""
+        if private:
+            self._private_until[key] = asyncio.get_running_loop().time() + PRIVATE_S
+            self._private_until.move_to_end(key)
+            while len(self._private_until) > PRIVATE_KEYS_MAX:
+                self._private_until.popitem(last=False)
+        else:
+            self._private_until.pop(key, None)
+
     def board(
         self, key: str, fetch: Callable[[Flight[T]], Coroutine[Any, Any, None]]
     ) -> tuple[Flight[T], bool]:
@@ -199,8 +214,7 @@ class Flights(Generic[T]):
 
         ``fetch`` is run only when it did, as a task of its own.
         """
-        now_s = asyncio.get_running_loop().time()
-        private = self._private_until.get(key, 0.0) > now_s
+        private = self.is_private(key)
         flight = None if private else self._flying.get(key)
         if flight is not None and flight.spool.readable:
             self.collapsed += 1
@@ -230,10 +244,5 @@ class Flights(Generic[T]):
 
     def _learn(self, flight: Flight[T]) -> None:
         """Remember which keys are not worth waiting for, and forget those that are again."""
-        if flight.was_private:
-            self._private_until[flight.key] = asyncio.get_running_loop().time() + PRIVATE_S
-            self._private_until.move_to_end(flight.key)
-            while len(self._private_until) > PRIVATE_KEYS_MAX:
-                self._private_until.popitem(last=False)
-        elif flight.was_shared:
-            self._private_until.pop(flight.key, None)
+        if flight.was_private or flight.was_shared:
+            self.learn(flight.key, private=flight.was_private)

@@ -15,6 +15,7 @@ from edgefaas.origin.heads import BodyFraming, ResponseHead, body_framing, read_
 from edgefaas.wire.chunks import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from edgefaas.wire.grammar import FramingError
 from edgefaas.wire.incoming import IncomingBody
+from edgefaas.wire.outbox import GatheringTransport, outbox_of
 
 SWITCHING = 101
 INTERIM_LIMIT = 32  # 1xx heads per response
@@ -45,7 +46,7 @@ class OriginConnection(asyncio.Protocol):
     def __init__(
         self, *, on_free: Callable[["OriginConnection"], None], on_lost: Callable[["OriginConnection"], None]
     ) -> None:
-        self.transport: asyncio.Transport
+        self.transport: GatheringTransport
         self.exchanges_count = 0
         self.lost = False
         self.idle_since_s = 0.0
@@ -73,7 +74,7 @@ class OriginConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        self.transport = transport  # type: ignore[assignment]  # uvloop's are not subclasses
+        self.transport = GatheringTransport(transport, outbox_of(self._loop))  # type: ignore[arg-type]  # uvloop's
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits; a body that lasts until the connection ends is complete now."""
@@ -144,7 +145,7 @@ class OriginConnection(asyncio.Protocol):
         self._body = None
         self._buffer = b""
         if isinstance(body, bytes):
-            self.transport.write(head + body)
+            self.transport.write_later(head + body)
             self._watch(exchange.first_byte_timeout_s)
             answered, incoming = await self._head
         else:

@@ -108,7 +108,7 @@ class OutgoingResponse:
         assert isinstance(response.body, bytes)
         body = response.body if framing.send_body else b""
         if len(body) < MERGE_LIMIT_BYTES:
-            self._connection.transport.write(head + body)
+            self._connection.transport.write_later(head + body)
         else:
             self._connection.transport.writelines((head, body))
         self.sent_bytes = len(body)
