@@ -55,8 +55,11 @@ class Sampler:
             self._window.tick(sums, over_s=now_s - before_s, at_s=self._wall_s())
             before_s = now_s
 
-    async def live(self, *, history: bool) -> dict[str, Any]:
-        """Return what the page and ``edgefaas top`` show, as JSON values; see ``docs/deploying.md``."""
+    async def live(self, *, history: bool, idle: bool) -> dict[str, Any]:
+        """Return what the page and ``edgefaas top`` show, as JSON values; see ``docs/deploying.md``.
+
+        With ``idle`` also the functions that ran before, but not within the window.
+        """
         await self._onlooker.look()
         over_s, sums = self._window.now()
         figures = self._window.figures().to_json()
@@ -64,8 +67,9 @@ class Sampler:
         totals = self._window.totals
         for row in functions:
             row["runs"], row["errors"] = totals.get((row["name"], row["version"]), (0, 0))
-        shown = {(row["name"], row["version"]) for row in functions}
-        functions += [_still(key, counts) for key, counts in sorted(totals.items()) if key not in shown]
+        if idle:
+            shown = {(row["name"], row["version"]) for row in functions}
+            functions += [_still(key, counts) for key, counts in sorted(totals.items()) if key not in shown]
         answer = {
             "at_s": self._wall_s(),
             "window_s": round(over_s, 3),
@@ -87,7 +91,8 @@ class Sampler:
     def _pops(self, figures: Mapping[str, Any], functions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         here = self._site.router.pop
         seen = self._onlooker.rows()
-        own = {"state": "here", "ms": None, "problem": "", "live": {**figures, "functions": functions}}
+        busy = [row for row in functions if row["runs_per_s"]]
+        own = {"state": "here", "ms": None, "problem": "", "live": {**figures, "functions": busy}}
         silent = {"state": "no address", "ms": None, "problem": "", "live": None}
         rows = [
             {

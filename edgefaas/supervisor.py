@@ -178,9 +178,9 @@ class Supervisor:
         """Return every worker's counters."""
         return await self._fleet.stats()
 
-    async def live(self, *, history: bool) -> dict[str, Any]:
+    async def live(self, *, history: bool, idle: bool) -> dict[str, Any]:
         """Return what this POP and its mesh do just now."""
-        return await self._sampler.live(history=history)
+        return await self._sampler.live(history=history, idle=idle)
 
     @property
     def workers(self) -> list[dict[str, Any]]:

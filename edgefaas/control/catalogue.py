@@ -143,7 +143,10 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi) -> list[Endpoint]:
             path="/v1/live",
             summary="What this POP and its mesh do just now",
             answer=api.live,
-            query={"history": "1: with the curves of the last five minutes"},
+            query={
+                "history": "1: with the curves of the last five minutes",
+                "idle": "1: with the functions that ran before, but not just now",
+            },
         ),
         Endpoint(method="GET", path="/v1/metrics", summary="The same for Prometheus", answer=api.metrics),
         Endpoint(

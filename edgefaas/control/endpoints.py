@@ -58,7 +58,7 @@ class Pop(Protocol):
         """Return every worker's counters."""
         ...
 
-    async def live(self, *, history: bool) -> dict[str, Any]:
+    async def live(self, *, history: bool, idle: bool) -> dict[str, Any]:
         """Return what this POP and its mesh do just now."""
         ...
 
@@ -288,7 +288,8 @@ class Api:
         """Return what this POP and its mesh do just now; ``history=1`` with the curves of the last minutes."""
         running = [worker["running"] for worker in self.pop.workers]
         about = {"version": __version__, "workers": len(running), "running": sum(running)}
-        return {**await self.pop.live(history=call.flag("history")), "process": about}
+        live = await self.pop.live(history=call.flag("history"), idle=call.flag("idle"))
+        return {**live, "process": about}
 
     async def metrics(self, _: Call) -> Any:
         """Return the same for Prometheus."""

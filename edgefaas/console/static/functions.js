@@ -2,9 +2,12 @@
 
 import { functionPath, wordsOf } from "./api.js";
 import { byId, el, keyed, setAttribute, setText, shown, tableRow } from "./dom.js";
-import { bytes, cores, date, ms, NONE, of, rate, short } from "./numbers.js";
+import { bytes, cores, count, date, ms, NONE, of, rate, short } from "./numbers.js";
 
 const COLUMNS = ["", "Live", "Runs/s", "CPU", "p50", "p99", "Errors/s", "Errors of runs", ""];
+const STILL = { runs_per_s: 0, errors_per_s: 0, cpu_ms_per_s: 0, p50_ms: null, p99_ms: null };
+const ROWS_MAX = 60; // shown at once; of more, the busiest
+const FIND_FROM = 10; // so many functions need a field to find one
 const SAID_MS = 15000;
 const VERSION_COLUMNS = ["", "Made", "Size", "Errors of runs", ""];
 
@@ -27,6 +30,7 @@ export class Functions {
     const { signal } = this.on;
     byId("versions").addEventListener("close", () => { this.#shown = null; }, { signal });
     byId("functions-pop").addEventListener("change", () => this.#draw(), { signal });
+    byId("functions-find").addEventListener("input", () => this.#draw(), { signal });
     byId("functions-where").addEventListener("submit", (event) => event.preventDefault(), { signal });
   }
 
@@ -44,11 +48,12 @@ export class Functions {
     this.#draw();
   }
 
-  /** Take the functions and the POPs of /v1/live. */
-  show({ functions, pops }) {
-    this.#live = functions;
+  /** Take the functions and the POPs of /v1/live; `whole`: those that do not run just now are among them. */
+  show({ functions, pops }, whole) {
+    const told = new Set(functions.map((row) => `${row.name}@${row.version}`));
+    const idle = whole ? [] : this.#live.filter((row) => !told.has(`${row.name}@${row.version}`)).map((row) => ({ ...row, ...STILL }));
+    this.#live = [...functions, ...idle];
     this.#pops = pops.filter((pop) => pop.live);
-    byId("functions-where").hidden = this.#pops.length < 2;
     const here = this.#pops.find((pop) => pop.state === "here");
     const select = byId("functions-pop");
     const options = [["", "this POP"], ...this.#pops.filter((pop) => pop !== here).map((pop) => [pop.name, shown(pop.name, 40)])];
@@ -81,14 +86,29 @@ export class Functions {
 
   #draw() {
     const pop = this.#pops.find((other) => other.name === byId("functions-pop").value && other.state !== "here");
-    const rows = pop ? this.#elsewhere(pop) : this.#rows();
+    const all = pop ? this.#elsewhere(pop) : this.#rows();
+    const rows = this.#chosen(all);
     byId("functions").hidden = rows.length === 0;
-    byId("functions-empty").hidden = rows.length > 0 || Boolean(pop);
-    const cpu = rows.reduce((sum, row) => sum + (row.figures?.cpu_ms_per_s ?? 0), 0);
-    const count = pop ? `the busiest ${rows.length}, as ${shown(pop.name, 40)} tells` : `${this.#listed.length} live`;
-    setText(byId("functions-note"), this.#said || (rows.length ? `${count}; ${cores(cpu)} of a core together` : ""));
+    byId("functions-empty").hidden = this.#listed.length > 0 || Boolean(pop);
+    byId("functions-find-row").hidden = this.#listed.length < FIND_FROM;
+    byId("functions-where").hidden = this.#pops.length < 2 && this.#listed.length < FIND_FROM;
+    byId("functions-pop-row").hidden = this.#pops.length < 2;
+    const cpu = all.reduce((sum, row) => sum + (row.figures?.cpu_ms_per_s ?? 0), 0);
+    const some = rows.length < all.length ? `, ${rows.length} shown` : "";
+    const number = pop ? `the busiest ${rows.length}, as ${shown(pop.name, 40)} tells` : `${count(this.#listed.length)} live${some}`;
+    setText(byId("functions-note"), this.#said || (all.length ? `${number}; ${cores(cpu)} of a core together` : ""));
     keyed(byId("functions").tBodies[0], rows, keyOf, () => this.#make(), (row, item) => this.#fill(row, item));
     if (this.#shown) this.#drawVersions();
+  }
+
+  /** Return the rows to show: those that are looked for, and of too many the busiest, in the order of names. */
+  #chosen(all) {
+    const wanted = byId("functions-find").value.trim().toLowerCase();
+    const found = wanted ? all.filter(({ listed }) => listed.name.toLowerCase().includes(wanted)) : all;
+    if (found.length <= ROWS_MAX) return found;
+    const cpuOf = ({ figures }) => (figures?.cpu_ms_per_s ?? 0) + (figures?.errors_per_s ?? 0);
+    const busiest = new Set([...found].sort((one, other) => cpuOf(other) - cpuOf(one)).slice(0, ROWS_MAX));
+    return found.filter((row) => busiest.has(row));
   }
 
   #make() {

@@ -88,17 +88,19 @@ class Board {
   }
 
   async #ask() {
-    const live = await this.api.get(this.curves ? "/v1/live" : "/v1/live?history=1");
+    const lists = performance.now() - this.listsAt > LISTS_EVERY_MS;
+    const query = [this.curves ? [] : "history=1", lists ? "idle=1" : []].flat().join("&");
+    const live = await this.api.get(`/v1/live?${query}`);
     if (this.ended) return;
-    this.#show(live);
-    if (performance.now() - this.listsAt > LISTS_EVERY_MS) {
+    this.#show(live, lists);
+    if (lists) {
       await Promise.all([this.functions.refresh(), this.purges.refresh()]);
       this.listsAt = performance.now();
       this.log.offer(this.functions.names);
     }
   }
 
-  #show(live) {
+  #show(live, whole) {
     if (live.history) this.curves = live.history;
     else this.#grow(live);
     for (const [name, tile] of Object.entries(TILES)) {
@@ -107,7 +109,7 @@ class Board {
     showAnswers(live.totals.answers_per_s);
     map.show(live.pops);
     showPops(live.pops);
-    this.functions.show(live);
+    this.functions.show(live, whole);
     setText(byId("where"), [shown(live.site, 60), shown(live.pop, 40)].filter(Boolean).join(" · "));
     const { version, running, workers } = live.process;
     setText(byId("about"), `EdgeFaaS ${version}, ${running} of ${workers} workers running, ${live.totals.cpu_cores.toFixed(2)} cores busy.`);

@@ -367,3 +367,18 @@ def test_the_page_lives_through_a_restart_of_the_pop(new_tab: NewTab, tmp_path: 
     with running_pop(folder, admin_port=port):
         expect(page.locator("#pulse")).to_have_text("live")
         expect(page.locator("#functions tbody tr")).to_contain_text("hello")
+
+
+def test_among_many_functions_one_is_found(tab: Tab, up: Up) -> None:
+    """Sixty at most are shown: the busiest, or those that are looked for."""
+    program = Path(__file__).parents[3] / "sample_functions" / "wat-teapot" / "teapot.wat"
+    content = {"f.wat": b64encode(program.read_bytes()).decode()}
+    functions = [{"name": f"f{n}", "kind": "event", "entry": "f.wat", "files": content} for n in range(60)]
+    assert up.admin("POST", "/v1/functions", {"functions": functions}).status == 200
+    page = tab.sign_in()
+    rows = page.locator("#functions tbody tr")
+    expect(page.locator("#functions-note")).to_contain_text("61 live, 60 shown")
+    expect(rows).to_have_count(60)
+    page.get_by_label("Find a function").fill("F59")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("f59")
