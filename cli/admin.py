@@ -106,11 +106,14 @@ class Remote:
 
     def lines(self, path: str, **query: object) -> Iterator[dict[str, Any]]:
         """Yield the JSON lines of a stream as they come, until the POP ends it."""
+        yield from (line for line in self.stream(path, **query) if line is not None)
+
+    def stream(self, path: str, **query: object) -> Iterator[dict[str, Any] | None]:
+        """Yield the same, and None for each empty line: the end of what was there before, or a sign of life."""
         with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
             try:
                 for line in response:
-                    if line.strip():
-                        yield json.loads(line)
+                    yield json.loads(line) if line.strip() else None
             except (OSError, http.client.HTTPException):
                 raise UnreachableError(
                     f"The POP at {self.url} ended the stream", remedy="See whether it still runs."

@@ -167,6 +167,7 @@ class Pop:
     """A point of presence: where it is (degrees) and where it answers (``url``, no trailing slash).
 
     ``nodes`` are the addresses of its machines, where it has several; ``addresses`` what DNS answers for it.
+    ``admin`` is where its admin API is reached by the commands ("" where that is not said).
     """
 
     name: str
@@ -176,6 +177,7 @@ class Pop:
     city: str = ""
     nodes: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    admin: str = ""
 
 
 class Steering(StrEnum):

@@ -24,6 +24,11 @@ def read_pop(name: str, table: Table) -> Pop:
             raise table.refuse("nodes", f'holds "{node}", not an address', 'Write "http://host:port".')
     if len(set(nodes)) < len(nodes):
         raise table.refuse("nodes", "names a node twice", "Name each node once.")
+    admin = table.text("admin").rstrip("/")
+    if admin and not is_web_address(admin):
+        raise table.refuse(
+            "admin", f'is "{admin}", not an http or https address', 'Write "http://10.0.0.1:8079".'
+        )
     for key in ("latitude", "longitude"):
         if key not in table:
             raise table.refuse(key, "is missing", f"Add {key} in degrees.")
@@ -35,6 +40,7 @@ def read_pop(name: str, table: Table) -> Pop:
         city=table.text("city"),
         nodes=nodes,
         addresses=_addresses(table, "addresses"),
+        admin=admin,
     )
     table.done()
     return pop

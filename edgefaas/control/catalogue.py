@@ -26,6 +26,7 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi) -> list[Endpoint]:
         "status": "only requests with this status: 404, 5xx",
         "request_id": "only of this request",
         "text": "only lines that contain this",
+        "since": "only lines later than this instant (Unix time)",
     }
     table = [
         Endpoint(method="GET", path="/v1/health", summary="Is the POP well?", answer=api.health, scope=None),

@@ -3,8 +3,9 @@
 import base64
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ NOTHING_COUNTED = dict.fromkeys(("runs", "errors", "throttled", "server_errors",
 LOG_LINES = 100
 LOG_LINES_MAX = 10_000
 STREAM_IDLE_S = 15.0  # then a blank line, so that a vanished reader is found out
+INSTANT_MAX_S = 1e11  # 5138 AD
 
 
 class Pop(Protocol):
@@ -301,22 +303,21 @@ class Api:
         wanted = _filter(call)
         events = "text/event-stream" in call.request.headers.get("accept", "")
         media_type = "text/event-stream" if events else "application/x-ndjson"
-        encode = _as_event if events else _as_line
+        encode = partial(_as_event if events else _as_line, self.pop.site.router.pop)
         last = self.hub.last(wanted, limit=call.count("limit", LOG_LINES, high=LOG_LINES_MAX))
         if not call.flag("follow"):
             return Response(b"".join(map(encode, last)), media_type=media_type)
         follower = self.hub.follow(wanted)
         if follower is None:
             raise TooManyReadersError("Too many readers follow the logs", remedy="End one of them.")
-        body = self._stream(last, follower, events=events)
+        body = self._stream(last, follower, encode, idle=b": idle\n\n" if events else b"\n")
         return StreamingResponse(body, media_type=media_type, headers={"Cache-Control": "no-store"})
 
     async def _stream(
-        self, last: Sequence[Line], follower: Follower, *, events: bool
+        self, last: Sequence[Line], follower: Follower, encode: Callable[[Line], bytes], *, idle: bytes
     ) -> AsyncIterator[bytes]:
-        encode, idle = (_as_event, b": idle\n\n") if events else (_as_line, b"\n")
         try:
-            yield b"".join(map(encode, last)) or idle
+            yield b"".join(map(encode, last)) + idle  # an idle line ends what was there before
             async for lines in follower.batches(idle_s=STREAM_IDLE_S):
                 yield b"".join(map(encode, lines)) or idle
         finally:
@@ -424,7 +425,19 @@ def _filter(call: Call) -> LineFilter:
         request_id=call.query("request_id"),
         text=call.query("text"),
         status=call.query("status"),
+        since_s=_instant(call.query("since")),
     )
+
+
+def _instant(text: str) -> float:
+    """Return a query parameter that is Unix time; 0 for none. Raises BadRequestError."""
+    try:
+        at_s = float(text or 0)
+    except ValueError:
+        at_s = -1.0
+    if not 0 <= at_s < INSTANT_MAX_S:
+        raise BadRequestError(f'since is "{text[:80]}"', remedy="Use Unix time in seconds.")
+    return at_s
 
 
 def _summary(version: Version) -> dict[str, Any]:
@@ -451,9 +464,13 @@ def _token_row(token: Any) -> dict[str, Any]:
     }
 
 
-def _as_line(line: Line) -> bytes:
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+def _as_line(pop: str, line: Line) -> bytes:
+    return orjson.dumps(_of_pop(pop, line), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _as_event(line: Line) -> bytes:
-    return b"data: " + orjson.dumps(line) + b"\n\n"
+def _as_event(pop: str, line: Line) -> bytes:
+    return b"data: " + orjson.dumps(_of_pop(pop, line)) + b"\n\n"
+
+
+def _of_pop(pop: str, line: Line) -> Line:
+    return {**line, "pop": pop} if pop else line

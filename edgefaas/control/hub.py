@@ -33,7 +33,10 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
-    """Which lines are wanted; "" and None mean any. ``status`` is ``404`` or ``5xx``."""
+    """Which lines are wanted; "" and None mean any.
+
+    ``status`` is ``404`` or ``5xx``; ``since_s`` (Unix time) wants what is later.
+    """
 
     function: str = ""
     level: str = ""  # this one and graver
@@ -52,7 +55,7 @@ class LineFilter:
             return False
         if self.status and not self._status_matches(str(line.get("status", ""))):
             return False
-        return self.text in line["text"] and line["at_s"] >= self.since_s
+        return self.text in line["text"] and line["at_s"] > self.since_s
 
     def _status_matches(self, status: str) -> bool:
         return len(status) == len(self.status) and all(

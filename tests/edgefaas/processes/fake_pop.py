@@ -9,6 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -98,7 +99,13 @@ class FakePop:
         if text == "throws":
             return {"outcome": "threw", "error": "it threw", "remedy": "Mend it.", "version": live.version}
         self._log(
-            LogLine(at_s=1.0, request_id="r", level="info", text=f"invoked {function}", function=function)
+            LogLine(
+                at_s=datetime.now(UTC).timestamp(),
+                request_id="r",
+                level="info",
+                text=f"invoked {function}",
+                function=function,
+            )
         )
         return {"outcome": "finished", "result": orjson.loads(event), "version": live.version, "text": text}
 
