@@ -29,6 +29,7 @@ from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live, LogSink, PopSide, ViewerSide
 from edgefaas.control.plain import from_plain
+from edgefaas.deadman import DeadManSwitch
 from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
@@ -37,6 +38,7 @@ from edgefaas.site import Site
 from edgefaas.tracing.spans import PlainSpan
 from edgefaas.tracing.tracer import SpanSink
 
+_HOLD_THE_LOOP = frozenset({"start", "activate", "reconfigure", "serve", "purge"})  # for as long as it takes
 UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
 SUPERVISOR_TIMEOUT_S = 10.0  # of a write to disk
 
@@ -95,11 +97,14 @@ class Worker:
         self._serving: asyncio.Task[None]
         self._background = Background()
         self._done = asyncio.Event()
+        self._dead_man: DeadManSwitch
         self._cpu_us_told = 0
 
     async def run(self, control: socket.socket) -> int:
         """Live until drained (0) or until the supervisor is gone (1); return the exit code."""
         loop = asyncio.get_running_loop()
+        self._dead_man = DeadManSwitch(loop)
+        self._dead_man.start()
         self._channel = await Channel.open(control, ask=self._answer, tell=_ignore, peer="supervisor")
         self._logs = LogQueue(self._send_logs, loop=loop, wall_s=time.time)  # noqa: TID251  # the clock's edge
         logging.getLogger("edgefaas").addHandler(LogQueueHandler(self._logs, loop=loop))
@@ -131,6 +136,9 @@ class Worker:
             raise EdgeError(
                 f"A worker has no operation {op!r}", remedy="Start the POP again after an upgrade."
             )
+        if op in _HOLD_THE_LOOP:
+            with self._dead_man.patient():
+                return await operation(self, **args)
         return await operation(self, **args)
 
     async def _start(self, *, site: Any, artifacts: str, data: str) -> None:

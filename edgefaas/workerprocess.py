@@ -14,6 +14,7 @@ from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live
 from edgefaas.control.plain import to_plain
+from edgefaas.deadman import ENDINGS
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 
@@ -159,6 +160,8 @@ class WorkerProcess:
         await self._background.close()
         if code < 0:
             with contextlib.suppress(ValueError):
+                if (number := signal.Signals(-code)) in ENDINGS:
+                    return ENDINGS[number]
                 return f"ended by {signal.Signals(-code).name}"
         return f"exited with code {code}"
 

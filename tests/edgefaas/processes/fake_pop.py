@@ -126,6 +126,8 @@ class FakePop:
 
     async def answer(self, request: Request) -> Response:
         self._cached += 1
+        while request.path == "/spin":  # the point of the test
+            pass
         canaries = self._arms.choose(request)
         served = {}
         for name in [name for name in self._live if "@" not in name]:
