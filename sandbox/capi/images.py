@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from sandbox.capi.calls import quick
 
@@ -27,16 +28,33 @@ class ImageFile:
 
     def __init__(self, body: bytes, offset: int) -> None:
         """Keep ``body``, which belongs at ``offset`` (whole pages) of the memory. Raises OSError."""
-        assert offset % PAGE_BYTES == 0
-        self.size_bytes = -(-len(body) // PAGE_BYTES) * PAGE_BYTES
         file = os.memfd_create("edgefaas-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        self._words = (_WORD * 4)(0, offset, self.size_bytes, file)
-        self.address = ctypes.addressof(self._words)
+        size_bytes = -(-len(body) // PAGE_BYTES) * PAGE_BYTES
+        self._open(file, offset, size_bytes)
         left = memoryview(body)
         while left:
             left = left[os.write(file, left) :]
-        os.ftruncate(file, self.size_bytes)
+        os.ftruncate(file, size_bytes)
         fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+        self._map()
+
+    @classmethod
+    def of_file(cls, path: Path) -> "ImageFile":
+        """Return the image in a file of whole pages that nobody changes: processes share its pages. Raises OSError."""
+        image = cls.__new__(cls)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        image._open(file, 0, os.fstat(file).st_size)  # noqa: SLF001  # of this class
+        assert image.size_bytes % PAGE_BYTES == 0
+        image._map()  # noqa: SLF001
+        return image
+
+    def _open(self, file: int, offset: int, size_bytes: int) -> None:
+        assert offset % PAGE_BYTES == 0
+        self.size_bytes = size_bytes
+        self._words = (_WORD * 4)(0, offset, size_bytes, file)
+        self.address = ctypes.addressof(self._words)
+
+    def _map(self) -> None:
         assert quick is not None
         if quick.image_open(self.address):
             raise OSError("the image cannot be mapped")

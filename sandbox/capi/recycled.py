@@ -39,19 +39,21 @@ class Entry:
 class RecycledStore(Store):
     """A store that lives for many invocations. ``close`` it exactly once.
 
+    Without an ``entry`` it has no ``start``: its memory is put back by ``restore``, its exports called as any store's.
     ``memory_bytes`` is how large its memory was after the last ``start`` that gave an output.
     """
 
     __slots__ = ("_mirror", "memory_bytes")
 
-    def __init__(self, engine: Engine, entry: Entry, *, memory_bytes: int) -> None:
+    def __init__(self, engine: Engine, entry: Entry | None = None, *, memory_bytes: int) -> None:
         super().__init__(engine, memory_bytes=memory_bytes)
         self.memory_bytes = 0
         self._mirror = mirror = Mirror() if images_work else None
         if mirror is not None:
             frame = self._frame.buffer
             _words.pack_into(frame, _STORE, self._address or 0, self.context)
-            _word.pack_into(frame, _ENTRY, entry.address)
+            if entry is not None:
+                _word.pack_into(frame, _ENTRY, entry.address)
             _word.pack_into(frame, _MIRROR, mirror.address)
 
     def restore(self, memory: Memory, image: ImageFile) -> bool:

@@ -40,8 +40,8 @@ from sandbox.js.foundation import (
 )
 from sandbox.js.image import Image, unpack
 from sandbox.js.imports import Package, session_of
-from sandbox.js.shelf import Shelf
 from sandbox.kinds import Bench, Steps
+from sandbox.shelf import Shelf
 
 _STATE = struct.Struct(
     "<IIIId"

@@ -1,6 +1,7 @@
 """Commands that need no POP."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from cli.main import COMMANDS, run
 from cli.toolchains import missing
 from tests.cli.running import Shell
 
+COMPILED = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "edgefaas" / "python"
+COMPILED.mkdir(mode=0o700, parents=True, exist_ok=True)
 SITE = """
 [site]
 name = "demo"
@@ -63,15 +66,19 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_template_builds_and_gives_the_response_that_it_promises(shell: Shell, language: str) -> None:
+def test_a_template_builds_and_gives_the_response_that_it_promises(
+    shell: Shell, language: str, tmp_path: Path
+) -> None:
+    if language == "python":  # its interpreter is compiled once per machine, not per test
+        folder = tmp_path / "cache" / "edgefaas" / "python"
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(COMPILED)
     ended = shell("init", "mine", "--lang", language, "--json")
     assert ended.code == 0
     if install := missing(NEEDS.get(language, ""), Path("mine")):
         assert install in ended.json["missing_toolchain"]
         pytest.skip(f"no toolchain for {language}")
     ended = shell("test", "mine", "--expect", "mine/response.json")
-    if "cannot be built by this version" in ended.err:
-        pytest.skip(f"no sandbox for {language}")
     assert ended.code == 0, ended.err
     assert "as expected" in ended.err
     assert json.loads(ended.out) == json.loads(Path("mine/response.json").read_text())

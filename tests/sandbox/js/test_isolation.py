@@ -14,8 +14,8 @@ from sandbox.capi import Memory
 from sandbox.contract import Finished, Limits, OverLimit
 from sandbox.js.image import Image, pack, unpack
 from sandbox.js.program import JsProgram, idle_instances
-from sandbox.js.shelf import Shelf
 from sandbox.runtime import Sandbox
+from sandbox.shelf import Shelf
 from tests.sandbox.js.stage import GENEROUS, StageHost, make, outcomes, perform
 
 CHAOS = """

@@ -1,0 +1,268 @@
+"""A loaded function of kind ``python``: instances whose memory is put back to its image for every request."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import msgpack
+import orjson
+
+from sandbox.artifacts import Artifact
+from sandbox.capi import PAGE_BYTES, Memory, RecycledStore
+from sandbox.contract import Kind, Limit
+from sandbox.errors import ArtifactError
+from sandbox.guest import Guest, GuestFaultError, GuestThrewError, LimitReachedError
+from sandbox.kinds import Bench, Steps
+from sandbox.python.build import IMAGE, PACKAGE
+from sandbox.python.foundation import (
+    DONE,
+    FULL,
+    GIVES_I32,
+    HANDLE,
+    HEAP_END,
+    INBOX_BYTES,
+    LOAD,
+    MEMORY,
+    SETTLE,
+    STEP,
+    STEP_SHAPE,
+    THREW,
+    Foundation,
+    load_foundation,
+)
+from sandbox.python.image import Image
+from sandbox.python.imports import Session, Tree
+from sandbox.shelf import Shelf
+
+KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
+SCOPE_CPU_MS = 3_000  # what an import may use beyond its function's limit, once per environment
+MADE_IMAGES_BYTES = (
+    128 * 1024 * 1024
+)  # images made for an environment; others are files, shared and the kernel's to drop
+IDLE_INSTANCES_BYTES = 64 * 1024 * 1024  # of pages that instances have of their own
+_OWN_LEAST_BYTES = 1024 * 1024  # what an instance is taken to have of its own at least
+
+Waits = Generator["asyncio.Future[Any] | None", None, None]
+
+
+def load(artifact: Artifact, bench: Bench) -> "PythonProgram":
+    """Load a function. Raises ArtifactError: damaged, or its interpreter is not there any more."""
+    foundation = load_foundation(
+        str(artifact.facts["foundation"]), bench.engine, bench.functions, bench.artifacts
+    )
+    return PythonProgram(artifact, bench, foundation)
+
+
+class _Idle:
+    """An instance that waits for the next request of its function: of this image, no other."""
+
+    __slots__ = ("image", "memory_bytes", "program", "store")
+
+    def __init__(
+        self, program: "PythonProgram", store: RecycledStore, image: Image, memory_bytes: int
+    ) -> None:
+        self.program = program
+        self.store = store
+        self.image = image
+        self.memory_bytes = memory_bytes
+
+
+def _put_down(idle: _Idle) -> None:
+    """Give up an idle instance because others are wanted more."""
+    idle.program.put_down(idle)
+
+
+made_images: Shelf[str, Image] = Shelf(MADE_IMAGES_BYTES)
+idle_instances: Shelf[_Idle, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
+
+
+class PythonProgram:
+    """A loaded function. Its idle instances serve no other function, so no other tenant."""
+
+    kind = Kind.PYTHON
+
+    def __init__(self, artifact: Artifact, bench: Bench, foundation: Foundation) -> None:
+        self._bench = bench
+        self._foundation = foundation
+        self._artifact = artifact
+        self.name = artifact.name
+        self._scope = str(artifact.facts.get("scope", ""))
+        self._idle: list[_Idle] = []
+
+    @cached_property
+    def own(self) -> Tree:
+        """The deployed files, read when a request first asks for one."""
+        return Tree(msgpack.unpackb(self._artifact.read(PACKAGE)))
+
+    @property
+    def library(self) -> Tree:
+        """The standard library, shared by all functions."""
+        return self._foundation.library
+
+    @cached_property
+    def image(self) -> Image:
+        """The function as deployed."""
+        try:
+            return Image.of_file(self._artifact.path(IMAGE))
+        except OSError as error:
+            raise ArtifactError(
+                f"artefact {self.name[:16]} cannot be mapped: {error}", remedy="Deploy the function again."
+            ) from error
+
+    def run(self, guest: Guest) -> Steps:
+        """Put an instance back to the image, hand the event over, run until the answer is there."""
+        memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
+        guest.scratch = self._session(guest)
+        image = yield from self._image_for(guest, memory_bytes)
+        store = self._take_idle(image, memory_bytes)
+        fresh = store is None
+        if store is None:
+            store = RecycledStore(self._bench.engine, memory_bytes=memory_bytes)
+        kept_bytes = 0
+        try:
+            if fresh:
+                yield from self._begin(guest, store, image, memory_bytes)
+            else:
+                store.renew_slice()
+                guest.memory = store.memory(MEMORY)
+                image.restore(store, guest.memory)
+            answer = yield from self._step(guest, store, HANDLE, guest.event)
+            kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
+            return answer
+        finally:
+            self._end(guest, store, image, memory_bytes, kept_bytes)
+
+    def _begin(self, guest: Guest, store: RecycledStore, image: Image, memory_bytes: int) -> Waits:
+        """Make a fresh instance, its memory the image. Raises LimitReachedError: the limit is below the image."""
+        done = store.instantiate(self._foundation.pre)
+        while not done:
+            yield None
+            done = store.poll()
+        guest.memory = memory = store.memory(MEMORY)
+        lacking = image.lacking_pages(memory)
+        if lacking and not memory.grow(lacking):
+            raise LimitReachedError(Limit.MEMORY, memory_bytes)
+        image.restore(store, memory)
+
+    def _step(self, guest: Guest, store: RecycledStore, number: int, data: bytes) -> Steps:
+        """Do a step of lib/boot.py. Raises GuestThrewError, LimitReachedError."""
+        memory = guest.memory
+        assert memory is not None
+        if len(data) < INBOX_BYTES:
+            memory.write(self._foundation.inbox, data)
+        else:
+            guest.result = data
+        done = store.call(STEP, STEP_SHAPE, number, len(data))
+        while not done:
+            yield None
+            done = store.poll()
+        status = store.result()
+        if status == FULL:
+            raise LimitReachedError(Limit.MEMORY, guest.limits.memory_bytes)
+        output = self._output(guest, memory)
+        if status == THREW:
+            raise _thrown(output)
+        if status != DONE:
+            raise GuestFaultError(f"the Python interpreter broke down: {output.decode('utf-8', 'replace')}")
+        return output
+
+    def _output(self, guest: Guest, memory: Memory) -> bytes:
+        """Return the answer that the guest left. Raises LimitReachedError, GuestPointerError."""
+        where = memory.read(self._foundation.output, 8)
+        pointer, length = int.from_bytes(where[:4], "little"), int.from_bytes(where[4:], "little")
+        if length > guest.limits.output_bytes:
+            raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
+        return memory.read(pointer, length)
+
+    def _image_for(
+        self, guest: Guest, memory_bytes: int
+    ) -> Generator["asyncio.Future[Any] | None", None, Image]:
+        """Return the image that this request wants: one for each environment, if that matters."""
+        if not self._scope:
+            return self.image
+        environment = orjson.dumps(sorted(guest.host.environment.items()))
+        key = f"{self.name} {hashlib.blake2b(environment, digest_size=16).hexdigest()}"
+        image = made_images.get(key)
+        if image is None:
+            image = yield from self._make_image(guest, memory_bytes)
+            made_images.put(key, image, image.size_bytes)
+        return image
+
+    def _make_image(
+        self, guest: Guest, memory_bytes: int
+    ) -> Generator["asyncio.Future[Any] | None", None, Image]:
+        """Import the function's module with this environment, and freeze it."""
+        limits = guest.limits
+        guest.limits = replace(limits, cpu_ms=limits.cpu_ms + SCOPE_CPU_MS)
+        store = RecycledStore(self._bench.engine, memory_bytes=memory_bytes)
+        try:
+            yield from self._begin(guest, store, self.image, memory_bytes)
+            told = json.loads((yield from self._step(guest, store, LOAD, self._scope.encode())))
+            if not told["callable"]:
+                raise GuestThrewError("with this environment, its module has no handler")
+            yield from self._step(guest, store, SETTLE, b"")
+            done = store.call(HEAP_END, GIVES_I32)
+            while not done:
+                yield None
+                done = store.poll()
+            assert guest.memory is not None
+            return Image(guest.memory.read(0, store.result()))
+        finally:
+            guest.memory = None
+            store.close()
+            guest.limits = replace(limits, cpu_ms=limits.cpu_ms + guest.cpu_ns // 1_000_000)
+
+    def _session(self, guest: Guest) -> Session:
+        return Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
+
+    def _end(
+        self, guest: Guest, store: RecycledStore, image: Image, memory_bytes: int, kept_bytes: int
+    ) -> None:
+        """Keep the instance when it has at most ``kept_bytes`` and there is room; else drop it."""
+        if guest.memory is not None:
+            guest.memory_bytes = guest.memory.size_bytes()
+            guest.memory = None
+            if guest.memory_bytes <= kept_bytes and self._bench.room.park(self):
+                idle = _Idle(self, store, image, memory_bytes)
+                self._idle.append(idle)
+                idle_instances.put(idle, None, max(_OWN_LEAST_BYTES, store.copied_pages * PAGE_BYTES))
+                return
+        store.close()
+
+    def _take_idle(self, image: Image, memory_bytes: int) -> RecycledStore | None:
+        """Return the youngest idle instance: its memory is likeliest in the cache."""
+        while self._idle:
+            idle = self._idle.pop()
+            idle_instances.take(idle)
+            self._bench.room.unpark(self)
+            if idle.memory_bytes == memory_bytes and idle.image is image:
+                return idle.store
+            idle.store.close()
+        return None
+
+    def drop_idle(self) -> bool:
+        """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
+        if not self._idle:
+            return False
+        idle = self._idle.pop(0)
+        idle_instances.take(idle)
+        idle.store.close()
+        return True
+
+    def put_down(self, idle: _Idle) -> None:
+        """Give up this idle instance, and its place."""
+        self._idle.remove(idle)
+        self._bench.room.unpark(self)
+        idle.store.close()
+
+
+def _thrown(output: bytes) -> GuestThrewError:
+    """Return the guest's error, with its traceback."""
+    told = json.loads(output)
+    said = f"{told['error']}: {told['message']}" if told["message"] else str(told["error"])
+    return GuestThrewError(said, str(told.get("stack", "")).rstrip("\n"))
