@@ -48,6 +48,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reload": ("cli.operate", "Let the running POP read edgefaas.toml again."),
         "audit": ("cli.operate", "Show who changed what."),
         "kv": ("cli.kv", "Read and write key-value pairs that functions use."),
+        "secret": ("cli.secret", "Give functions secrets that nobody can read."),
         "token": ("cli.tokens", "Make and revoke tokens for the admin API."),
         "bench": ("cli.bench", "Measure this POP beside other servers."),
     },

@@ -2,10 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.admin import CONFIG_NAME, DATA_NAME, find_config
+from edgefaas.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgefaas.control.keyring import Key
 
 
 @click.command(epilog="SIGTERM drains and ends with 0; SIGHUP reads the site's file again.")
@@ -28,6 +33,10 @@ from cli.admin import CONFIG_NAME, DATA_NAME, find_config
     "--data", type=click.Path(path_type=Path), metavar="DIR",
     help=f"What survives restarts. [default: {DATA_NAME} beside the site's file]",
 )  # fmt: skip
+@click.option(
+    "--secret-key-file", type=click.Path(path_type=Path), envvar="EDGEFAAS_SECRET_KEY_FILE", metavar="FILE",
+    help="Keys that seal secrets. [default: secret-key in the data folder; or the variable EDGEFAAS_SECRET_KEY]",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="[default: one per core]")
 def up(  # noqa: PLR0913  # one per option
     *,
@@ -37,6 +46,7 @@ def up(  # noqa: PLR0913  # one per option
     http2: bool,
     admin: str,
     data: Path | None,
+    secret_key_file: Path | None,
     workers: int | None,
 ) -> int:
     """Run a point of presence in the foreground.
@@ -49,6 +59,7 @@ def up(  # noqa: PLR0913  # one per option
     from edgefaas.supervisor import up as run
 
     config = config or find_config() or Path(CONFIG_NAME)
+    keys, keys_where = _keys(secret_key_file)
     return run(
         UpOptions(
             config=config,
@@ -58,5 +69,22 @@ def up(  # noqa: PLR0913  # one per option
             admin=parse_address(admin, option="--admin"),
             data=(data or config.resolve().parent / DATA_NAME).absolute(),
             workers=workers or len(os.sched_getaffinity(0)),
+            keys=keys,
+            keys_where=keys_where,
         )
     )
+
+
+def _keys(path: Path | None) -> "tuple[tuple[Key, ...], str]":
+    """Return the keys that are given from outside, and where. The variable is not handed on to workers."""
+    from edgefaas.control.keyring import KEY_FILE, KEY_VARIABLE, parse_keys, read_keys
+
+    text = os.environ.pop(KEY_VARIABLE, "")
+    os.environ.pop("EDGEFAAS_SECRET_KEY_FILE", "")
+    if text and path is not None:
+        raise UsageError(
+            f"{KEY_VARIABLE} and --secret-key-file exclude each other", remedy="Give one of them."
+        )
+    if path is not None:
+        return read_keys(path), str(path)
+    return (parse_keys(text, where=KEY_VARIABLE), KEY_VARIABLE) if text else ((), KEY_FILE)

@@ -23,7 +23,7 @@ class LiveFunction:
     ``facts`` are the build's (``sandbox.contract.Built``). ``allow`` lists the hosts it may fetch from
     (``a.example``, ``*.example``, ``host:port``, ``*``); ``encoding`` is how kind ``event`` takes its event;
     ``kv`` are the key-value namespaces that it names, its own first. ``split`` is set for a canary:
-    which viewers get it.
+    which viewers get it. ``secrets`` says which variables of ``environment`` are not of the version but secrets.
     """
 
     name: str
@@ -37,6 +37,7 @@ class LiveFunction:
     encoding: str = "json"
     kv: tuple[str, ...] = ()
     split: Split | None = None
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

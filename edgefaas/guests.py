@@ -22,6 +22,7 @@ from edgefaas.errors import (
     UnknownFunctionError,
 )
 from edgefaas.message import Request
+from edgefaas.redaction import redacted
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import note_run
 from edgefaas.tracing.spans import Span
@@ -112,7 +113,7 @@ class GuestHost:
                 at_s=self._clock(),
                 request_id=self._request_id,
                 level=level,
-                text=text,
+                text=redacted(self._function, text),
                 function=self._function.name,
                 version=self._function.version,
             )
@@ -319,7 +320,7 @@ class Guests:
                 at_s=self._clock(),
                 request_id=request_id,
                 level=level,
-                text=text,
+                text=redacted(function, text),
                 function=function.name,
                 version=function.version,
             )

@@ -9,6 +9,7 @@ from edgefaas.contract import LogLine
 from edgefaas.errors import FunctionValidationError
 from edgefaas.gateway.letters import GATEWAY_KINDS, read_letter
 from edgefaas.guests import Guests, failure
+from edgefaas.redaction import redacted
 from sandbox.contract import Finished, Outcome, Threw
 
 
@@ -39,7 +40,11 @@ async def invoke_once(guests: Guests, function: str, event: bytes) -> dict[str, 
             return told | {"outcome": "invalid", "error": str(wrong), "remedy": wrong.remedy, "detail": ""}
         return told
     error = failure(live, outcome)
-    return told | {"error": str(error), "remedy": error.remedy, "detail": detail_of(outcome)}
+    return told | {
+        "error": redacted(live, str(error)),
+        "remedy": error.remedy,
+        "detail": redacted(live, detail_of(outcome)),
+    }
 
 
 def parsed(output: bytes) -> Any:

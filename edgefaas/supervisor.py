@@ -28,17 +28,21 @@ from edgefaas.control.blobs import Blobs
 from edgefaas.control.catalogue import endpoints
 from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
 from edgefaas.control.endpoints import Api
+from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.hub import LogHub
+from edgefaas.control.keyring import KEY_FILE, Key, KeyRing
 from edgefaas.control.kv import KvKeeper
 from edgefaas.control.kv_endpoints import KvApi
 from edgefaas.control.purging import Purger, boot_id
 from edgefaas.control.rollout import Rollout
 from edgefaas.control.rollout_endpoints import RolloutApi
 from edgefaas.control.rollout_watch import RolloutWatch, Watched
+from edgefaas.control.secret_endpoints import SecretApi
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
+from edgefaas.control.vault import Vault
 from edgefaas.errors import EdgeError, UnknownFunctionError, UsageError
 from edgefaas.fleet import Fleet
 from edgefaas.listen import Address, UnixAddress, bind, bound_address, is_loopback, parse_address, withdraw
@@ -67,6 +71,8 @@ class UpOptions:
     listen_tls: Address | None = None  # None: as the site says
     http2: bool = False
     drain_s: float | None = None  # None: as the site says
+    keys: tuple[Key, ...] = ()  # that seal secrets; none: those of the data folder
+    keys_where: str = KEY_FILE
     app: str = "edgefaas.app:PopApp"
     builder: str = "sandbox:Builder"
 
@@ -135,7 +141,9 @@ class Supervisor:
             onlooker=lambda site: Onlooker(site, self._watching, _wall_s),
             wall_s=_wall_s,
         )
-        self._deployer = Deployer(self._shelf, builder=builder, workers=self._fleet, clock=_wall_s)
+        self._vault = Vault(self._store, KeyRing(folder.path, given=options.keys, where=options.keys_where))
+        self._equipped = EquippedWorkers(self._fleet, self._vault, disk=self._disk, clock=_wall_s)
+        self._deployer = Deployer(self._shelf, builder=builder, workers=self._equipped, clock=_wall_s)
         self._purger = Purger(self._store, self._disk, workers=self._fleet, clock=_wall_s)
         self._kv = KvKeeper(folder.path, live=self._deployer.functions, clock=_wall_s)
 
@@ -230,15 +238,17 @@ class Supervisor:
     async def _start(self) -> AdminServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
         await self._disk.run(self._store.prune, now_s=_wall_s())
+        await self._disk.run(self._vault.load)
         await self._deployer.collect()
         await self._kv.configure(self._site.kv)
         await self._hub.load()
         for warning in await self._deployer.restore():
             log.warning("%s", warning)
-        refused = await self._fleet.start(self._deployer.running)
+        refused = await self._fleet.start(self._equipped.equip(self._deployer.running))
         for name, reason in refused.items():
             log.warning("function %s is left out: %s", name, reason)
             self._deployer.leave_out(name)
+        self._equipped.started(self._deployer.running)
         for warning in await self._seed(self._site):
             log.warning("%s", warning)
         self._refuse_missing()
@@ -299,10 +309,13 @@ class Supervisor:
             access=self._access,
             pop=self,
         )
+        secrets = SecretApi(
+            workers=self._equipped, deployer=self._deployer, vault=self._vault, disk=self._disk
+        )
         rollouts = RolloutApi(deployer=self._deployer, shelf=self._shelf, pop=self)
         guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
         config = uvicorn.Config(
-            make_app(endpoints(api, rollouts, KvApi(self._kv)), guard),
+            make_app(endpoints(api, rollouts, KvApi(self._kv), secrets), guard),
             http="httptools",
             ws="none",
             lifespan="off",

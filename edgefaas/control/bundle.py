@@ -25,7 +25,7 @@ ENVIRONMENT_MAX_BYTES = 64 * 1024
 ALLOW_MAX = 100
 KV_MAX = 20
 ENCODINGS = ("json", "msgpack")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d{1,5})?\Z|\*\Z")
 
 LIMIT_RANGES: Mapping[str, tuple[int, int]] = {
@@ -242,7 +242,7 @@ def _check_settings(bundle: Bundle) -> None:
                 f"Choose a value in {low} to {high}.",
             )
     for key, value in bundle.environment.items():
-        if not _VARIABLE.match(key) or not isinstance(value, str) or "\0" in value:
+        if not VARIABLE.match(key) or not isinstance(value, str) or "\0" in value:
             raise _refused(
                 f'Function "{bundle.name}" has the environment variable {key[:80]!r}, which cannot be one',
                 "Use letters, digits and _ for the name, and text without NUL for the value.",

@@ -9,13 +9,14 @@ from edgefaas.control.endpoints import LOG_LINES_MAX, Api
 from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.openapi import document
 from edgefaas.control.rollout_endpoints import KEEP_MAX, RolloutApi
+from edgefaas.control.secret_endpoints import SecretApi, secret_endpoints
 
 DEPLOY_BODY_BYTES = BUNDLE_MAX_BYTES // 3 * 4 + 1024 * 1024  # base64, and the JSON around it
 PLAN_BODY_BYTES = 16 * 1024 * 1024
 EVENT_BODY_BYTES = 8 * 1024 * 1024
 
 
-def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi) -> list[Endpoint]:
+def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> list[Endpoint]:
     """Return the table of all endpoints."""
     function = "/v1/functions/{name}"
     log_query = {
@@ -176,6 +177,7 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi) -> list[Endpoint]:
     ]
 
     table += kv_endpoints(kv)
+    table += secret_endpoints(secrets)
 
     async def describe(_: Call) -> Any:
         return document(table)

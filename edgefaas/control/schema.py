@@ -4,7 +4,7 @@ import sqlite3
 
 from edgefaas.errors import StateError
 
-VERSION = 3
+VERSION = 4
 
 # One script per version, run in order; a released script is never edited. ``live`` may only name a version
 # that exists, and a version that is live cannot be deleted: the foreign keys hold it.
@@ -104,6 +104,18 @@ _SCRIPTS = (
         artifact    TEXT PRIMARY KEY
     ) STRICT;
     ALTER TABLE history ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+    """,
+    """
+    CREATE TABLE secrets (
+        function    TEXT NOT NULL,   -- need not be deployed yet
+        name        TEXT NOT NULL,
+        key_id      TEXT NOT NULL,   -- which key opens it
+        sealed      BLOB NOT NULL,
+        digest      TEXT NOT NULL,
+        created_at_s REAL NOT NULL,
+        changed_at_s REAL NOT NULL,
+        PRIMARY KEY (function, name)
+    ) STRICT;
     """,
 )
 

@@ -5,7 +5,7 @@ supervisor holds the data folder's lock, and calls from one thread at a time. Ti
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +90,7 @@ class Store:
     """The tables. Open it once; close it at the end."""
 
     def __init__(self, path: Path) -> None:
+        self.removed: Callable[[str], None] = lambda _function: None  # told after a removal, in its thread
         self._path = path
         try:
             self._db = _open(path)
@@ -255,7 +256,7 @@ class Store:
         return {item.function: item for item in map(rollouts.read, rows)}
 
     def remove(self, function: str, note: Note) -> None:
-        """Forget a function with all its versions; its history stays. Raises UnknownFunctionError."""
+        """Forget a function with all its versions and secrets; its history stays. Raises UnknownFunctionError."""
         with self.transaction() as db:
             rollouts.end(db, [function])
             live = db.execute("SELECT version FROM live WHERE function = ?", (function,)).fetchone()
@@ -266,7 +267,10 @@ class Store:
             )
             if db.execute("DELETE FROM versions WHERE function = ?", (function,)).rowcount == 0:
                 raise unknown_function(function)
+            # Whoever takes the name next is somebody else.
+            db.execute("DELETE FROM secrets WHERE function = ?", (function,))
             _remember(db, note, function, None, live and live[0])
+        self.removed(function)
 
     def history(self, function: str | None = None, *, limit: int = 100) -> list[Change]:
         """Return the last changes, the newest first."""

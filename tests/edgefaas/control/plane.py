@@ -9,8 +9,11 @@ from edgefaas.arms import canary_of
 from edgefaas.contract import Live, LiveFunction
 from edgefaas.control.blobs import Blobs
 from edgefaas.control.deploy import Builder, Deployer, Shelf, Workers
+from edgefaas.control.equipment import EquippedWorkers
+from edgefaas.control.keyring import KeyRing
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
+from edgefaas.control.vault import Vault
 from edgefaas.errors import DeployError
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError
@@ -42,6 +45,7 @@ class RecordingWorkers:
 
     def __init__(self) -> None:
         self.running: dict[str, str] = {}
+        self.functions: Mapping[str, Live] = {}
         self.activations = 0
 
     async def activate(self, functions: Mapping[str, Live]) -> None:
@@ -49,6 +53,7 @@ class RecordingWorkers:
         if any("refuse" in artifact_of(function) for function in functions.values()):
             raise DeployError("refused", remedy="Do not.")
         self.activations += 1
+        self.functions = dict(functions)
         self.running = {name: artifact_of(function) for name, function in functions.items()}
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
@@ -80,7 +85,9 @@ class Plane:
             artifacts=folder / "artifacts",
             disk=DiskThread(),
         )
-        self.deployer = Deployer(shelf, builder=self.builder, workers=self.workers, clock=self.clock)
+        self.vault = Vault(self.store, KeyRing(folder))
+        self.equipped = EquippedWorkers(self.workers, self.vault, disk=shelf.disk, clock=self.clock)
+        self.deployer = Deployer(shelf, builder=self.builder, workers=self.equipped, clock=self.clock)
 
     def clock(self) -> float:
         self.now_s += 1
