@@ -81,7 +81,8 @@ def _offline(address: str, path: Path, data: Path | None) -> dict[str, Any]:
 
 def _text(answer: dict[str, Any], *, explain: bool) -> str:
     chosen = [row for row in answer["pops"] if row["pop"] == answer["pop"]]
-    expected = f", {chosen[0]['expected_ms']:.1f} ms expected" if chosen else ""
+    known = chosen and (chosen[0]["distance_km"] is not None or chosen[0]["measured_ms"] is not None)
+    expected = f", {chosen[0]['expected_ms']:.1f} ms expected" if known else ""
     said = f"{answer['address']} → {answer['pop'] or 'no POP'}  ({answer['reason']}{expected})"
     if not explain:
         return said
@@ -100,8 +101,28 @@ def _text(answer: dict[str, Any], *, explain: bool) -> str:
         lines.append(
             "          its round trips are shorter than light allows from there: location not believed"
         )
+    if known:
+        lines += passed_over(answer["pops"], chosen[0])
     rows = [_row(row, here=row["pop"] == answer["pop"]) for row in answer["pops"]]
     return "\n".join([*lines, "", words.table(rows, head=HEAD)])
+
+
+def passed_over(rows: list[dict[str, Any]], chosen: dict[str, Any]) -> list[str]:
+    """Return a line for each POP that is expected to be nearer than the chosen one: why it is not taken."""
+    lines = []
+    for row in rows:
+        if row is chosen or row["expected_ms"] >= chosen["expected_ms"]:
+            break
+        if row["share"] == 0:
+            why = f"is {row['state']}"
+        elif row["wait_ms"]:
+            why = f"is busy: with its queue counted twice it takes {row['total_ms']:.1f} ms"
+        elif row["share"] < 1:
+            why = f"is {row['state']}: {row['share']:.0%} of its viewers are sent there, not yet this prefix"
+        else:
+            why = "is not nearer by enough to move this prefix"
+        lines.append(f"not       {row['pop']}, which {why}")
+    return lines
 
 
 def _row(row: dict[str, Any], *, here: bool) -> tuple[str, ...]:

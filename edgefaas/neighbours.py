@@ -19,6 +19,7 @@ from router import (
     Explanation,
     GossipError,
     Health,
+    HealthPolicy,
     HealthState,
     Location,
     Mesh,
@@ -185,6 +186,8 @@ class Neighbours:
     def _changed(self, pop: str, problem: str) -> None:
         state = self._health[pop].state
         level = logging.INFO if state is HealthState.UP else logging.WARNING
+        if state is HealthState.WARMING:
+            problem = f"it answers again, and gets its viewers back over {HealthPolicy().slow_start_s:.0f} s"
         logger.log(level, "POP %s is %s%s", pop, state, f": {problem}" if problem else "")
         self._refresh(pop)
         if not self.in_service(pop):

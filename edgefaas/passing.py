@@ -91,13 +91,20 @@ class Passing:
             except OriginError as error:
                 self.failed[pop.name] += 1
                 self._failed(pop.name)
-                logger.warning("%s did not answer request %s: %s", pop.name, request.id, error)
                 names = [other.name for other in alternatives if other.name != pop.name]
                 name = retry_elsewhere(
                     request.method, body_replayable=replayable, alternatives=names, tried=tried
                 )
                 if name is None and tried > 1 and keep:
                     name = keep  # that it was sent twice says that it may be answered here
+                then = (
+                    f"it goes to {name}"
+                    if name and name != keep
+                    else "answered here"
+                    if name
+                    else "the viewer gets that"
+                )
+                logger.warning("%s did not answer request %s: %s; %s", pop.name, request.id, error, then)
                 if name is None:
                     raise
                 if name == keep:

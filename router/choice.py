@@ -272,6 +272,8 @@ class Chooser:
         names, expected = self._names, picture.expected
         best = usable[0]
         reason = Reason.MEASURED if prior.candidates[best] in group.samples else Reason.NEAREST
+        if best != picture.order[0]:
+            reason = Reason.IN_SERVICE
         if group.chosen >= 0 and prior.candidates[best] != group.chosen:
             for at in usable[1:]:
                 if expected[at] - expected[best] > self.settings.hysteresis_ms:
@@ -280,14 +282,15 @@ class Chooser:
                     best, reason = at, Reason.KEPT
                     break
         if group.point is None and not group.samples:
-            reason = Reason.NOT_PLACED
             best = self._unplaced(group, usable)
+            here = prior.candidates[best] == self._here
+            reason = Reason.NOT_PLACED if here else Reason.NOT_PLACED_IN_FRONT
         chosen = prior.candidates[best]
         group.chosen = chosen
         gain = None
         if self._here >= 0:
-            here = [at for at, pop in enumerate(prior.candidates) if pop == self._here]
-            gain = expected[here[0]] - expected[best] if here else None
+            own = [at for at, pop in enumerate(prior.candidates) if pop == self._here]
+            gain = expected[own[0]] - expected[best] if own else None
         others = tuple(names[prior.candidates[at]] for at in usable[: _ALTERNATIVES_MAX + 1] if at != best)
         settled = all(
             shares[prior.candidates[at]] >= 1 for at in picture.order[: picture.order.index(best) + 1]

@@ -12,7 +12,9 @@ class Reason(StrEnum):
     KEPT = "kept: no other is better by more than the hysteresis"
     EXPLORED = "explored: it may be better, and one request will tell"
     SPILLED = "spilled over: the better ones are busy"
+    IN_SERVICE = "best of those in service"
     NOT_PLACED = "not placed: answered where it arrived"
+    NOT_PLACED_IN_FRONT = "not placed: one POP for all of its prefix"
     NONE_IN_SERVICE = "none in service"
 
 

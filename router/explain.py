@@ -21,8 +21,8 @@ class PopView:
 
     ``prior_ms`` is what was expected before measuring (nine of ten paths take at most ``prior_high_ms``),
     ``measured_ms`` the least recent round trip of ``samples``, ``expected_ms`` what is expected now,
-    ``wait_ms`` the wait for a busy POP, ``share`` how much of its viewers it should get by its health,
-    ``look_gain_ms`` what one more measurement promises.
+    ``wait_ms`` the wait for a busy POP, ``total_ms`` what is compared (a queue counts twice), ``share`` how
+    much of its viewers it should get by its health, ``look_gain_ms`` what one more measurement promises.
     """
 
     pop: str
@@ -80,7 +80,7 @@ def explained(
                 age_s=None if found is None else max(0.0, now_s - found.last_s),
                 expected_ms=picture.expected[at],
                 wait_ms=loads.waits[pop],
-                total_ms=picture.expected[at] + loads.waits[pop],
+                total_ms=picture.expected[at] + loads.costs[pop],
                 share=shares[pop],
                 in_flight=None if load is None else load[0],
                 capacity=None if load is None else load[1],

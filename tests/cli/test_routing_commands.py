@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.route import passed_over
 from router.geo import DEFAULT_CITY
 from tests.cli.running import Shell
 from tests.edgefaas.fleet import Fleet, free_ports
@@ -73,3 +74,26 @@ def test_bench_routing_reads_the_files_that_are_named(shell: Shell) -> None:
     pytest.importorskip("benchmarks.routing")
     ended = shell("bench", "routing", "--matrix", "none.csv", "--cities", "none.csv")
     assert (ended.code, "none.csv" in ended.err) == (2, True)
+
+
+def seen(pop: str, expected_ms: float, **fields: object) -> dict[str, object]:
+    return {"pop": pop, "expected_ms": expected_ms, "share": 1.0, "wait_ms": 0.0, "state": "up", **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"share": 0.0, "state": "down"}, "fra, which is down"),
+        (
+            {"share": 0.25, "state": "warming"},
+            "warming: 25% of its viewers are sent there, not yet this prefix",
+        ),
+        ({"wait_ms": 60.0, "total_ms": 123.0}, "busy: with its queue counted twice it takes 123.0 ms"),
+        ({}, "not nearer by enough"),
+    ],
+)
+def test_route_says_why_a_nearer_pop_is_passed_over(fields: dict[str, object], words: str) -> None:
+    rows = [seen("fra", 3.0, **fields), seen("iad", 90.0), seen("sin", 170.0)]
+    (line,) = passed_over(rows, rows[1])
+    assert words in line
+    assert passed_over(rows, rows[0]) == []

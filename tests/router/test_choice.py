@@ -157,7 +157,7 @@ def test_a_pop_out_of_service_gets_nobody_however_good_it_was() -> None:
     assert choose(chooser).settled
     chooser.set_health("fra", 0)
     decision = choose(chooser)
-    assert decision.pop == "iad"
+    assert (decision.pop, decision.reason) == ("iad", Reason.IN_SERVICE)
     assert "fra" not in decision.alternatives
     assert not decision.settled
 
@@ -223,6 +223,12 @@ def test_a_viewer_of_unknown_place_is_answered_here() -> None:
     decision = choose(Chooser(MESH, here="sin"), "10.0.0.1", UNKNOWN)
     assert (decision.pop, decision.reason, decision.probe) == ("sin", Reason.NOT_PLACED, None)
     assert choose(Chooser(MESH, here="sin"), "", UNKNOWN).pop == "sin"
+
+
+def test_a_router_in_front_sends_a_prefix_of_unknown_place_always_to_one_pop() -> None:
+    decisions = [choose(Chooser(MESH), f"10.0.0.{i}", UNKNOWN) for i in range(1, 20)]
+    assert len({decision.pop for decision in decisions}) == 1
+    assert decisions[0].reason is Reason.NOT_PLACED_IN_FRONT
 
 
 def test_a_viewer_of_unknown_place_is_answered_here_in_a_large_mesh_too() -> None:
