@@ -1,15 +1,15 @@
-// Functions: what is live and how it does; the versions of one, and the way back to any of them.
+// Functions: what is live and how it does, here and at the other POPs; canaries, and the way back.
 
 import { functionPath, wordsOf } from "./api.js";
 import { byId, el, keyed, setAttribute, setText, shown, tableRow } from "./dom.js";
-import { bytes, cores, count, date, ms, NONE, of, rate, short } from "./numbers.js";
+import { cores, count, date, ms, NONE, of, rate, short, time } from "./numbers.js";
+import { Versions } from "./versions.js";
 
 const COLUMNS = ["", "Live", "Runs/s", "CPU", "p50", "p99", "Errors/s", "Errors of runs", ""];
 const STILL = { runs_per_s: 0, errors_per_s: 0, cpu_ms_per_s: 0, p50_ms: null, p99_ms: null };
 const ROWS_MAX = 60; // shown at once; of more, the busiest
 const FIND_FROM = 10; // so many functions need a field to find one
 const SAID_MS = 15000;
-const VERSION_COLUMNS = ["", "Made", "Size", "Errors of runs", ""];
 
 export class Functions {
   #api;
@@ -19,16 +19,16 @@ export class Functions {
   #live = [];
   #pops = [];
   #said = "";
-  #shown = null;
+  #versions;
 
   /** `can(scope)` says what the token may do, `sure(...)` asks people; both come from main.js. */
   constructor(api, can, sure) {
     this.#api = api;
     this.#can = can;
     this.#sure = sure;
+    this.#versions = new Versions(api, can, (...change) => this.#change(...change));
     this.on = new AbortController();
     const { signal } = this.on;
-    byId("versions").addEventListener("close", () => { this.#shown = null; }, { signal });
     byId("functions-pop").addEventListener("change", () => this.#draw(), { signal });
     byId("functions-find").addEventListener("input", () => this.#draw(), { signal });
     byId("functions-where").addEventListener("submit", (event) => event.preventDefault(), { signal });
@@ -36,6 +36,7 @@ export class Functions {
 
   close() {
     this.on.abort();
+    this.#versions.close();
   }
 
   get names() {
@@ -70,14 +71,16 @@ export class Functions {
     });
   }
 
-  /** Return one row per function and live version, and one for each other version that runs just now. */
+  /** Return a row for each live version, for each canary, and for each other version that runs just now. */
   #rows() {
     const counted = new Map(this.#live.map((row) => [`${row.name}@${row.version}`, row]));
     const rows = [];
     for (const listed of this.#listed) {
-      rows.push({ listed, version: listed.version, figures: counted.get(`${listed.name}@${listed.version}`) });
+      const canary = (listed.rollout?.percent ?? 100) < 100 ? listed.rollout.version : null;
+      const own = canary ? [listed.version, canary] : [listed.version];
+      for (const version of own) rows.push({ listed, version, figures: counted.get(`${listed.name}@${version}`) });
       for (const figures of this.#live) {
-        const other = figures.name === listed.name && figures.version !== listed.version;
+        const other = figures.name === listed.name && !own.includes(figures.version);
         if (other && figures.runs_per_s > 0) rows.push({ listed, version: figures.version, figures });
       }
     }
@@ -98,7 +101,7 @@ export class Functions {
     const number = pop ? `the busiest ${rows.length}, as ${shown(pop.name, 40)} tells` : `${count(this.#listed.length)} live${some}`;
     setText(byId("functions-note"), this.#said || (all.length ? `${number}; ${cores(cpu)} of a core together` : ""));
     keyed(byId("functions").tBodies[0], rows, keyOf, () => this.#make(), (row, item) => this.#fill(row, item));
-    if (this.#shown) this.#drawVersions();
+    this.#versions.show(this.#live);
   }
 
   /** Return the rows to show: those that are looked for, and of too many the busiest, in the order of names. */
@@ -115,12 +118,12 @@ export class Functions {
     const row = tableRow(COLUMNS);
     [...row.cells].slice(2, 8).forEach((cell) => cell.classList.add("number"));
     row.cells[1].append(el("b"), el("code"), el("span", { class: "city" }));
-    const back = el("button", { type: "button" }, "Roll back");
-    const versions = el("button", { type: "button" }, "Versions");
-    back.addEventListener("click", () => this.#rollBack(row.item.listed));
-    versions.addEventListener("click", () => this.#open(row.item.listed.name));
+    const first = el("button", { type: "button" });
+    const back = el("button", { type: "button" });
+    first.addEventListener("click", () => (isCanary(row.item) ? this.#promote(row.item.listed) : this.#versions.open(row.item.listed.name)));
+    back.addEventListener("click", () => this.#rollBack(row.item));
     row.cells[8].className = "actions";
-    row.cells[8].append(versions, back);
+    row.cells[8].append(first, back);
     return row;
   }
 
@@ -128,13 +131,13 @@ export class Functions {
     row.item = item;
     const { listed, version, figures } = item;
     const isLive = listed.elsewhere || version === listed.version;
+    const canary = isCanary(item);
     const [name, live, runs, cpu, p50, p99, errors, total, actions] = row.cells;
-    setText(name, isLive ? shown(listed.name, 80) : `${shown(listed.name, 80)}, another version`);
+    setText(name, `${shown(listed.name, 80)}${isLive ? "" : canary ? ", canary" : ", another version"}`);
     const [number, digits, since] = live.children;
     setText(number, isLive && listed.number ? `v${listed.number}` : "");
     setText(digits, short(version));
-    const sinceWords = listed.elsewhere ? "" : `since ${date(listed.since_s)}${listed.running ? "" : ", not running"}`;
-    setText(since, isLive ? sinceWords : "not the live one");
+    setText(since, sinceOf(item));
     setText(runs, rate(figures?.runs_per_s ?? 0));
     setText(cpu, cores(figures?.cpu_ms_per_s ?? 0));
     setText(p50, ms(figures?.p50_ms));
@@ -142,82 +145,34 @@ export class Functions {
     setText(errors, rate(figures?.errors_per_s ?? 0));
     errors.classList.toggle("bad", (figures?.errors_per_s ?? 0) > 0);
     setText(total, listed.elsewhere ? NONE : of(figures?.errors ?? 0, figures?.runs ?? 0));
-    actions.hidden = !isLive || Boolean(listed.elsewhere);
-    const [versions, back] = actions.children;
-    setAttribute(versions, "aria-label", `Versions of ${shown(listed.name, 80)}`);
-    setAttribute(back, "aria-label", `Roll ${shown(listed.name, 80)} back`);
-    back.disabled = !this.#can("deploy") || listed.number === 1;
-    setAttribute(back, "title", this.#can("deploy") ? null : "This token may not deploy");
+    actions.hidden = !(isLive || canary) || Boolean(listed.elsewhere);
+    const [first, back] = actions.children;
+    const whose = shown(listed.name, 80);
+    setText(first, canary ? "Promote" : "Versions");
+    setText(back, canary ? "End" : "Roll back");
+    setAttribute(first, "aria-label", canary ? `Promote the canary of ${whose}` : `Versions of ${whose}`);
+    setAttribute(back, "aria-label", canary ? `End the canary of ${whose}` : `Roll ${whose} back`);
+    const may = this.#can("deploy");
+    first.disabled = canary && !may;
+    // What is live goes back when the canary has ended; the POP would end the canary for either button.
+    back.disabled = !may || (isLive && (listed.rollout?.percent ?? 100) < 100);
+    setAttribute(back, "title", may ? null : "This token may not deploy");
   }
 
-  async #open(name) {
-    this.#shown = { name, versions: [], live: null };
-    setText(byId("versions-title"), `Versions of ${shown(name, 80)}`);
-    setText(byId("versions-note"), "");
-    setText(byId("versions-outcome"), "");
-    byId("versions-rows").replaceChildren();
-    byId("versions").showModal();
-    await this.#readVersions(name);
-  }
-
-  async #readVersions(name) {
-    try {
-      const told = await this.#api.get(functionPath(name, "versions"));
-      if (this.#shown?.name !== name) return;
-      this.#shown = told;
-      const last = told.history[0];
-      const what = last ? `Last change: ${last.action} by ${shown(last.actor, 80)}, ${date(last.at_s)}.` : "";
-      setText(byId("versions-note"), what);
-      this.#drawVersions();
-    } catch (error) {
-      setText(byId("versions-outcome"), wordsOf(error));
-    }
-  }
-
-  #drawVersions() {
-    const { name, versions, live } = this.#shown;
-    const counted = new Map(this.#live.filter((row) => row.name === name).map((row) => [row.version, row]));
-    keyed(
-      byId("versions-rows"),
-      versions,
-      (version) => version.version,
-      (version) => this.#makeVersion(name, version),
-      (row, version) => {
-        const figures = counted.get(version.version);
-        setText(row.cells[3], of(figures?.errors ?? 0, figures?.runs ?? 0));
-        const button = row.cells[4].firstChild;
-        const isLive = version.version === live;
-        setText(button, isLive ? "live" : "Make live");
-        button.disabled = isLive || !this.#can("deploy");
-        row.classList.toggle("chosen", isLive);
-      },
-    );
-  }
-
-  #makeVersion(name, version) {
-    const row = tableRow(VERSION_COLUMNS);
-    const [digits, made, size, errors, actions] = row.cells;
-    digits.append(el("b", {}, `v${version.number}`), el("code", {}, short(version.version)));
-    setText(made, date(version.created_at_s));
-    setText(size, bytes(version.size_bytes));
-    size.className = errors.className = "number";
-    const button = el("button", { type: "button", "aria-label": `Make version ${version.number} live` });
-    button.addEventListener("click", () => this.#makeLive(name, version));
-    actions.className = "actions";
-    actions.append(button);
-    return row;
-  }
-
-  async #makeLive(name, version) {
-    const said = await this.#change(name, this.#shown.live, { version: version.version });
-    setText(byId("versions-outcome"), said);
-    await this.#readVersions(name);
-  }
-
-  async #rollBack(listed) {
+  async #rollBack(item) {
+    const { listed } = item;
     const name = shown(listed.name, 80);
-    const yes = await this.#sure(`Roll ${name} back?`, `What was live before v${listed.number} (${short(listed.version)}) goes live again, at once, in every worker of this POP.`, "Roll back");
+    const yes = isCanary(item)
+      ? await this.#sure(`End the canary of ${name}?`, `Everybody gets v${listed.number} (${short(listed.version)}) again, at once.`, "End it")
+      : await this.#sure(`Roll ${name} back?`, `What was live before v${listed.number} (${short(listed.version)}) goes live again, at once, in every worker of this POP.`, "Roll back");
     if (yes) this.#say(await this.#change(listed.name, listed.version, {}));
+  }
+
+  async #promote(listed) {
+    const name = shown(listed.name, 80);
+    const text = `Version ${short(listed.rollout.version)} goes live for everybody, with those that it was deployed with.`;
+    if (!(await this.#sure(`Promote the canary of ${name}?`, text, "Promote"))) return;
+    this.#say(await this.#change(listed.name, listed.version, {}, "promote"));
   }
 
   /** Show how a change ended, in place of the summary, for a while. */
@@ -230,16 +185,31 @@ export class Functions {
   }
 
   /** Ask for the change, unless somebody else was faster; return how it ended, in words. */
-  async #change(name, expected, body) {
+  async #change(name, expected, body, how = "rollback") {
     try {
       const headers = expected ? { "If-Match": `"${expected}"` } : {};
-      const done = await this.#api.post(functionPath(name, "rollback"), body, headers);
+      const told = await this.#api.post(functionPath(name, how), body, headers);
+      const done = told.promoted ? told.promoted.find((row) => row.name === name) : told;
       await this.refresh();
-      return `${shown(name, 80)} is v${done.number} ${short(done.version)} again.`;
+      return `${shown(name, 80)} is v${done.number} ${short(done.version)}${told.promoted ? "" : " again"}.`;
     } catch (error) {
       return wordsOf(error);
     }
   }
+}
+
+function isCanary({ listed, version }) {
+  return version !== listed.version && listed.rollout?.version === version;
+}
+
+/** Return since when a version is what it is, in words. */
+function sinceOf({ listed, version }) {
+  const { rollout } = listed;
+  if (listed.elsewhere) return "";
+  if (rollout?.version === version && rollout.percent < 100) return `for ${rollout.percent} % of the viewers since ${date(rollout.since_s)}`;
+  if (version !== listed.version) return "not the live one";
+  const watched = rollout?.version === version && rollout.until_s ? `, watched until ${time(rollout.until_s).slice(0, 8)}` : "";
+  return `since ${date(listed.since_s)}${listed.running ? "" : ", not running"}${watched}`;
 }
 
 function keyOf({ listed, version }) {

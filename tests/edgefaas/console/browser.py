@@ -99,12 +99,12 @@ def running_browser() -> Iterator[Browser]:
 class Tab:
     """One page in a context of its own, and whatever it complained about."""
 
-    def __init__(self, browser: Browser, up: Up, *, width: int = 1280, dark: bool = False) -> None:
+    def __init__(self, browser: Browser, up: Up, *, dark: bool = False) -> None:
         self.up = up
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self._context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light"
+            viewport={"width": 1280, "height": 800}, color_scheme="dark" if dark else "light"
         )
         self._context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self._context.new_page()

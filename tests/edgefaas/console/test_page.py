@@ -66,8 +66,8 @@ def browser() -> Iterator[Browser]:
 def new_tab(browser: Browser, up: Up) -> Iterator[NewTab]:
     tabs: list[Tab] = []
 
-    def opened(pop: Up = up, *, width: int = 1280, dark: bool = False) -> Tab:
-        tabs.append(Tab(browser, pop, width=width, dark=dark))
+    def opened(pop: Up = up, *, dark: bool = False) -> Tab:
+        tabs.append(Tab(browser, pop, dark=dark))
         return tabs[-1]
 
     yield opened
@@ -80,13 +80,12 @@ def tab(new_tab: NewTab) -> Tab:
     return new_tab()
 
 
-def deploy(up: Up, text: str) -> str:
-    """Deploy ``hello``; return its version."""
+def deploy(up: Up, text: str, **terms: object) -> str:
+    """Deploy ``hello``, on these terms; return its version."""
     (up.folder / "hello.js").write_text(FUNCTION.replace("VERSION", text))
     content = {"index.js": b64encode((up.folder / "hello.js").read_bytes()).decode()}
-    answer = up.admin(
-        "POST", "/v1/functions", {"name": "hello", "kind": "js", "entry": "index.js", "files": content}
-    )
+    function = {"name": "hello", "kind": "js", "entry": "index.js", "files": content}
+    answer = up.admin("POST", "/v1/functions", {"functions": [function], **terms})
     assert answer.status == 200, answer.body
     version: str = answer.json["deployed"][0]["version"]
     return version
@@ -255,6 +254,25 @@ def test_a_function_is_rolled_back_and_any_version_made_live(tab: Tab, up: Up) -
     expect(button).to_be_focused()
 
 
+def test_a_canary_stands_beside_what_is_live_and_is_promoted_or_ended(tab: Tab, up: Up) -> None:
+    deploy(up, "steady")
+    canary = deploy(up, "bold", canary={"percent": 25})
+    page = tab.sign_in()
+    row = page.locator("#functions tbody tr", has_text="hello, canary")
+    expect(row).to_contain_text(canary[:12])
+    expect(row).to_contain_text("for 25 % of the viewers")
+    expect(page.get_by_role("button", name="Roll hello back")).to_be_disabled()
+    page.get_by_role("button", name="End the canary of hello").click()
+    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+    expect(row).to_have_count(0)
+    assert said(up) == "steady"
+    deploy(up, "bold", canary={"percent": 25})
+    page.get_by_role("button", name="Promote the canary of hello").click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote").click()
+    expect(row).to_have_count(0)
+    assert said(up) == "bold"
+
+
 def test_who_was_slower_is_told_and_changes_nothing(tab: Tab, up: Up) -> None:
     deploy(up, "one")
     deploy(up, "two")
@@ -311,17 +329,18 @@ def test_axe_finds_nothing_to_complain_about(new_tab: NewTab, up: Up, dark: bool
     look_over(page)
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_no_screen_is_too_narrow(new_tab: NewTab, width: int) -> None:
+def test_no_screen_is_too_narrow(tab: Tab) -> None:
     """320 is what WCAG 2.2, 1.4.10 asks for."""
-    page = new_tab(width=width).sign_in()
+    page = tab.sign_in()
     expect(page.locator("#pops tbody tr")).to_have_count(2)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for button in page.locator("main button:visible").all():
-        box = button.bounding_box()
-        assert box
-        assert box["height"] >= 24  # WCAG 2.2, 2.5.8
-        assert box["x"] + box["width"] <= width
+    for width in (1280, 768, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for button in page.locator("main button:visible").all():
+            box = button.bounding_box()
+            assert box
+            assert box["height"] >= 24  # WCAG 2.2, 2.5.8
+            assert box["x"] + box["width"] <= width
 
 
 def test_the_page_is_used_by_keyboard_alone(tab: Tab, up: Up) -> None:
