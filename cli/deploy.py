@@ -23,6 +23,10 @@ Parcel = tuple["Bundle", "Health"]
 @click.argument("what", nargs=-1, metavar="[FILE|FOLDER|NAME]...")
 @click.option("--name", help="The function's name; by default its file's, folder's or function.toml's.")
 @click.option("--dry-run", is_flag=True, help="Build it, and say what would change.")
+@click.option(
+    "-e", "--env", "variables", multiple=True, metavar="NAME=VALUE",
+    help="A variable of the new version, over what the files say. May be repeated. For secrets: edgefaas secret.",
+)  # fmt: skip
 @click.option("--canary", type=PERCENT, metavar="PERCENT", help="Only for so many of the viewers: 10%.")
 @click.option(
     "--affinity",
@@ -48,6 +52,7 @@ def deploy(  # noqa: PLR0913  # one per option
     what: tuple[str, ...],
     name: str | None,
     dry_run: bool,
+    variables: tuple[str, ...],
     canary: float | None,
     affinity: str | None,
     watch: int | None,
@@ -72,7 +77,7 @@ def deploy(  # noqa: PLR0913  # one per option
         raise UsageError("--name and --expect are for one function", remedy="Name exactly one.")
     if affinity and canary is None:
         raise UsageError("--affinity is for a canary", remedy="Add --canary 10%.")
-    parcels = _parcels(what, name, remote.config, build=not no_build)
+    parcels = _with_variables(_parcels(what, name, remote.config, build=not no_build), variables)
     terms = _terms(parcels, canary, affinity, (watch, max_errors, min_runs))
     if not remote.as_json:
         _show_plan(remote, parcels, canary=canary)
@@ -92,6 +97,23 @@ def deploy(  # noqa: PLR0913  # one per option
         )
         words.note(f"  {row['name']} is {words.short(row['live'])} again for everybody.")
     return 1 if failed else 0
+
+
+def _with_variables(parcels: list[Parcel], variables: tuple[str, ...]) -> list[Parcel]:
+    """Return the bundles with these variables in their environment. Raises UsageError."""
+    from dataclasses import replace
+
+    given: dict[str, str] = {}
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals:
+            raise UsageError(f'--env is "{name}", without a value', remedy=f"Write --env {name}=VALUE.")
+        given[name] = value
+    if not given:
+        return parcels
+    return [
+        (replace(bundle, environment={**bundle.environment, **given}), health) for bundle, health in parcels
+    ]
 
 
 def _terms(

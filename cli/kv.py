@@ -16,7 +16,9 @@ from cli import words
 from cli.admin import Remote, remote_options
 from edgefaas.errors import UsageError
 
-PART_BYTES = 16 * 1024 * 1024  # of one import request; each is done whole or not at all
+PART_BYTES = (
+    10_000_000  # of one import request, which is done whole or not at all; JSON may make six of one byte
+)
 PART_PAIRS = 100_000
 PAGE = 1_000
 
@@ -189,7 +191,7 @@ def import_(
     """Put all pairs of a file; - is stdin.
 
     CloudFront's JSON, {"data": [{"key": "a", "value": "b"}]}; a plain object, {"a": "b"}; or one
-    {"key": "a", "value": "b"} in each line. All pairs go in together, up to 16 MB; larger files in parts.
+    {"key": "a", "value": "b"} in each line. All pairs go in together, up to 10 MB; larger files in parts.
     """
     from edgefaas.kv.formats import read_pairs
 

@@ -6,6 +6,7 @@ error begins with its code (``KeyNotFound: …``). Reads are answered at once: t
 suspend the guest until every worker sees them and the disk has them. See docs/guest-abi.md.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from edgefaas.kv.pairs import Batch, Entry, Expected, Facts, Page, check_batch
 from edgefaas.kv.store import unknown_key, unknown_namespace
 from edgefaas.site import KvNamespace
 from sandbox.contract import HostCallError
+
+log = logging.getLogger("edgefaas.kv")
 
 LIST_DEFAULT, LIST_MAX = 100, 1_000
 ABSENT = b"absent"  # in the place of an ETag: only when there is no such key
@@ -254,6 +257,7 @@ def told(error: EdgeError) -> HostCallError:
         return HostCallError(f"{error.code}: {error}")
     if isinstance(error, KvError):
         return HostCallError(f"{error.code}: {error}. {error.remedy}")
+    log.error("a function cannot use the key-value store: %s", error.advice)
     return HostCallError("Unavailable: the key-value store cannot be used now")
 
 

@@ -197,3 +197,16 @@ def test_stats_audit_and_reload_answer(shell: Shell) -> None:
 def test_nothing_is_coloured_when_it_is_not_read_on_a_terminal(shell: Shell) -> None:
     ended = shell("ls")
     assert "\x1b" not in ended.out + ended.err
+
+
+def test_variables_of_the_command_are_of_the_new_version_over_what_the_files_say(
+    shell: Shell, up: Up, tmp_path: Path
+) -> None:
+    (tmp_path / "hello.js").write_text("with variables")
+    assert shell("deploy", tmp_path / "hello.js", "-e", "A=1=2", "--env", "B=", "--no-wait").code == 0
+    shown = up.admin(
+        "GET", f"/v1/functions/hello/versions/{shell('versions', 'hello', '--json').json['live']}"
+    )
+    assert shown.json["settings"]["environment"] == {"A": "1=2", "B": ""}
+    assert shell("deploy", tmp_path / "hello.js", "-e", "A").code == 2
+    assert shell("deploy", tmp_path / "hello.js", "-e", "1A=x").code == 1
