@@ -1,14 +1,19 @@
-"""``python -m tests.router.maxmind_suite FOLDER``: check the router against MaxMind's public test databases.
+"""``python -m tests.router.maxmind_suite [FOLDER]``: check the router against MaxMind's public test databases.
 
-FOLDER is a checkout of github.com/maxmind/MaxMind-DB, or ``tests/data`` of the maxminddb source distribution.
-Every source record must be found at its network's first and last address; every hostile file must be refused
-or read without harm, each in a process of its own.
+FOLDER is a checkout of github.com/maxmind/MaxMind-DB; without one, what ``--fetch`` has put into ``.cache``: the
+source distribution of the installed maxminddb, which holds the same, from PyPI by pip. Every source record must be
+found at its network's first and last address; every hostile file must be refused or read without harm, each in a
+process of its own.
 """
 
 import ipaddress
 import json
 import subprocess
 import sys
+import tarfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 from router import UNKNOWN, GeoDatabase, GeoDatabaseError, Location
@@ -32,15 +37,61 @@ else:
 """
 
 
-def main(folder: Path) -> int:
-    """Return 0 when everything is as it should be."""
+CACHE = Path(__file__).parents[2] / ".cache" / "maxmind"
+HOSTILE = ("*roken*", "*Invalid*", "*limit*", "*budget*", "*pointers*")  # of the databases beside good ones
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 0 when everything is as it should be, 2 without data."""
+    if list(arguments) == ["--fetch"]:
+        print(fetch())
+        return 0
+    folder = Path(arguments[0]) if arguments else fetched()
+    if folder is None or not (folder / "source-data").is_dir():
+        print("no test databases there; --fetch fetches them", file=sys.stderr)
+        return 2
+    return check(folder)
+
+
+def fetched() -> Path | None:
+    """Return the folder of test databases that ``--fetch`` has left, None when there is none."""
+    return next(iter(sorted(CACHE.glob(f"maxminddb-{version('maxminddb')}/tests/data"))), None)
+
+
+def fetch() -> Path:
+    """Have pip fetch the source distribution of the installed maxminddb; return its folder of test databases."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    wanted = f"maxminddb=={version('maxminddb')}"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-binary",
+        "maxminddb",
+        wanted,
+    ]
+    subprocess.run([*pip, "--dest", str(CACHE)], check=True, timeout=300)
+    for archive in CACHE.glob("maxminddb-*.tar.gz"):
+        with tarfile.open(archive) as file:
+            file.extractall(CACHE, filter="data")
+    folder = fetched()
+    if folder is None:
+        raise FileNotFoundError(f"{CACHE}: the source distribution of {wanted} holds no tests/data")
+    return folder
+
+
+def check(folder: Path) -> int:
+    """Return 0 when every record is right and no hostile file does harm."""
     wrong = sum(
         _records(path, folder / "test-data") for path in sorted((folder / "source-data").glob("*.json"))
     )
-    hostile = sorted((folder / "bad-data").rglob("*.mmdb")) + sorted(
-        (folder / "test-data").glob("*roken*.mmdb")
-    )
-    harmed = sum(_harms(path) for path in hostile)
+    beside = {path for pattern in HOSTILE for path in (folder / "test-data").glob(f"{pattern}.mmdb")}
+    hostile = sorted((folder / "bad-data").rglob("*.mmdb")) + sorted(beside)
+    with ThreadPoolExecutor(2) as pool:
+        harmed = sum(pool.map(_harms, hostile))
     print(f"{wrong} records wrong; {len(hostile)} hostile files, {harmed} did harm")
     return 1 if wrong or harmed else 0
 
@@ -86,4 +137,4 @@ def _harms(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))
