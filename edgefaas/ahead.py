@@ -9,15 +9,17 @@ nothing in these fields. Tests compare events and octets with the journey's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
 from edgefaas.admission import UNPRETENDED
 from edgefaas.arms import Arms
+from edgefaas.cache.cache_status import XCache, x_cache
 from edgefaas.errors import RequestError
 from edgefaas.events import Api
 from edgefaas.events.assembly import Assembly, assembly_of
+from edgefaas.express import Express, Passage
 from edgefaas.front import UNFORGED
 from edgefaas.gateway.letters import GATEWAY_KINDS
 from edgefaas.guests import MSGPACK, Guests, Invocation, Loaded
@@ -30,6 +32,7 @@ from edgefaas.wire.fields import FieldBlock, WireHeaders
 from edgefaas.wire.heads import split_target
 from sandbox.contract import Finished
 
+HIT = x_cache(XCache.HIT)
 WAYS_MAX = 4_096
 TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
 
@@ -46,15 +49,26 @@ def may_start(behaviour: Behaviour) -> bool:
     )
 
 
+def without_address(output: bytes, address: str) -> bytes:
+    """Return a request that a function let pass without the address of its viewer, which it may not change. Pure."""
+    shown = b'{"clientIp":"%b",' % address.encode("latin-1", "replace")
+    rest = output.removeprefix(shown)
+    return output if b'"clientIp"' in rest else rest
+
+
 @dataclass(slots=True)
 class HeadStart:
-    """A function that was started for the request ``id``; its answer and the word of X-Cache, where those are known."""
+    """A function that was started for the request ``id``; its answer and the word of X-Cache, where those are known.
+
+    ``passage`` is by what its output is known in case that it lets the request pass.
+    """
 
     id: str
     loaded: Loaded
     invocation: Invocation
     prepared: Prepared | None = None
     word: str = ""
+    passage: Passage | None = None
 
 
 @dataclass(slots=True)
@@ -71,32 +85,28 @@ class Way:
 NO_WAY = Way("")
 
 
+@dataclass(slots=True, kw_only=True)
 class Ahead:
-    """Starts functions for one site. ``never`` is a path whose requests are not the functions' at all."""
+    """Starts functions for one site. ``never`` is a path whose requests are not the functions' at all.
 
-    def __init__(
-        self,
-        *,
-        routes: Routes,
-        guests: Guests,
-        arms: Arms,
-        made: MadeMemo,
-        next_id: Callable[[], str],
-        never: str,
-    ) -> None:
-        self._routes = routes
-        self._guests = guests
-        self._arms = arms
-        self._made = made
-        self._next_id = next_id
-        self._never = never
-        self._ways: dict[bytes, Way] = {}
+    ``express`` answers hits behind them, where the site allows that.
+    """
 
-    def start(self, target: bytes, block: FieldBlock, address: str) -> HeadStart | None:
+    routes: Routes
+    guests: Guests
+    arms: Arms
+    made: MadeMemo
+    express: Express | None
+    next_id: Callable[[], str]
+    wall_s: Callable[[], float]
+    never: str
+    _ways: dict[bytes, Way] = field(default_factory=dict, init=False)
+
+    def start(self, target: bytes, block: FieldBlock, scheme: str, address: str) -> HeadStart | None:
         """Start the function of a plain GET for ``target`` with these fields; None where the journey comes first."""
         way = self._ways.get(target) or self._find(target)
-        loaded = self._guests.look(way.name) if way.name else None
-        if loaded is None or way.name in self._arms.splits:  # who gets the canary is the journey's to say
+        loaded = self.guests.look(way.name) if way.name else None
+        if loaded is None or way.name in self.arms.splits:  # who gets the canary is the journey's to say
             return None
         function = loaded.function
         if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
@@ -112,28 +122,35 @@ class Ahead:
                 return None
             fields = memo[api] = assembly.of_fields(WireHeaders(block))
         assert isinstance(fields, bytes)
-        request_id = self._next_id()
+        request_id = self.next_id()
         event = assembly.event(request_id.encode("ascii"), orjson.dumps(address)[1:-1], way.piece, fields)
-        invocation = self._guests.start(loaded, event, request_id)
+        invocation = self.guests.start(loaded, event, request_id)
         started = HeadStart(request_id, loaded, invocation)
         outcome = invocation.outcome
         if isinstance(outcome, Finished):
-            made = self._made.get(api, outcome.output)
+            made = self.made.get(api, outcome.output)
             if made is not None and made.template is not None:
-                self._guests.ended(function, outcome)
-                self._guests.answered(loaded, made.response.status)
+                self.guests.ended(function, outcome)
+                self.guests.answered(loaded, made.response.status)
                 started.prepared = made.template.fill(request_id, http_date())
                 started.word = made.word
+            elif made is None and self.express is not None:
+                output = without_address(outcome.output, address)
+                passage = started.passage = scheme, target, block.raw, api, output
+                started.prepared = self.express.answer_passage(passage, self.wall_s(), request_id)
+                if started.prepared is not None:
+                    self.guests.ended(function, outcome)
+                    started.word = HIT
         return started
 
     def _find(self, target: bytes) -> Way:
         way = NO_WAY
         try:
             path, query, authority = split_target(target)
-            behaviour = self._routes.match(path)
+            behaviour = self.routes.match(path)
         except RequestError:  # the journey says what is wrong with it
             return way
-        if behaviour is not None and not authority and path != self._never and may_start(behaviour):
+        if behaviour is not None and not authority and path != self.never and may_start(behaviour):
             way = Way(behaviour.triggers[Trigger.VIEWER_REQUEST], path, query)
         if len(target) <= TARGET_BYTES_MAX:
             if len(self._ways) >= WAYS_MAX:

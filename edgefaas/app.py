@@ -154,13 +154,16 @@ class PopApp:
         self._arms.serve(site.origins)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
+        express = self._express if self._may_express(site) else None
         routes = Routes(site.behaviours)
         self._ahead = Ahead(
             routes=routes,
             guests=self._guests,
             arms=self._arms,
             made=triggers.made,
+            express=express,
             next_id=self._next_id,
+            wall_s=time_now,
             never=site.router.health_path,
         )
         self._may_start = self._may_start_ahead(site)
@@ -179,7 +182,7 @@ class PopApp:
             refreshing=self._refreshing,
             error_pages=site.error_pages,
             default_root=site.default_root,
-            express=self._express if self._may_express(site) else None,
+            express=express,
         )
 
     def _trace(self, site: Site) -> None:
@@ -265,7 +268,7 @@ class PopApp:
             return None
         began_s = time.perf_counter()
         try:
-            started = self._ahead.start(target, facts.block, peer[0])
+            started = self._ahead.start(target, facts.block, scheme, peer[0])
         except Exception:  # the outermost layer; the journey begins anew
             logger.exception("a request for %r failed ahead of its journey", target)
             return None
@@ -397,7 +400,7 @@ class PopApp:
             {name: item for name, item in functions.items() if isinstance(item, LiveFunction)}
         )
         self._arms.activate(functions)
-        self._express.known.clear()  # remembered under other splits
+        self._express.forget()  # remembered under other splits
 
     def reconfigure(self, site: Site) -> None:
         """Serve ``site`` from the next request on; what is in flight ends as it began."""

@@ -5,9 +5,12 @@ and what is stored, and on nothing else. So once it has answered one from the st
 and holds as long as exactly that response is stored, alone and fresh. Everything else that could change the
 answer is excluded when it is remembered (``memorable``), makes the request not plain (``plain`` of the wire's
 facts), or drops the memo (another site). A property test compares its octets with the journey's.
+
+Behind a viewer-request function the same holds for requests whose octets are equal, and which the function, which
+runs for each of them, lets pass with equal output.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edgefaas.cache import MemoryStore, StoredResponse, hit_octets, prepared_hit
@@ -16,11 +19,20 @@ from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
 
 REMEMBERED_MAX = 65_536
+PASSAGES_MAX = 2_048
+PASSAGE_BYTES_MAX = 8_192  # of target, fields and output; what is longer goes the long way every time
 PLACE_CHARS_MAX = 512  # of host, target and Accept-Encoding; what is longer goes the long way every time
 Place = tuple[str, str, bytes, str]
 """Scheme, host, raw target and Accept-Encoding of a plain GET."""
 Conditions = tuple[tuple[str, str], ...]
 """The lines of If-None-Match and If-Modified-Since."""
+Passage = tuple[str, bytes, bytes, str, bytes]
+"""Scheme, raw target, raw fields, API and output of a plain GET that a viewer-request function let pass."""
+_CONDITIONS = ("if-none-match", "if-modified-since")
+_DECIDING = frozenset(
+    {"cache-control", "pragma", "range", "if-range", "if-match", "if-unmodified-since", "content-length",
+     "transfer-encoding"}
+)  # fmt: skip
 _NOT_MODIFIED = b"HTTP/1.1 304"
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
@@ -33,15 +45,31 @@ def memorable(behaviour: Behaviour, stored: StoredResponse) -> bool:
     """
     policy = behaviour.cache
     return (
-        not stored.selectors
-        and stored.partial is None
-        and isinstance(stored.body, bytes)
+        _same_for_equals(stored)
         and not policy.headers
         and policy.cookies.mode in ("forward", "none")
         and not behaviour.trusted_keys
         and behaviour.viewer_protocol.value == "allow-all"
         and not any(trigger in behaviour.triggers for trigger in _VIEWER_TRIGGERS)
     )
+
+
+def repeatable(behaviour: Behaviour, request: Request, stored: StoredResponse) -> bool:
+    """Return whether this stored response answers every plain GET that comes out of its function as ``request``.
+
+    That the fields came in as equal octets is the caller's business, so they may join the key. What a function
+    may add that makes the verdict a matter of time, or of parts, may not be there.
+    """
+    return (
+        _same_for_equals(stored)
+        and request.body == b""
+        and Trigger.VIEWER_RESPONSE not in behaviour.triggers
+        and not any(name.lower() in _DECIDING for name, _ in request.headers)
+    )
+
+
+def _same_for_equals(stored: StoredResponse) -> bool:
+    return not stored.selectors and stored.partial is None and isinstance(stored.body, bytes)
 
 
 class Memo(NamedTuple):
@@ -66,22 +94,38 @@ class Express:
     pop: str
     known: dict[Place, Memo]
     meter: Meter
+    passages: dict[Passage, tuple[Memo, Conditions]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Forget all: what was decided may be decided otherwise from now on."""
+        self.known.clear()
+        self.passages.clear()
 
     def remember(self, request: Request, stored: StoredResponse, shown: StoredResponse) -> None:
         """Note that a plain GET like ``request`` is answered by ``stored``, in its form ``shown``."""
         codings = request.headers.get("accept-encoding") or ""
         if len(request.path) + len(request.query) + len(request.host) + len(codings) > PLACE_CHARS_MAX:
             return
-        forms = stored.forms or {}
-        coding = "" if shown is stored else next((name for name in forms if forms[name] is shown), None)
-        if coding is None:
+        memo = _memo_of(stored, shown)
+        if memo is None:
             return
         if len(self.known) >= REMEMBERED_MAX:
             self.known.clear()
         target = request.target.encode("latin-1")
-        self.known[request.scheme, request.host, target, codings] = Memo(
-            stored.key, id(stored), stored.response_time_s, stored.birth_s, coding
-        )
+        self.known[request.scheme, request.host, target, codings] = memo
+
+    def remember_passage(
+        self, passage: Passage, request: Request, stored: StoredResponse, shown: StoredResponse
+    ) -> None:
+        """Note that what came out of a function as ``request`` is answered by ``stored``, in its form ``shown``."""
+        _, target, fields, _, output = passage
+        memo = _memo_of(stored, shown)
+        if memo is None or len(target) + len(fields) + len(output) > PASSAGE_BYTES_MAX:
+            return
+        if len(self.passages) >= PASSAGES_MAX:
+            self.passages.clear()
+        conditions = tuple((name, value) for name in _CONDITIONS for value in request.headers.values(name))
+        self.passages[passage] = memo, conditions
 
     def answer(
         self, place: Place, now_s: float, request_id: str, conditions: Conditions = ()
@@ -90,27 +134,11 @@ class Express:
         memo = self.known.get(place)
         if memo is None:
             return None
-        key, address, arrived_s, birth_s, coding = memo
-        variants = self.store.get(key)
-        if (
-            len(variants) != 1
-            or id(stored := variants[0]) != address
-            or stored.response_time_s != arrived_s
-            or stored.birth_s != birth_s
-            or not stored.is_fresh(now_s)
-            or (shown := (stored.forms or {}).get(coding) if coding else stored) is None
-        ):
+        shown = self._shown(memo, now_s)
+        if shown is None:
             del self.known[place]
             return None
-        if not conditions:
-            prepared = hit_octets(shown, now_s, self.pop, request_id)
-        elif len(conditions) == 1:
-            ((name, value),) = conditions
-            tag, since = (value, None) if name == "if-none-match" else (None, value)
-            prepared = hit_octets(shown, now_s, self.pop, request_id, none_match=tag, since=since)
-        else:
-            asking = Request(method="GET", path="/", headers=Headers(conditions))
-            prepared = prepared_hit(asking, shown, now_s, self.pop, request_id)
+        prepared = self._prepared(shown, now_s, request_id, conditions)
         if prepared is not None:
             self.meter.express_hits += 1
             if conditions and prepared.head.startswith(_NOT_MODIFIED):
@@ -119,3 +147,49 @@ class Express:
                 self.meter.express_others[shown.status] += 1
             self.meter.body_bytes += len(prepared.body)
         return prepared
+
+    def answer_passage(self, passage: Passage, now_s: float, request_id: str) -> Prepared | None:
+        """Return the octets of the hit behind a function, or None when the journey has to decide. Counts nothing."""
+        known = self.passages.get(passage)
+        if known is None:
+            return None
+        memo, conditions = known
+        shown = self._shown(memo, now_s)
+        if shown is None:
+            del self.passages[passage]
+            return None
+        return self._prepared(shown, now_s, request_id, conditions)
+
+    def _shown(self, memo: Memo, now_s: float) -> StoredResponse | None:
+        """Return the form that answers, if what was remembered is still stored, alone and fresh."""
+        key, address, arrived_s, birth_s, coding = memo
+        variants = self.store.get(key)
+        if (
+            len(variants) != 1
+            or id(stored := variants[0]) != address
+            or stored.response_time_s != arrived_s
+            or stored.birth_s != birth_s
+            or not stored.is_fresh(now_s)
+        ):
+            return None
+        return (stored.forms or {}).get(coding) if coding else stored
+
+    def _prepared(
+        self, shown: StoredResponse, now_s: float, request_id: str, conditions: Conditions
+    ) -> Prepared | None:
+        if not conditions:
+            return hit_octets(shown, now_s, self.pop, request_id)
+        if len(conditions) == 1:
+            ((name, value),) = conditions
+            tag, since = (value, None) if name == "if-none-match" else (None, value)
+            return hit_octets(shown, now_s, self.pop, request_id, none_match=tag, since=since)
+        asking = Request(method="GET", path="/", headers=Headers(conditions))
+        return prepared_hit(asking, shown, now_s, self.pop, request_id)
+
+
+def _memo_of(stored: StoredResponse, shown: StoredResponse) -> Memo | None:
+    forms = stored.forms or {}
+    coding = "" if shown is stored else next((name for name in forms if forms[name] is shown), None)
+    if coding is None:
+        return None
+    return Memo(stored.key, id(stored), stored.response_time_s, stored.birth_s, coding)

@@ -52,7 +52,7 @@ from edgefaas.errands import Errand, FromOrigin, FromStore, Interim, Question, s
 from edgefaas.errors import EdgeError, FunctionValidationError, OriginError, RequestError
 from edgefaas.events import Continue, GeneratedResponse
 from edgefaas.events.skipping import generated_word, runs_viewer_response
-from edgefaas.express import Express, memorable
+from edgefaas.express import Express, memorable, repeatable
 from edgefaas.forwarding import forwarded
 from edgefaas.gateway import REDIRECTIONS_MAX, LocalRedirection
 from edgefaas.keeping import Ask, Keeper, begun, policy_for
@@ -196,15 +196,8 @@ class Journey:
         if wanted is not None:  # a content coding that is made behind, for those who come after
             self.forms.want(stored, wanted)
         if not runs and word is XCache.HIT:
-            unchanged = errand.turned.request is errand.request and wanted is None
-            express = self.express
-            if (
-                express is not None
-                and unchanged
-                and memorable(errand.behaviour, stored)
-                and not self.arms.reaches_store(errand.behaviour)
-            ):
-                express.remember(errand.request, stored, shown)
+            if self.express is not None and wanted is None:
+                self._remember(self.express, errand, stored, shown)
             answer = self.answers.hit(errand.request, shown, now_s)
             if isinstance(answer, Prepared) or isinstance(answer.body, bytes):
                 return answer
@@ -220,6 +213,18 @@ class Journey:
             turning = self.triggers.viewer_response(errand.request, response, errand.behaviour)
             response = await self._turned_back(response, turning)
         return response
+
+    def _remember(
+        self, express: Express, errand: Errand, stored: StoredResponse, shown: StoredResponse
+    ) -> None:
+        """Note for the next request that is the same how this one is answered."""
+        turned, request = errand.turned, errand.request
+        if turned.request is not request or self.arms.reaches_store(errand.behaviour):
+            return  # it was changed after its function, or another arm may be stored
+        if memorable(errand.behaviour, stored):
+            express.remember(request, stored, shown)
+        elif turned.passage is not None and repeatable(errand.behaviour, request, stored):
+            express.remember_passage(turned.passage, request, stored, shown)
 
     async def _ask_origin(
         self, errand: Errand, reason: Forward, held: StoredResponse | None, conditional: Headers | None

@@ -59,12 +59,15 @@ class Triggers:
         name = behaviour.triggers.get(Trigger.VIEWER_REQUEST)
         if name is None:
             return Continue(request)
+        started = request.begun
         loaded, sent, output = await self._asked(Trigger.VIEWER_REQUEST, name, request, behaviour, None)
         made = self.made.get(sent.api, output)
         if made is None:
             result = self._decoded(loaded, sent, output)
             assert not isinstance(result, ModifiedResponse)
             if isinstance(result, Continue):
+                if isinstance(started, HeadStart):
+                    result.passage = started.passage
                 return result
             made = Made(result.response, sent.api)
             self.made.put(output, made)

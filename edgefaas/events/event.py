@@ -92,13 +92,15 @@ class Continue:
     """Go on with ``request``: the very object that was sent when the function changed nothing in it.
 
     ``origin`` says which other origin was chosen; ``host`` is the Host field when the function set another
-    one; ``body_replaced`` is True when ``request.body`` is the function's (complete bytes).
+    one; ``body_replaced`` is True when ``request.body`` is the function's (complete bytes). ``passage`` is by what
+    the next request that comes out of the function as this one is known; see ``express``.
     """
 
     request: Request
     origin: OriginChange | None = None
     host: str | None = None
     body_replaced: bool = False
+    passage: tuple[str, bytes, bytes, str, bytes] | None = None
 
 
 @dataclass(slots=True)
