@@ -50,8 +50,14 @@ INBOX_BYTES = 16_384  # engine.c
 STACK_BYTES = 128 * 1024  # of it CPython leaves a margin; more, and it would use up the host's stack before
 NOTHING, GIVES_I32, STEP_SHAPE = CallShape("", ""), CallShape("", "i"), CallShape("ii", "i")
 BUILD_MEMORY_BYTES = 512 * 1024 * 1024
-BOOT = f"{LIBRARY}/edgefaas_boot.py"
+_OURS = {
+    f"{LIBRARY}/edgefaas.py": "lib/edgefaas.py",
+    f"{LIBRARY}/edgefaas_boot.py": "lib/boot.py",
+    f"{LIBRARY}/edgefaas_fetch.py": "lib/fetch.py",
+}
+_ADDED = {f"{LIBRARY}/http/client.py": b"\n\nfrom edgefaas_fetch import adapt as _adapt\n_adapt(globals())\n"}
 _OTHERS_WRITE = 0o022
+_KEPT = 3  # versions in the user's cache: checkouts and installations may differ
 # Of the standard library, what functions at the edge hardly use: kept as source, compiled when a function imports it.
 _RARE = tuple(
     f"{LIBRARY}/{name}"
@@ -65,7 +71,7 @@ _RARE = tuple(
     )
 )  # fmt: skip
 _CODE, _BASE, _LIBRARY = "cpython.cwasm", "base.image", "library"
-_MADE_BY = ("dylib.py", "foundation.py", "instructions.py", "linking.py", "symbols.py", "lib/boot.py")
+_MADE_BY = ("dylib.py", "foundation.py", "instructions.py", "linking.py", "symbols.py", *_OURS.values())
 
 
 @cache
@@ -184,7 +190,15 @@ def _open_or_make(store: ArtifactStore, name: str) -> Artifact:
         except ArtifactError:
             store.remove(name)
         _make(store, name)
+        for old in _oldest(store.folder)[:-_KEPT]:
+            store.remove(old)
     return store.open(name)
+
+
+def _oldest(folder: Path) -> list[str]:
+    """Return the artefacts in a folder, the oldest first."""
+    found = (path for path in folder.iterdir() if path.is_dir() and path.name.isalnum())
+    return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
 
 
 def _copy(artifact: Artifact, to: ArtifactStore) -> None:
@@ -207,7 +221,8 @@ def _make(artifacts: ArtifactStore, name: str) -> None:
     define_imports(functions.linker)
     module = engine.compile(linked.wasm)
     pre = functions.linker.prepare(module, EXPORTS)
-    sources = {**sources, BOOT: (HERE / "lib" / "boot.py").read_bytes()}
+    sources |= {path: (HERE / ours).read_bytes() for path, ours in _OURS.items()}
+    sources |= {path: sources[path] + added for path, added in _ADDED.items()}
     library = compiled_library(engine, pre, linked.memory, sources)
     rehearse(Trees(Tree({}), Tree(library)))
     instance = Instance(engine, pre)
