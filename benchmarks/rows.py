@@ -89,7 +89,10 @@ SUBJECTS = (
         closed=(1, 32, 256),
     ),
     Subject(
-        workload=Workload.JS_ON_HIT, title="JavaScript viewer-request, then hit", reference="", closed=(1, 32)
+        workload=Workload.JS_ON_HIT,
+        title="JavaScript viewer-request, then hit, 1 kB",
+        reference="workerd",
+        closed=(1, 32),
     ),
     Subject(
         workload=Workload.EVENT_2K, title="JavaScript, 2 kB of fields", reference="workerd", closed=(1, 32)

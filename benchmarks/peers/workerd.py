@@ -1,4 +1,4 @@
-"""workerd, the open-source runtime of Cloudflare Workers: the peer for hello functions.
+"""workerd, the open-source runtime of Cloudflare Workers: the peer for JavaScript functions.
 
 It comes from npm as a package of that name; the binary is in a platform package beside it and runs
 without Node. It keeps one V8 isolate for all requests: faster than a fresh one each, and shared state.
@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from benchmarks.content import Workload
+from benchmarks.content import FILE_OF, Workload
 from benchmarks.generator import cache_folder
 from benchmarks.peers.contract import Found, Ground, Missing, Peer, look_up, version_of
 from benchmarks.server import Server
@@ -24,7 +24,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "hello")],
 );
 const hello :Workerd.Worker = (
-  modules = [(name = "hello", esModule = embed "hello.js")],
+  modules = [(name = "hello", esModule = embed "hello.js"), (name = "page", data = embed "page.bin")],
   compatibilityDate = "2024-01-01",
 );
 """
@@ -60,6 +60,7 @@ class Workerd(Peer):
     targets: ClassVar = {
         Workload.HELLO_EVENT: "/hello",
         Workload.HELLO_JS: "/hello",
+        Workload.JS_ON_HIT: "/stamped",
         Workload.EVENT_2K: "/hello",
         Workload.EVENT_40K: "/hello",
     }
@@ -79,6 +80,8 @@ class Workerd(Peer):
     def start(self, found: Found, ground: Ground, core: int) -> Server:
         """Start one process."""
         (ground.folder / "hello.js").write_bytes(WORKER.read_bytes())
+        page = ground.files / FILE_OF[Workload.JS_ON_HIT]
+        (ground.folder / "page.bin").write_bytes(page.read_bytes())
         path = ground.folder / "hello.capnp"
         path.write_text(CONFIGURATION.format(port=ground.port))
         server = Server([found.program, "serve", str(path)], port=ground.port, log=ground.folder / "log")
