@@ -1,5 +1,6 @@
 """``edgefaas deploy``: from a source to live in every worker."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,24 @@ from edgefaas.errors import UsageError
 if TYPE_CHECKING:
     from edgefaas.control.bundle import Bundle
     from edgefaas.health import Health
-    from edgefaas.site import Site
+    from edgefaas.release import Tree
+    from edgefaas.site import DirectoryOrigin, Site
 
-Parcel = tuple["Bundle", "Health"]
+
+@dataclass(frozen=True)
+class Parcels:
+    """What goes out together: functions with their checks, and the folders of directory origins."""
+
+    functions: "list[tuple[Bundle, Health]]"
+    trees: "list[Tree]"
 
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[FILE|FOLDER|NAME]...")
 @click.option("--name", help="The function's name; by default its file's, folder's or function.toml's.")
+@click.option(
+    "--site", "whole", is_flag=True, help="All functions, and the folders of all directory origins."
+)
 @click.option("--dry-run", is_flag=True, help="Build it, and say what would change.")
 @click.option(
     "-e", "--env", "variables", multiple=True, metavar="NAME=VALUE",
@@ -51,6 +62,7 @@ def deploy(  # noqa: PLR0913  # one per option
     *,
     what: tuple[str, ...],
     name: str | None,
+    whole: bool,
     dry_run: bool,
     variables: tuple[str, ...],
     canary: float | None,
@@ -64,9 +76,10 @@ def deploy(  # noqa: PLR0913  # one per option
 ) -> int:
     """Make functions live: a file, a folder with function.toml, or a function of the site by its name.
 
-    Without any, every function of edgefaas.toml. All that are named go live together, or none does. Says first what
-    changes; then each new version handles the test event of [health] in its function.toml, before any viewer gets it.
-    With --watch, or window_s there, it is taken back by itself when too many of its runs are errors.
+    Without any, every function of edgefaas.toml; origins.NAME is the folder of a directory origin, and --site is
+    everything. All that are named go live together, or none does. Says first what changes; then each new version
+    handles the test event of [health] in its function.toml, before any viewer gets it. With --watch, or window_s
+    there, it is taken back by itself when too many of its runs are errors.
 
     \b
     edgefaas deploy functions/country.js
@@ -75,10 +88,12 @@ def deploy(  # noqa: PLR0913  # one per option
     """  # noqa: D301  # \b is click's mark
     if (name or expect) and len(what) != 1:
         raise UsageError("--name and --expect are for one function", remedy="Name exactly one.")
+    if whole and what:
+        raise UsageError("--site is everything", remedy="Name functions and origins, or give --site alone.")
     if affinity and canary is None:
         raise UsageError("--affinity is for a canary", remedy="Add --canary 10%.")
-    parcels = _with_variables(_parcels(what, name, remote.config, build=not no_build), variables)
-    terms = _terms(parcels, canary, affinity, (watch, max_errors, min_runs))
+    parcels = _with_variables(_parcels(what, name, remote.config, whole=whole, build=not no_build), variables)
+    terms = _terms(parcels.functions, canary, affinity, (watch, max_errors, min_runs))
     if not remote.as_json:
         _show_plan(remote, parcels, canary=canary)
     answer = _send(remote, parcels, terms, dry_run=dry_run, expect=expect)
@@ -99,7 +114,7 @@ def deploy(  # noqa: PLR0913  # one per option
     return 1 if failed else 0
 
 
-def _with_variables(parcels: list[Parcel], variables: tuple[str, ...]) -> list[Parcel]:
+def _with_variables(parcels: Parcels, variables: tuple[str, ...]) -> Parcels:
     """Return the bundles with these variables in their environment. Raises UsageError."""
     from dataclasses import replace
 
@@ -111,13 +126,15 @@ def _with_variables(parcels: list[Parcel], variables: tuple[str, ...]) -> list[P
         given[name] = value
     if not given:
         return parcels
-    return [
-        (replace(bundle, environment={**bundle.environment, **given}), health) for bundle, health in parcels
+    functions = [
+        (replace(bundle, environment={**bundle.environment, **given}), health)
+        for bundle, health in parcels.functions
     ]
+    return replace(parcels, functions=functions)
 
 
 def _terms(
-    parcels: list[Parcel],
+    functions: "list[tuple[Bundle, Health]]",
     canary: float | None,
     affinity: str | None,
     watch: tuple[int | None, float | None, int | None],
@@ -131,7 +148,7 @@ def _terms(
     terms: dict[str, Any] = {}
     if canary is not None:
         terms["canary"] = {"percent": canary} | ({"affinity": affinity} if affinity else {})
-    rule = strictest([health.rule for _, health in parcels if health.rule])
+    rule = strictest([health.rule for _, health in functions if health.rule])
     window_s, max_errors, min_runs = watch
     if rule is None and (window_s is not None or max_errors is not None or min_runs is not None):
         rule = Rule()
@@ -144,10 +161,12 @@ def _terms(
     return terms
 
 
-def _show_plan(remote: Remote, parcels: list[Parcel], *, canary: float | None) -> None:
+def _show_plan(remote: Remote, parcels: Parcels, *, canary: float | None) -> None:
     from edgefaas.control.planning import outline_of
 
-    body = {"functions": [outline_of(bundle) for bundle, _ in parcels], "canary": canary is not None}
+    outlines = [outline_of(bundle) for bundle, _ in parcels.functions]
+    outlines += [outline_of(tree.release) for tree in parcels.trees]
+    body = {"functions": outlines, "canary": canary is not None}
     for step in remote.post("/v1/plan", body)["plan"]:
         if step["change"] == "unchanged" and not step["ends"]:
             continue
@@ -160,33 +179,74 @@ def _show_plan(remote: Remote, parcels: list[Parcel], *, canary: float | None) -
 
 
 def _send(
-    remote: Remote, parcels: list[Parcel], terms: dict[str, Any], *, dry_run: bool, expect: str | None
+    remote: Remote, parcels: Parcels, terms: dict[str, Any], *, dry_run: bool, expect: str | None
 ) -> Any:
     from edgefaas.control.bundle import to_json
 
     functions = [
-        to_json(bundle) | ({"health": health.check} if health.check else {}) for bundle, health in parcels
+        to_json(bundle) | ({"health": health.check} if health.check else {})
+        for bundle, health in parcels.functions
     ]
+    for tree in parcels.trees:
+        _send_files(remote, tree)
+    releases = [{"origin": tree.release.origin, "files": dict(tree.release.files)} for tree in parcels.trees]
     headers = {} if expect is None else {"If-Match": f'"{expect}"'}
-    body = {"functions": functions} | terms
+    body = {"functions": functions} | ({"releases": releases} if releases else {}) | terms
     return remote.ask("POST", "/v1/functions", body=body, query={"dry_run": dry_run}, headers=headers)
 
 
-def _parcels(what: tuple[str, ...], name: str | None, config: Path | None, *, build: bool) -> list[Parcel]:
+def _send_files(remote: Remote, tree: "Tree") -> None:
+    """Send what the POP does not have yet."""
+    missing = remote.post("/v1/files/missing", {"files": list(tree.sources)})["missing"]
+    for count, digest in enumerate(missing, 1):
+        if words.terminal() and not remote.as_json:
+            click.echo(f"\r\x1b[K{tree.release.name}: file {count} of {len(missing)}", nl=False, err=True)
+        remote.ask("PUT", f"/v1/files/{digest}", body=tree.sources[digest].read_bytes())
+    if missing and words.terminal() and not remote.as_json:
+        click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _parcels(
+    what: tuple[str, ...], name: str | None, config: Path | None, *, whole: bool, build: bool
+) -> Parcels:
+    from edgefaas.arms import RELEASE_PREFIX, release_of
     from edgefaas.config import load_site
+    from edgefaas.site import DirectoryOrigin
 
     site = load_site(config) if config else None
+    folders = {
+        release_of(origin.name): origin
+        for origin in (site.origins.values() if site else ())
+        if isinstance(origin, DirectoryOrigin)
+    }
     if not what:
-        if site is None or not site.functions:
+        what = (*(site.functions if site else ()), *(folders if whole else ()))
+    if not what:
+        raise UsageError(
+            "There is nothing to deploy: no edgefaas.toml here or above names a function",
+            remedy="Name a file or a folder, or begin with edgefaas init hello.",
+        )
+    functions, trees = [], []
+    for item in what:
+        if item in folders:
+            trees.append(_tree(folders[item]))
+        elif item.startswith(RELEASE_PREFIX):
             raise UsageError(
-                "There is nothing to deploy: no edgefaas.toml here or above names a function",
-                remedy="Name a file or a folder, or begin with edgefaas init hello.",
+                f"{item} is no directory origin of the site",
+                remedy=f"Use one of {', '.join(folders) or 'none'}.",
             )
-        what = tuple(site.functions)
-    return [_parcel(item, name, site, build=build) for item in what]
+        else:
+            functions.append(_parcel(item, name, site, build=build))
+    return Parcels(functions, trees)
 
 
-def _parcel(item: str, name: str | None, site: "Site | None", *, build: bool) -> Parcel:
+def _tree(origin: "DirectoryOrigin") -> "Tree":
+    from edgefaas.release import read_tree
+
+    return read_tree(origin.name, origin.directory)
+
+
+def _parcel(item: str, name: str | None, site: "Site | None", *, build: bool) -> "tuple[Bundle, Health]":
     """Read one function, by the site's own words for it where it has some."""
     from edgefaas.functions import read_function, read_function_health, read_spec
 
@@ -219,4 +279,9 @@ def _remark(answer: dict[str, Any]) -> None:
         for warning in row["warnings"]:
             words.warn(f"{row['name']}: {warning}")
         if not row["used_by"]:
-            words.note(f"No behaviour of the site uses {row['name']} yet; try edgefaas invoke {row['name']}.")
+            words.note(_unused(row["name"]))
+
+
+def _unused(name: str) -> str:
+    said = f"No behaviour of the site uses {name} yet"
+    return f"{said}." if "." in name else f"{said}; try edgefaas invoke {name}."

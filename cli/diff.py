@@ -55,12 +55,21 @@ def _files(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     for path in sorted(before["files"].keys() | after["files"].keys()):
         if before["files"].get(path) == after["files"].get(path):
             continue
+        if "contents" not in before or "contents" not in after:
+            lines.append(f"{path}: {_change(before, after, path)}")
+            continue
         old, new = (_text(version, path) for version in (before, after))
         if old is None or new is None:
             lines.append(f"{path}: binary files differ")
         else:
             lines += _unified(old, new, path)
     return lines
+
+
+def _change(before: dict[str, Any], after: dict[str, Any], path: str) -> str:
+    if path not in before["files"]:
+        return "added"
+    return "changed" if path in after["files"] else "removed"
 
 
 def _text(version: dict[str, Any], path: str) -> str | None:

@@ -19,9 +19,9 @@ from edgefaas.answers import Answers, as_response
 from edgefaas.arms import Arms
 from edgefaas.background import Background
 from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
-from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
+from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LiveRelease, LogLine, LogSink
 from edgefaas.deltas import Deltas
-from edgefaas.directory import DirectoryFiles
+from edgefaas.directory import ReleasedFiles, Releases
 from edgefaas.eager import Suspended, in_task, start
 from edgefaas.errors import EdgeError, FunctionError, UsageError
 from edgefaas.events import AWS_RULES, OPEN_RULES
@@ -94,6 +94,7 @@ class PopApp:
         for name, operation in self._pairs.operations().items():
             self._guests.offer(name, operation)
         self._arms = Arms()
+        self._releases = Releases(artifacts)
         self._background = Background()
         self._refreshing: set[str] = set()
         spool = self._store.disk.bodies.path if isinstance(self._store, TieredStore) else data / "spool"
@@ -111,7 +112,6 @@ class PopApp:
         self._id_prefix = secrets.token_hex(6)
         self._ids = 0
         self._front_task: asyncio.Task[None] | None = None
-        self._files: dict[str, DirectoryFiles] = {}
         self.draining = False
         self._build(site)
 
@@ -123,7 +123,7 @@ class PopApp:
             guests=self._guests, rules=AWS_RULES if site.compatibility == "aws" else OPEN_RULES
         )
         files = {
-            name: DirectoryFiles(origin)
+            name: ReleasedFiles(origin, self._releases)
             for name, origin in site.origins.items()
             if isinstance(origin, DirectoryOrigin)
         }
@@ -396,9 +396,12 @@ class PopApp:
 
     def activate(self, functions: Mapping[str, Live]) -> None:
         """Make exactly these versions live. Raises DeployError and keeps the old ones."""
+        releases = {name: item for name, item in functions.items() if isinstance(item, LiveRelease)}
+        self._releases.check(releases)
         self._guests.activate(
             {name: item for name, item in functions.items() if isinstance(item, LiveFunction)}
         )
+        self._releases.activate(releases)
         self._arms.activate(functions)
         self._express.forget()  # remembered under other splits
 

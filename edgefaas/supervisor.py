@@ -202,7 +202,7 @@ class Supervisor:
             "uptime_seconds": time.monotonic() - self._started_s,
             "workers": len(self._sockets),
             "worker_restarts_total": self._fleet.restarts,
-            "functions": len(self._deployer.live),
+            "functions": len(self._deployer.functions()),
             "spans_exported_total": self._exporter.exported,
             "spans_dropped_total": self._exporter.dropped,
             "log_lines_dropped_total": self._hub.lost_lines,

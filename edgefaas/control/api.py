@@ -118,7 +118,9 @@ class Endpoint:
     body_schema: str = ""
     body_type: str = "application/json"
     query: dict[str, str] = field(default_factory=dict)
-    asks_only: bool = False  # a POST that changes nothing: its question is too long for a target
+    asks_only: bool = (
+        False  # not a GET, and yet it changes nothing that anybody gets: no audit log tells of it
+    )
 
     @property
     def changes(self) -> bool:

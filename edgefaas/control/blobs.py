@@ -31,7 +31,7 @@ class Blobs:
             for content in contents:
                 name = digest(content)
                 names.append(name)
-                path = self._path(name)
+                path = self.path(name)
                 folders |= {path.parent, self._folder}  # also of one that a kill left before this step
                 # A blob that has its name was renamed after its fsync, so it is whole; get finds damage.
                 if path.is_file() and path.stat().st_size == len(content):
@@ -50,7 +50,7 @@ class Blobs:
     def get(self, name: str) -> bytes:
         """Return the content. Raises StateError: missing, or its digest is not its name."""
         try:
-            content = self._path(name).read_bytes()
+            content = self.path(name).read_bytes()
         except OSError as error:
             raise StateError(
                 f"Blob {name[:12]} of {self._folder} cannot be read: {error.strerror}",
@@ -75,7 +75,15 @@ class Blobs:
                 removed += 1
         return removed
 
-    def _path(self, name: str) -> Path:
+    def has(self, name: str) -> int | None:
+        """Return the size of a blob in bytes, None where it is not there."""
+        try:
+            return self.path(name).stat().st_size
+        except OSError:
+            return None
+
+    def path(self, name: str) -> Path:
+        """Return where a blob is. Link it, never write it."""
         assert len(name) == hashlib.sha256().digest_size * 2
         return self._folder / name[:2] / name
 

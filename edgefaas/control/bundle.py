@@ -94,12 +94,12 @@ def digest(content: bytes) -> str:
 
 
 def version_of(
-    *, kind: Kind, entry: str, handler: str, files: Mapping[str, str], settings: Mapping[str, Any]
+    *, kind: str, entry: str, handler: str, files: Mapping[str, str], settings: Mapping[str, Any]
 ) -> str:
     """Return the version's name from what it is made of; ``files`` are path → SHA-256."""
     canonical = {
         "edgefaas": 1,
-        "kind": kind.value,
+        "kind": str(kind),
         "entry": entry,
         "handler": handler,
         "files": dict(files),
@@ -215,9 +215,10 @@ def _check_files(name: str, source: Source) -> None:
         )
 
 
-def _check_path(name: str, path: str) -> None:
+def is_plain_path(path: str) -> bool:
+    """Return whether a path is relative, stays inside, and is written as plainly as can be."""
     parts = PurePosixPath(path).parts
-    bad = (
+    return not (
         not parts
         or len(path) > FILE_PATH_MAX
         or path != "/".join(parts)
@@ -226,7 +227,10 @@ def _check_path(name: str, path: str) -> None:
         or "\\" in path
         or not path.isprintable()
     )
-    if bad:
+
+
+def _check_path(name: str, path: str) -> None:
+    if not is_plain_path(path):
         raise _refused(
             f'Function "{name}" has a file at {path[:120]!r}, which is not a plain relative path',
             "Keep every file inside the function's folder, under a plain name.",

@@ -10,6 +10,7 @@ from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.openapi import document
 from edgefaas.control.rollout_endpoints import KEEP_MAX, RolloutApi
 from edgefaas.control.secret_endpoints import SecretApi, secret_endpoints
+from edgefaas.release import FILE_MAX_BYTES
 
 DEPLOY_BODY_BYTES = BUNDLE_MAX_BYTES // 3 * 4 + 1024 * 1024  # base64, and the JSON around it
 PLAN_BODY_BYTES = 16 * 1024 * 1024
@@ -85,6 +86,26 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             scope=Scope.DEPLOY,
             body_max=PLAN_BODY_BYTES,
             body_schema="Plan",
+            asks_only=True,
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/files/missing",
+            summary="Say which files of a release are yet to be sent",
+            answer=rollouts.missing_files,
+            scope=Scope.DEPLOY,
+            body_max=PLAN_BODY_BYTES,
+            body_schema="Files",
+            asks_only=True,
+        ),
+        Endpoint(
+            method="PUT",
+            path="/v1/files/{digest}",
+            summary="Send a file of a release, named by its SHA-256",
+            answer=rollouts.take_file,
+            scope=Scope.DEPLOY,
+            body_max=FILE_MAX_BYTES,
+            body_schema="Octets",
             asks_only=True,
         ),
         Endpoint(

@@ -7,7 +7,7 @@ pointers never name a version that no worker has run, and what was acknowledged 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -28,10 +28,11 @@ from edgefaas.control.orders import (
 )
 from edgefaas.control.pruning import Pruned, collect
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.running import Running, forgettable, version_before
+from edgefaas.control.running import Running, forgettable, version_before, versions_before
 from edgefaas.control.store import HASH_SHORT, BuildRecord, Note, Version, unknown_function
-from edgefaas.control.workshop import Builder, Shelf, Workshop, live_function
+from edgefaas.control.workshop import Builder, Shelf, Workshop, live_function, live_version
 from edgefaas.errors import DeployError, EdgeError
+from edgefaas.release import Release, is_release
 from edgefaas.split import WHOLE, Affinity, salt_of
 
 __all__ = [
@@ -114,7 +115,7 @@ class Deployer:
         store = self._shelf.store
         for name, version in (await self._run(store.live)).items():
             try:
-                live[name] = live_function(version, await self._workshop.built(version))
+                live[name] = await self._live(version, await self._workshop.built(version))
             except EdgeError as error:
                 warnings.append(f'Function "{name}" is stored but cannot be run: {error.advice}')
         for rollout in (await self._run(store.rollouts)).values():
@@ -132,12 +133,22 @@ class Deployer:
         """Stop running what workers refuse, by the name that it is run under; only before any worker serves."""
         self._running = self._running.without(name)
 
-    async def prepare(self, bundle: Bundle) -> Ready:
+    async def prepare(self, bundle: Bundle | Release) -> Ready:
         """Build a bundle and keep it, without making it live. Raises DeployError, StateError."""
+        if isinstance(bundle, Release):
+            return await self._workshop.prepare_release(bundle)
         return await self._workshop.prepare(bundle)
 
+    async def take_file(self, name: str, content: bytes) -> None:
+        """Keep a file that a release will name. Raises DeployError, StateError."""
+        await self._workshop.take_file(name, content)
+
+    async def missing_files(self, names: Iterable[str]) -> list[str]:
+        """Return which of these files are yet to be sent."""
+        return await self._workshop.missing(names)
+
     async def deploy(
-        self, bundles: Sequence[Bundle], order: Order, terms: Terms = EVERYBODY
+        self, bundles: Sequence[Bundle | Release], order: Order, terms: Terms = EVERYBODY
     ) -> list[Deployed]:
         """Let every bundle go out at once, or none; to everybody, or as canaries to some.
 
@@ -160,7 +171,7 @@ class Deployer:
                 return await self._make_live(ready, order, terms)
             return await self._make_canaries(ready, order, terms, terms.share)
 
-    async def _prepare_all(self, bundles: Sequence[Bundle]) -> list[Ready]:
+    async def _prepare_all(self, bundles: Sequence[Bundle | Release]) -> list[Ready]:
         """Build all at once (the builder says how many run); raise the first error when all have ended."""
         ready = await asyncio.gather(*map(self.prepare, bundles), return_exceptions=True)
         for item in ready:
@@ -269,7 +280,7 @@ class Deployer:
 
     async def _collect(self) -> Pruned:
         workshop = self._workshop
-        return await self._run(collect, self._shelf, workshop.in_hand, artifacts=workshop.building == 0)
+        return await self._run(collect, self._shelf, workshop.held(), artifacts=workshop.building == 0)
 
     # Everything below is called with the lock held.
 
@@ -287,7 +298,7 @@ class Deployer:
         store = self._shelf.store
         if new or ended:
             target = before.without_canaries(names)
-            changes = {version.function: live_function(version, record) for version, record in new}
+            changes = {version.function: await self._live(version, record) for version, record in new}
             target = replace(target, live={**target.live, **changes})
             await self._switch(
                 target,
@@ -417,7 +428,7 @@ class Deployer:
     ) -> None:
         running = self._running
         canaries = {
-            name: live_function(version, record, split=item.split)
+            name: live_version(version, record, split=item.split)
             for name, (item, version, record) in rollouts.items()
         }
         rows = [item for item, _, _ in rollouts.values()]
@@ -494,7 +505,13 @@ class Deployer:
 
     async def _canary(self, rollout: Rollout) -> Live:
         version, record = await self._stored(rollout.function, rollout.version)
-        return live_function(version, record, split=rollout.split)
+        return live_version(version, record, split=rollout.split)
+
+    async def _live(self, version: Version, record: BuildRecord) -> Live:
+        before: tuple[str, ...] = ()
+        if is_release(version.function):
+            before = await self._run(versions_before, self._shelf.store, version.function, version.version)
+        return live_version(version, record, before=before)
 
     async def _stored(self, name: str, wanted: str) -> Ready:
         version = await self._run(self._shelf.store.find, name, wanted)

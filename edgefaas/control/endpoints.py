@@ -16,6 +16,7 @@ from edgefaas import __version__
 from edgefaas.control import metrics
 from edgefaas.control.access import Access, ForbiddenError, Scope, read_audit
 from edgefaas.control.api import BadRequestError, Call, wall_s
+from edgefaas.control.bundle import Bundle
 from edgefaas.control.deploy import Deployer, Order, Shelf
 from edgefaas.control.hub import LEVELS, Follower, Line, LineFilter, LogHub
 from edgefaas.control.masking import without_secrets, without_values
@@ -26,7 +27,8 @@ from edgefaas.control.rollout import Rollout, rule_to_json
 from edgefaas.control.store import Change, Version, unknown_function
 from edgefaas.control.usage import missing_namespaces, users_of
 from edgefaas.errors import ConfigError, EdgeError
-from edgefaas.site import Site
+from edgefaas.release import KIND, Release, is_release
+from edgefaas.site import DirectoryOrigin, Site
 from edgefaas.split import WHOLE
 
 NOTHING_COUNTED = dict.fromkeys(("runs", "errors", "throttled", "server_errors", "cpu_us"), 0)
@@ -164,7 +166,7 @@ class Api:
             raise ForbiddenError(
                 "The token may not read what is deployed", remedy=f"Use one with scope {Scope.DEPLOY}."
             )
-        if call.flag("files"):
+        if call.flag("files") and version.kind != KIND:  # a folder's files may be gigabytes
             contents = {
                 path: await disk.run(self.shelf.blobs.get, blob) for path, blob in version.files.items()
             }
@@ -190,7 +192,7 @@ class Api:
             deployed = [deployed_row(item) for item in done]
         for bundle, row in zip(bundles, deployed, strict=True):
             said: Any = row["warnings"]
-            row["warnings"] = [*said, *missing_namespaces(self.pop.site, bundle.kv)]
+            row["warnings"] = [*said, *_remarks(self.pop.site, bundle)]
             row["used_by"] = users_of(self.pop.site, str(row["name"]))
         took_ms = round((time.perf_counter() - began_s) * 1000, 1)
         return {"deployed": deployed, "live": not dry_run, "took_ms": took_ms}
@@ -209,7 +211,9 @@ class Api:
 
     async def remove(self, call: Call) -> Any:
         """Remove a function with all its versions; ``force=1`` even when the site uses it."""
-        used_by = [] if call.flag("force") else users_of(self.pop.site, call.name)
+        # Without a release its folder on disk is served again: no request fails.
+        unneeded = call.flag("force") or is_release(call.name)
+        used_by = [] if unneeded else users_of(self.pop.site, call.name)
         await self.deployer.remove(call.name, order_of(call, "rm"), used_by=used_by)
         return {"removed": call.name}
 
@@ -391,6 +395,15 @@ def rollout_row(rollout: Rollout | None) -> dict[str, Any] | None:
         "watch": rule_to_json(rollout.rule),
         "until_s": rollout.until_s,
     }
+
+
+def _remarks(site: Site, bundle: Bundle | Release) -> list[str]:
+    """Return what the site lacks for a deploy to mean anything."""
+    if isinstance(bundle, Bundle):
+        return missing_namespaces(site, bundle.kv)
+    if isinstance(site.origins.get(bundle.origin), DirectoryOrigin):
+        return []
+    return [f"The site has no directory origin {bundle.origin} yet: add it to edgefaas.toml, and reload."]
 
 
 def _said_of(terms: Terms) -> str:

@@ -27,4 +27,6 @@ def without_secrets(plain: Any) -> Any:
 
 def without_values(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return a version's settings with the names of its environment only."""
+    if "environment" not in settings:
+        return dict(settings)
     return {**settings, "environment": dict.fromkeys(settings["environment"], SECRET)}

@@ -121,7 +121,8 @@ def _schemas() -> dict[str, Any]:
                     "required": ["functions"],
                     "additionalProperties": False,
                     "properties": {
-                        "functions": functions,
+                        "functions": functions | {"minItems": 0},
+                        "releases": {"type": "array", "items": {"$ref": "#/components/schemas/Release"}},
                         "canary": {
                             "type": "object",
                             "required": ["percent"],
@@ -144,6 +145,11 @@ def _schemas() -> dict[str, Any]:
                 },
             ]
         },
+        "Files": {
+            "type": "object",
+            "required": ["files"],
+            "properties": {"files": {"type": "array", "items": text | {"pattern": "^[0-9a-f]{64}$"}}},
+        },
         "Promote": {
             "type": "object",
             "properties": {"percent": percent | {"maximum": 100, "description": "100, or nothing: all"}},
@@ -161,7 +167,7 @@ def _schemas() -> dict[str, Any]:
                         "additionalProperties": False,
                         "properties": {
                             "name": text,
-                            "kind": {"enum": [kind.value for kind in Kind]},
+                            "kind": {"enum": ["files", *[kind.value for kind in Kind]]},
                             "entry": text,
                             "handler": text,
                             "files": {"type": "object", "additionalProperties": text},
@@ -171,6 +177,13 @@ def _schemas() -> dict[str, Any]:
                 },
                 "canary": {"type": "boolean", "default": False},
             },
+        },
+        "Release": {
+            "type": "object",
+            "required": ["origin", "files"],
+            "additionalProperties": False,
+            "description": "what a directory origin is to serve, by path and SHA-256",
+            "properties": {"origin": text, "files": {"type": "object", "additionalProperties": text}},
         },
         "Rollback": {"type": "object", "properties": {"version": text}},
         "Event": {"description": "any JSON document"},

@@ -7,9 +7,12 @@ from typing import Any
 from edgefaas.control.bundle import Bundle, from_json
 from edgefaas.control.rollout import Rule, rule_from_json
 from edgefaas.errors import DeployError
+from edgefaas.release import Release
+from edgefaas.release import from_json as release_from_json
 from edgefaas.split import Affinity, read_affinity, read_share
 
 FUNCTIONS_MAX = 500
+RELEASES_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,23 +94,25 @@ class NoCanaryError(DeployError):
 class Delivery:
     """One deploy as it was handed in."""
 
-    bundles: tuple[Bundle, ...]
+    bundles: tuple[Bundle | Release, ...]
     terms: Terms
 
 
 def read_delivery(plain: Any) -> Delivery:
-    """Return the deploy of a JSON body: one function, or ``functions`` with ``canary`` and ``watch``.
+    """Return the deploy of a JSON body: one function, or ``functions`` and ``releases`` with ``canary`` and ``watch``.
 
     Raises DeployError.
     """
     if not isinstance(plain, dict) or "functions" not in plain:
         plain = {"functions": [plain]}
-    if unknown := plain.keys() - {"functions", "canary", "watch"}:
+    if unknown := plain.keys() - {"functions", "releases", "canary", "watch"}:
         raise DeployError(
-            f"The key {min(unknown)!r} is not known", remedy="Send functions, canary and watch."
+            f"The key {min(unknown)!r} is not known", remedy="Send functions, releases, canary and watch."
         )
-    items = plain["functions"]
-    if not isinstance(items, list) or not 0 < len(items) <= FUNCTIONS_MAX:
+    items, releases = plain["functions"], plain.get("releases", [])
+    if not isinstance(releases, list) or len(releases) > RELEASES_MAX:
+        raise DeployError("releases is not a list", remedy=f"Send at most {RELEASES_MAX} releases.")
+    if not isinstance(items, list) or not (not releases) <= len(items) <= FUNCTIONS_MAX:
         raise DeployError("functions is not a list", remedy=f"Send 1 to {FUNCTIONS_MAX} functions.")
     bundles: list[Bundle] = []
     checks: dict[str, Check] = {}
@@ -122,7 +127,8 @@ def read_delivery(plain: Any) -> Delivery:
     if share is not None and rule is None:
         rule = Rule()  # nobody looks at a canary all the time
     return Delivery(
-        bundles=tuple(bundles), terms=Terms(share=share, affinity=affinity, checks=checks, rule=rule)
+        bundles=(*bundles, *map(release_from_json, releases)),
+        terms=Terms(share=share, affinity=affinity, checks=checks, rule=rule),
     )
 
 

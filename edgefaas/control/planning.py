@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgefaas.arms import RELEASE_PREFIX
 from edgefaas.control.bundle import NAME, Bundle, digest, version_of
 from edgefaas.control.rollout import Rollout
 from edgefaas.control.store import Version
 from edgefaas.errors import DeployError
+from edgefaas.release import KIND, Release
 from edgefaas.split import WHOLE
 from sandbox.contract import Kind
 
@@ -54,15 +56,15 @@ def read_outline(plain: Any) -> Outline:
         or not isinstance(plain["files"], dict)
         or not all(isinstance(digest, str) for digest in plain["files"].values())
         or not isinstance(plain["settings"], dict)
-        or not NAME.match(plain["name"])
-        or plain["kind"] not in tuple(Kind)
+        or not NAME.match(plain["name"].removeprefix(RELEASE_PREFIX))
+        or plain["kind"] not in (KIND, *Kind)
     ):
         raise DeployError(
             "This is not the outline of a function",
             remedy="Send name, kind, entry, handler, files (path to SHA-256) and settings.",
         )
     version = version_of(
-        kind=Kind(plain["kind"]),
+        kind=plain["kind"],
         entry=plain["entry"],
         handler=plain["handler"],
         files=plain["files"],
@@ -71,8 +73,11 @@ def read_outline(plain: Any) -> Outline:
     return Outline(version=version, **plain)
 
 
-def outline_of(bundle: Bundle) -> dict[str, Any]:
+def outline_of(bundle: Bundle | Release) -> dict[str, Any]:
     """Return the outline of a bundle as the admin API takes it."""
+    if isinstance(bundle, Release):
+        files = dict(bundle.files)
+        return {"name": bundle.name, "kind": KIND, "entry": "", "handler": "", "files": files, "settings": {}}
     source = bundle.source
     return {
         "name": bundle.name,

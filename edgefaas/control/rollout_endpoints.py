@@ -1,5 +1,6 @@
 """What the admin API can do about versions on their way: plan, watch, promote, prune."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from edgefaas.site import Site
 from edgefaas.split import read_share
 
 KEEP_MAX = 1_000_000
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Pop(Protocol):
@@ -54,6 +56,20 @@ class RolloutApi:
             step = planned(outline, live.get(name), rollouts.get(name), versions, canary=canary)
             steps.append(asdict(step) | {"used_by": users_of(self.pop.site, name)})
         return {"plan": steps}
+
+    async def missing_files(self, call: Call) -> Any:
+        """Say which of these files are yet to be sent before a release may name them."""
+        names = call.object().get("files")
+        if not isinstance(names, list) or not all(
+            isinstance(name, str) and _DIGEST.match(name) for name in names
+        ):
+            raise BadRequestError("files is not a list of SHA-256", remedy="Send 64 hex digits for each.")
+        return {"missing": await self.deployer.missing_files(dict.fromkeys(names))}
+
+    async def take_file(self, call: Call) -> Any:
+        """Keep a file for a release that will name it within the hour."""
+        await self.deployer.take_file(str(call.request.path_params["digest"]), call.body)
+        return {"bytes": len(call.body)}
 
     async def rollouts(self, _: Call) -> Any:
         """Return every version on its way, with the figures of both sides since the workers started."""

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from edgefaas.arms import canary_of
-from edgefaas.contract import Live
+from edgefaas.contract import Live, LiveRelease
 from edgefaas.control.pruning import prunable
 from edgefaas.control.store import HASH_SHORT, Store, Version, unknown_function
 from edgefaas.errors import UnknownFunctionError
 
 HISTORY_LOOKED_AT = 1_000
+BEFORE_MAX = 5  # versions of a release whose hashed files stay reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,14 @@ class Running:
 
     @property
     def all(self) -> dict[str, Live]:
-        """Return everything by the name that it is run under."""
-        return {**self.live, **{canary_of(name): item for name, item in self.canaries.items()}}
+        """Return everything by the name that it is run under; both sides of a split serve the other's files, too."""
+        every = {**self.live, **{canary_of(name): item for name, item in self.canaries.items()}}
+        for name, canary in self.canaries.items():
+            live = self.live.get(name)
+            if isinstance(canary, LiveRelease) and isinstance(live, LiveRelease):
+                every[name] = replace(live, also=(canary.folder,))
+                every[canary_of(name)] = replace(canary, also=(live.folder,), before=live.before)
+        return every
 
     def without(self, name: str) -> "Running":
         """Return the same without what is run under ``name``."""
@@ -61,6 +68,17 @@ def version_before(store: Store, name: str) -> str:
         f'Function "{name}" has no version before {live.version[:HASH_SHORT]}',
         remedy=f"List its versions with edgefaas versions {name}.",
     )
+
+
+def versions_before(store: Store, name: str, version: str) -> tuple[str, ...]:
+    """Return the last versions that were live before ``version`` becomes so and are still kept, the newest first."""
+    kept = {item.version for item in store.versions(name)}
+    live = store.live().get(name)
+    found = {live.version: None} if live else {}
+    for change in store.history(name, limit=HISTORY_LOOKED_AT):
+        if change.action != "canary" and change.previous in kept:
+            found[str(change.previous)] = None
+    return tuple(item for item in found if item != version)[:BEFORE_MAX]
 
 
 def forgettable(store: Store, keep: int) -> list[Version]:

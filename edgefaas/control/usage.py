@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from edgefaas.arms import release_of
 from edgefaas.site import FunctionOrigin, Site
 
 
 def users_of(site: Site, function: str) -> list[str]:
-    """Return the behaviours and origins that name ``function``, as sentences' parts."""
+    """Return the behaviours and origins that name ``function``, or the origin of a release, as sentences' parts."""
     users = [
         f'behaviour "{behaviour.pattern}" ({trigger.value})'
         for behaviour in site.behaviours
@@ -18,7 +19,19 @@ def users_of(site: Site, function: str) -> list[str]:
         for origin in site.origins.values()
         if isinstance(origin, FunctionOrigin) and origin.function == function
     ]
+    users += [
+        f'behaviour "{behaviour.pattern}"'
+        for behaviour in site.behaviours
+        if behaviour.origin is not None
+        and function in {release_of(name) for name in _members(site, behaviour.origin)}
+    ]
     return users
+
+
+def _members(site: Site, origin: str) -> tuple[str, ...]:
+    """Return the origins that are meant by a name, an origin's or a group's."""
+    group = site.origin_groups.get(origin)
+    return group.origins if group else (origin,)
 
 
 def missing_namespaces(site: Site, names: Iterable[str]) -> list[str]:

@@ -7,5 +7,6 @@ answer for two seconds (``CDN-Cache-Control``), which is how fast a changed file
 """
 
 from edgefaas.directory.files import DirectoryFiles
+from edgefaas.directory.released import ReleasedFiles, Releases
 
-__all__ = ["DirectoryFiles"]
+__all__ = ["DirectoryFiles", "ReleasedFiles", "Releases"]

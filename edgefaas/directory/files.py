@@ -5,9 +5,10 @@ with the cache. Sources: RFC 9110, 8.8 (validators), 13 (preconditions), 14 (ran
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from edgefaas.cache.conditional import Condition, evaluate, range_applies
 from edgefaas.cache.dates import format_http_date
@@ -46,9 +47,19 @@ class DirectoryFiles:
     """The files of one directory origin."""
 
     def __init__(
-        self, origin: DirectoryOrigin, *, wall_s: Callable[[], float] = lambda: datetime.now(UTC).timestamp()
+        self,
+        origin: DirectoryOrigin,
+        *,
+        also: Sequence[Path] = (),
+        before: Sequence[Path] = (),
+        digests: Digests | None = None,
+        wall_s: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
     ) -> None:
-        """Serve the folder of ``origin``. Raises ConfigError when there is none."""
+        """Serve the folder of ``origin``. Raises ConfigError when there is none.
+
+        A file that is not in it is looked for in the folders ``also``, and, where its name carries a content hash, in
+        those ``before``.
+        """
         if not origin.directory.is_dir():
             raise ConfigError(
                 f"The directory {origin.directory} of origin {origin.name!r} is not a folder",
@@ -57,7 +68,9 @@ class DirectoryFiles:
         self._origin = origin
         self._root = origin.directory.resolve()
         self._wall_s = wall_s
-        self._digests = Digests()
+        self._also = [folder.resolve() for folder in also]
+        self._before = [folder.resolve() for folder in before]
+        self.digests = digests or Digests()
         self._hashing: asyncio.Future[None] | None = None
 
     async def fetch(self, request: Request) -> Response:
@@ -88,23 +101,35 @@ class DirectoryFiles:
         self, segments: tuple[str, ...], codings: list[str], *, navigates: bool
     ) -> Representation | FileFacts | None:
         wanted = (*segments[:-1], segments[-1] or self._origin.index)
-        opened = open_inside(self._root, wanted)
+        root, opened = self._root, open_inside(self._root, wanted)
+        if opened is None:
+            root, opened = self._elsewhere(wanted)
         if isinstance(opened, FileFacts):
             if segments[-1] and isinstance(open_inside(self._root, (*wanted, self._origin.index)), OpenFile):
                 return opened
             opened = None
         if opened is None and self._origin.fallback is not None and navigates:
             wanted = tuple(self._origin.fallback.strip("/").split("/"))
-            opened = open_inside(self._root, wanted)
+            root, opened = self._root, open_inside(self._root, wanted)
         if not isinstance(opened, OpenFile):
             return None
-        return self._represent(wanted, opened, codings)
+        return self._represent(root, wanted, opened, codings)
 
-    def _represent(self, wanted: tuple[str, ...], opened: OpenFile, codings: list[str]) -> Representation:
+    def _elsewhere(self, wanted: tuple[str, ...]) -> tuple[Path, OpenFile | None]:
+        """Return a file that only another version has, and that version's root."""
+        for root in (*self._also, *(self._before if is_immutable(wanted[-1]) else ())):
+            opened = open_inside(root, wanted)
+            if isinstance(opened, OpenFile):
+                return root, opened
+        return self._root, None
+
+    def _represent(
+        self, root: Path, wanted: tuple[str, ...], opened: OpenFile, codings: list[str]
+    ) -> Representation:
         """Choose among the file and its precompressed siblings; a sibling older than the file is out of date."""
         siblings: dict[str, OpenFile] = {}
         for coding, suffix in SUFFIXES.items():
-            sibling = open_inside(self._root, (*wanted[:-1], wanted[-1] + suffix))
+            sibling = open_inside(root, (*wanted[:-1], wanted[-1] + suffix))
             if isinstance(sibling, OpenFile) and sibling.facts.identity[3] >= opened.facts.identity[3]:
                 siblings[coding] = sibling
         chosen = next((coding for coding in codings if coding in siblings), None)
@@ -116,9 +141,9 @@ class DirectoryFiles:
 
     def _load(self, name: str, opened: OpenFile, coding: str | None, *, varies: bool) -> Representation:
         facts = opened.facts
-        digest = self._digests.known(facts.identity)
+        digest = self.digests.known(facts.identity)
         if digest is None and facts.size <= DIGEST_AT_ONCE_BYTES:
-            digest = self._digests.compute(opened)
+            digest = self.digests.compute(opened)
         content = opened.read(0, facts.size) if facts.size <= SMALL_BYTES else None
         if content is not None:
             opened.close()
@@ -141,7 +166,7 @@ class DirectoryFiles:
 
     def _try_hash(self, opened: OpenFile) -> None:
         try:
-            self._digests.compute(opened)
+            self.digests.compute(opened)
         except OSError:  # it changed meanwhile; its next form has another identity
             pass
         finally:

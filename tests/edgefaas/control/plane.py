@@ -63,8 +63,7 @@ class RecordingWorkers:
 
 
 def artifact_of(live: Live) -> str:
-    assert isinstance(live, LiveFunction)
-    return live.artifact
+    return live.artifact if isinstance(live, LiveFunction) else live.folder
 
 
 _builder: type[Builder] = TextBuilder
