@@ -56,15 +56,10 @@ def _problems(site: "Site") -> "Iterator[tuple[str, str, EdgeError | RouterError
     """Yield what the site names and is not good: its kind, its name, and the error."""
     from edgefaas.directory import DirectoryFiles
     from edgefaas.errors import EdgeError
-    from edgefaas.functions import read_spec
     from edgefaas.site import DirectoryOrigin
     from router import GeoDatabase, RouterError
 
-    for spec in site.functions.values():
-        try:
-            read_spec(spec)
-        except EdgeError as error:
-            yield "function", spec.name, error
+    yield from _function_problems(site)
     for origin in site.origins.values():
         try:
             if isinstance(origin, DirectoryOrigin):
@@ -76,3 +71,33 @@ def _problems(site: "Site") -> "Iterator[tuple[str, str, EdgeError | RouterError
             GeoDatabase.open(site.router.geoip_city, site.router.geoip_asn)
     except RouterError as error:
         yield "router", "geoip", error
+
+
+def _function_problems(site: "Site") -> "Iterator[tuple[str, str, EdgeError]]":
+    from edgefaas.errors import EdgeError
+    from edgefaas.functions import read_spec
+    from edgefaas.kv.seeds import read_seed
+
+    for spec in site.functions.values():
+        try:
+            bundle = read_spec(spec)
+        except EdgeError as error:
+            yield "function", spec.name, error
+            continue
+        for name in bundle.kv:
+            if name not in site.kv:
+                yield "function", spec.name, _missing_namespace(spec.name, name)
+    for namespace in site.kv.values():
+        try:
+            read_seed(namespace)
+        except EdgeError as error:
+            yield "kv", namespace.name, error
+
+
+def _missing_namespace(function: str, name: str) -> "EdgeError":
+    from edgefaas.errors import ConfigError
+
+    return ConfigError(
+        f'Function "{function}" names the key-value namespace "{name}", which the site does not have',
+        remedy=f"Add [kv.{name}] to the site, or correct kv of the function.",
+    )

@@ -26,6 +26,7 @@ from edgefaas.origin import OriginClient
 from edgefaas.origin.dns import Resolver
 from edgefaas.origins import release
 from edgefaas.recorder import read_all
+from edgefaas.redaction import redacted
 from edgefaas.site import UrlOrigin
 from edgefaas.tracing.semantics import end_client, ending, note_client
 from edgefaas.tracing.spans import Kind, Span
@@ -82,10 +83,13 @@ class Outbound:
                 rules = self._rules[function.allow] = parse_rules(map(with_scheme, function.allow))
             except OutboundRuleError as error:
                 raise HostCallError(f"allow of this function: {error}") from None
-        return self._fetch(function.name, rules, payload, span)
+        return self._fetch(function, rules, payload, span)
 
-    async def _fetch(self, name: str, rules: tuple[Rule, ...], payload: bytes, span: Span | None) -> bytes:
+    async def _fetch(
+        self, function: LiveFunction, rules: tuple[Rule, ...], payload: bytes, span: Span | None
+    ) -> bytes:
         request, url, redirect = read_request(payload)
+        name = function.name
         request.trace = span
         if self._running[name] >= CONCURRENT_MAX:
             raise HostCallError(
@@ -94,7 +98,7 @@ class Outbound:
         self._running[name] += 1
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await self._follow(request, url, redirect, rules)
+                return await self._follow(function, request, url, redirect, rules)
         except TimeoutError:
             raise HostCallError(f"{url} gave no whole answer within {TIMEOUT_S:g} s") from None
         except EdgeError as error:
@@ -102,9 +106,11 @@ class Outbound:
         finally:
             self._running[name] -= 1
 
-    async def _follow(self, request: Request, url: str, redirect: str, rules: tuple[Rule, ...]) -> bytes:
+    async def _follow(
+        self, function: LiveFunction, request: Request, url: str, redirect: str, rules: tuple[Rule, ...]
+    ) -> bytes:
         for _ in range(REDIRECTS_MAX + 1):
-            response = await self._once(request, url, rules)
+            response = await self._once(function, request, url, rules)
             location = response.headers.get("location")
             if response.status not in REDIRECTS or location is None or redirect == "manual":
                 return await written(response, url)
@@ -114,7 +120,9 @@ class Outbound:
             url = redirected(request, url, location, response.status)
         raise HostCallError(f"more than {REDIRECTS_MAX} redirects; the last was {url}")
 
-    async def _once(self, request: Request, url: str, rules: tuple[Rule, ...]) -> Response:
+    async def _once(
+        self, function: LiveFunction, request: Request, url: str, rules: tuple[Rule, ...]
+    ) -> Response:
         verdict = may_ask(url, rules)
         if isinstance(verdict, Refused):
             raise HostCallError(verdict.why)
@@ -125,6 +133,8 @@ class Outbound:
             return await self._client.fetch(origin, request)
         span = request.trace.child(request.method, Kind.CLIENT)
         note_client(span, request, origin.url)
+        if function.secrets and "url.full" in span.attributes:
+            span.attributes["url.full"] = redacted(function, str(span.attributes["url.full"]))
         with ending(span):
             told = "traceparent" in request.headers
             sent = request if told else replace(request, headers=with_context(request.headers, span))

@@ -12,10 +12,11 @@ from typing import Any
 from edgefaas.contract import LiveFunction
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import ConfigError, KvError, KvThrottledError, UnknownFunctionError
-from edgefaas.kv.formats import as_ndjson, read_pairs
+from edgefaas.kv.formats import as_ndjson
 from edgefaas.kv.operations import find
 from edgefaas.kv.pairs import ANYTHING, Batch, Entry, Expected, Facts, Page, check_batch
 from edgefaas.kv.rate import TokenBucket
+from edgefaas.kv.seeds import read_seed
 from edgefaas.kv.store import KV_FILE, PairFile, PairStore, unknown_key, unknown_namespace
 from edgefaas.site import KvNamespace
 
@@ -52,7 +53,7 @@ class KvKeeper:
         """
         known = {facts.name for facts in await self._disk.run(self._file.all_facts)}
         seeds = {
-            name: await self._disk.run(_seed, namespace)
+            name: await self._disk.run(read_seed, namespace)
             for name, namespace in namespaces.items()
             if name not in known
         }
@@ -177,23 +178,6 @@ class KvKeeper:
         self._disk.close()
         self._store.close()
         self._file.close()
-
-
-def _seed(namespace: KvNamespace) -> Batch | None:
-    """Return what a new namespace begins with. Raises ConfigError."""
-    if namespace.seed is None:
-        return None
-    try:
-        content = namespace.seed.read_bytes()
-        batch = Batch(puts=read_pairs(content, name=namespace.seed.name))
-        check_batch(batch, namespace)
-    except OSError as error:
-        raise ConfigError(
-            f"{namespace.seed} cannot be read: {error.strerror}", remedy="Make it readable."
-        ) from None
-    except KvError as error:
-        raise ConfigError(f"[kv.{namespace.name}]: {error}", remedy=error.remedy) from None
-    return batch
 
 
 def _read_order(plain: Mapping[str, Any]) -> tuple[str, str, Batch, Expected]:

@@ -249,3 +249,21 @@ def test_a_fault_of_ours_is_one_sentence(shell: Shell, monkeypatch: pytest.Monke
     ended = shell("validate", "x.toml")
     assert ended.code == 1
     assert "nobody foresaw" in ended.err
+
+
+def test_validate_names_pairs_that_are_wrong_and_namespaces_that_are_missing(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "edgefaas.toml").write_text(
+        '[functions.f]\nsource = "f"\n[kv.good]\nimport = "good.json"\n[kv.bad]\nimport = "bad.json"\n'
+    )
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "index.js").write_text("exports.handler = async () => null")
+    (tmp_path / "f" / "function.toml").write_text('kv = ["good", "lost"]\n')
+    (tmp_path / "good.json").write_text('{"a": "1"}')
+    (tmp_path / "bad.json").write_text('{"a": 1}')
+    ended = shell("validate")
+    assert ended.code == 1
+    assert 'names the key-value namespace "lost", which the site does not have' in ended.err
+    assert "[kv.bad]: bad.json, pair 1 ('a') has a int" in ended.err
+    assert "good" not in ended.err.replace("goods", "")

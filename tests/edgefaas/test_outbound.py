@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from edgefaas.contract import LiveFunction
 from edgefaas.message import Headers, Request
 from edgefaas.outbound import Outbound, read_request, redirected
+from edgefaas.tracing.spans import Span, Trace
 from sandbox import Kind
 from sandbox.contract import HostCallError
 from tests.edgefaas.live import FakeOrigin, Seen, origin, reply
@@ -151,3 +153,25 @@ def test_a_function_does_not_pass_for_a_viewer_on_loopback() -> None:
     allow, url = ("http://127.0.0.1:{port}",), "http://127.0.0.1:{port}/"
     _, fake = fetch(lambda _: reply("x"), allow, url=url)
     assert fake.seen[0].headers["x-forwarded-for"] == "unknown"
+
+
+def test_a_secret_in_an_address_is_in_no_trace() -> None:
+    ended: list[Span] = []
+
+    async def main() -> None:
+        outbound = Outbound()
+        async with origin(lambda _: reply("pong")) as fake:
+            url = f"http://127.0.0.1:{fake.port}"
+            asker = replace(function(url), environment={"KEY": "open-sesame"}, secrets=("KEY",))
+            step = Span(Trace(None, recorded=True, now_ns=lambda: 1, ended=ended.append), "viewer-request f")
+            asked = {"url": f"{url}/treasury/open-sesame?q=open-sesame"}
+            try:
+                await outbound.fetch(asker, orjson.dumps(asked), step)
+            finally:
+                await outbound.close()
+            assert fake.seen[0].target == "/treasury/open-sesame?q=open-sesame"
+
+    asyncio.run(main())
+    (told,) = (str(span.attributes["url.full"]) for span in ended)
+    assert "/treasury/***" in told
+    assert "sesame" not in told
