@@ -133,7 +133,7 @@ def _example(viewers: Sequence[Viewer], country: str) -> str:
 
 
 def curl_lines(stage: Stage, viewers: Sequence[Viewer]) -> list[str]:
-    """Return commands to copy, each with what it shows."""
+    """Return commands and an address to copy, each with what it shows."""
     japan, brazil, germany = (_example(viewers, country) for country in ("JP", "BR", "DE"))
     forwarded = "-H 'X-Forwarded-For: {}'"
     tries = [
@@ -146,6 +146,16 @@ def curl_lines(stage: Stage, viewers: Sequence[Viewer]) -> list[str]:
     lines = [click.style("Try it", bold=True)]
     for what, url, field in tries:
         lines += ["", click.style(f"  # {what}", dim=True), f"  curl -i {url} {field}".rstrip()]
+    data = stage.folder / "data" / "fra"
+    watches = [
+        (
+            f"the POPs on a map, live, in a browser; the token is in {data / 'admin-token'}",
+            stage.page_url("fra"),
+        ),
+        ("the same in a terminal", f"edgefaas top --data {data}"),
+    ]
+    for what, where in watches:
+        lines += ["", click.style(f"  # {what}", dim=True), f"  {where}"]
     return lines
 
 

@@ -134,6 +134,10 @@ class Stage:
         """Return where viewers ask."""
         return f"http://127.0.0.1:{self.ports.router}"
 
+    def page_url(self, pop: str) -> str:
+        """Return where the page of a POP is."""
+        return f"http://127.0.0.1:{self.ports.admin[pop]}/ui/"
+
     async def start(self, tell: Callable[[str], None]) -> None:
         """Start everybody: the origin first, the POPs at once, the router last. Raises StartError."""
         site = self._write_site()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -116,6 +117,9 @@ def test_it_serves_on_after_the_table_until_ctrl_c(tmp_path: Path) -> None:
     commands = [line.split("  #")[0].strip() for line in lines if line.strip().startswith("curl")]
     assert len(commands) == 5
     assert any(f"{url}/hello" in command for command in commands)
+    (page,) = [line.strip() for line in lines if line.strip().endswith("/ui/")]
+    with urlopen(page, timeout=PATIENCE_S) as answer:
+        assert answer.status == 200
     os.kill(demo.pid, signal.SIGINT)
     _, err = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 0, err

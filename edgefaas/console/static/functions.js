@@ -18,7 +18,7 @@ export class Functions {
   #listed = [];
   #live = [];
   #pops = [];
-  #said = "";
+  #saying;
   #versions;
 
   /** `can(scope)` says what the token may do, `sure(...)` asks people; both come from main.js. */
@@ -99,7 +99,7 @@ export class Functions {
     const cpu = all.reduce((sum, row) => sum + (row.figures?.cpu_ms_per_s ?? 0), 0);
     const some = rows.length < all.length ? `, ${rows.length} shown` : "";
     const number = pop ? `the busiest ${rows.length}, as ${shown(pop.name, 40)} tells` : `${count(this.#listed.length)} live${some}`;
-    setText(byId("functions-note"), this.#said || (all.length ? `${number}; ${cores(cpu)} of a core together` : ""));
+    setText(byId("functions-note"), all.length ? `${number}; ${cores(cpu)} of a core together` : "");
     keyed(byId("functions").tBodies[0], rows, keyOf, () => this.#make(), (row, item) => this.#fill(row, item));
     this.#versions.show(this.#live);
   }
@@ -175,13 +175,11 @@ export class Functions {
     this.#say(await this.#change(listed.name, listed.version, {}, "promote"));
   }
 
-  /** Show how a change ended, in place of the summary, for a while. */
+  /** Show how a change ended, for a while. */
   #say(words) {
-    this.#said = words;
-    this.#draw();
-    setTimeout(() => {
-      this.#said = "";
-    }, SAID_MS);
+    setText(byId("functions-said"), words);
+    clearTimeout(this.#saying);
+    this.#saying = setTimeout(() => setText(byId("functions-said"), ""), SAID_MS);
   }
 
   /** Ask for the change, unless somebody else was faster; return how it ended, in words. */

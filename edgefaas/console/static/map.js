@@ -30,6 +30,8 @@ export function placeOf({ latitude, longitude }) {
 }
 
 export class WorldMap {
+  #drawn = ""; // what the labels were arranged for
+
   constructor(container) {
     this.container = container;
     this.marks = el("div", { class: "marks" });
@@ -60,7 +62,9 @@ export class WorldMap {
         setText(figure, pop.live ? `${rate(pop.live.requests_per_s)}/s` : pop.state === "here" ? "" : pop.state);
       },
     );
-    this.#arrange();
+    const drawn = placed.map((pop, n) => `${pop.name} ${this.marks.children[n].textContent.length}`).join();
+    if (drawn !== this.#drawn) this.#arrange();
+    this.#drawn = drawn;
   }
 
   /** Put each label where it covers no other; one that finds no place is not shown: the table has it. */
