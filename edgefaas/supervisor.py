@@ -55,6 +55,7 @@ from edgefaas.tracing.exporter import Exporter
 from edgefaas.workerprocess import Launch
 
 ADMIN_CONNECTIONS_MAX = 500
+RELOAD = "POST /v1/site/reload"  # what SIGHUP counts as in the audit log
 
 log = logging.getLogger("edgefaas.supervisor")
 
@@ -367,12 +368,27 @@ class Supervisor:
         self._background.start(self._reload_quietly(), name="reload")
 
     async def _reload_quietly(self) -> None:
+        status, detail = 200, ""
         try:
             for warning in await self.reload():
                 log.warning("%s", warning)
             log.warning("the site %s was read again", self._site.name)
         except EdgeError as error:
             log.error("the site is not changed: %s", error.advice)  # noqa: TRY400
+            status, detail = 422, str(error)  # as for who asks the admin API
+        await self._disk.run(
+            write_audit,
+            self._store,
+            AuditEntry(
+                at_s=_wall_s(),
+                request_id="",
+                actor="SIGHUP",
+                action=RELOAD,
+                target="",
+                status=status,
+                detail=detail,
+            ),
+        )
 
 
 def up(options: UpOptions) -> int:

@@ -25,6 +25,7 @@ from edgefaas.errors import EdgeError, StateError
 TOKEN_FILE = "admin-token"  # noqa: S105  # a name, not a secret
 TOKEN_PREFIX = "edgefaas_"  # noqa: S105  # lets scanners find a leaked token
 FAILURES_MAX = 10
+TOKEN_LIFE_MAX_S = 100 * 366 * 86_400  # of one that ends at all
 FAILURES_WINDOW_S = 60.0
 _ADDRESSES_MAX = 10_000
 _TOKEN_MIN = 32
@@ -47,15 +48,17 @@ class UnauthorizedError(EdgeError):
 
 
 class ForbiddenError(EdgeError):
-    """The token is good, but not for this."""
+    """The token is good, but not for this; ``actor`` is its name, for the audit log."""
 
     status = 403
+    actor = ""
 
 
 class TooManyFailuresError(EdgeError):
     """This address has sent too many wrong tokens."""
 
     status = 429
+    retry_after_s = FAILURES_WINDOW_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +128,13 @@ class Access:
 
         Raises:
             UnauthorizedError: none, unknown or expired.
-            TooManyFailuresError: the same, and this address has done so too often.
+            TooManyFailuresError: unknown or expired, and this address has sent such too often. None at all is no guess.
             ForbiddenError: the token lacks ``scope``.
         """
         kind, _, secret = (header or "").partition(" ")
         token = self._find(secret.strip()) if kind.lower() == "bearer" else None
         if token is None or (token.expires_at_s is not None and token.expires_at_s <= now_s):
-            if not self._limit.note(address, now_s=now_s):
+            if header is not None and not self._limit.note(address, now_s=now_s):
                 raise TooManyFailuresError(
                     f"Too many wrong tokens from {address}",
                     remedy=f"Wait {FAILURES_WINDOW_S:.0f} s, then use the right token.",
@@ -142,10 +145,12 @@ class Access:
                 remedy=f"Use the token in {TOKEN_FILE} of the POP's data folder: --token or EDGEFAAS_TOKEN.",
             )
         if not token.allows(scope):
-            raise ForbiddenError(
+            refusal = ForbiddenError(
                 f'Token "{token.name}" may not {scope}; it has {", ".join(sorted(token.scopes))}',
                 remedy=f"Use a token with scope {scope}.",
             )
+            refusal.actor = token.name
+            raise refusal
         return token
 
     def _find(self, secret: str) -> Token | None:
@@ -199,7 +204,7 @@ class Access:
             )
         with self._store.transaction() as db:
             if db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
-                raise AccessError(
+                raise UnknownTokenError(
                     f'No token is called "{name[:80]}"', remedy="List them with edgefaas token ls."
                 )
         self._tokens = {key: token for key, token in self._tokens.items() if token.name != name}
@@ -233,6 +238,12 @@ class AccessError(EdgeError):
     """A token cannot be made or revoked as asked."""
 
     status = 422
+
+
+class UnknownTokenError(AccessError):
+    """No token has that name."""
+
+    status = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

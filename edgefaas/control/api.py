@@ -8,8 +8,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,7 +22,15 @@ from starlette.routing import Route
 
 from edgefaas.background import Background
 from edgefaas.console.serving import console_routes
-from edgefaas.control.access import Access, AuditEntry, Scope, Token, write_audit
+from edgefaas.control.access import (
+    Access,
+    AuditEntry,
+    ForbiddenError,
+    Scope,
+    Token,
+    TooManyFailuresError,
+    write_audit,
+)
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import EdgeError
@@ -30,6 +39,7 @@ log = logging.getLogger("edgefaas.admin")
 
 SMALL_BODY_BYTES = 64 * 1024
 REQUEST_ID_HEADER = "X-Request-Id"
+FLAGS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
 _PLAIN_ERRORS = {
     404: ("There is nothing at this address", "See /v1/openapi.json for what there is."),
     405: ("This address does not take this method", "See /v1/openapi.json for what it takes."),
@@ -94,8 +104,11 @@ class Call:
         return self.request.query_params.get(key, default)
 
     def flag(self, key: str) -> bool:
-        """Return whether a query parameter is set to 1 or true."""
-        return self.query(key).lower() in ("1", "true", "yes")
+        """Return whether a query parameter is set to 1 or true. Raises BadRequestError: neither yes nor no."""
+        text = self.query(key, "0")
+        if text not in FLAGS:
+            raise BadRequestError(f'{key} is "{text[:80]}"', remedy="Use 1 or 0.")
+        return FLAGS[text]
 
     def count(self, key: str, default: int, *, high: int) -> int:
         """Return a query parameter that is a number from 1 to ``high``. Raises BadRequestError."""
@@ -103,6 +116,25 @@ class Call:
         if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= high:
             raise BadRequestError(f'{key} is "{text[:80]}"', remedy=f"Use a whole number from 1 to {high}.")
         return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query parameter: what it says, and which values it takes (JSON Schema)."""
+
+    about: str
+    schema: Mapping[str, Any]
+    required: bool = False
+
+
+def flag(about: str) -> Parameter:
+    """Return a parameter for ``Call.flag``."""
+    return Parameter(f"1: {about}", {"enum": list(FLAGS)})
+
+
+def count(about: str, *, high: int) -> Parameter:
+    """Return a parameter for ``Call.count``."""
+    return Parameter(f"{about}, 1 to {high}", {"type": "integer", "minimum": 1, "maximum": high})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +149,7 @@ class Endpoint:
     body_max: int = 0
     body_schema: str = ""
     body_type: str = "application/json"
-    query: dict[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | Parameter] = field(default_factory=dict)  # text alone: any value
     asks_only: bool = (
         False  # not a GET, and yet it changes nothing that anybody gets: no audit log tells of it
     )
@@ -140,13 +172,20 @@ class Guard:
 
 def make_app(endpoints: Sequence[Endpoint], guard: Guard) -> Starlette:
     """Return the ASGI application."""
+    by_path: dict[str, dict[str, _Handler]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = _Handler(endpoint, guard)
+    # One route for each path: so Allow names all of its methods (RFC 9110, 15.5.6).
     routes = [
-        Route(endpoint.path, _Handler(endpoint, guard).respond, methods=[endpoint.method])
-        for endpoint in endpoints
+        Route(path, partial(_respond, handlers), methods=list(handlers)) for path, handlers in by_path.items()
     ]
     return Starlette(
         routes=[*routes, *console_routes(_nothing_here)], exception_handlers={HTTPException: _plain_error}
     )
+
+
+async def _respond(handlers: "Mapping[str, _Handler]", request: Request) -> Response:
+    return await handlers["GET" if request.method == "HEAD" else request.method].respond(request)
 
 
 class _Handler:
@@ -169,8 +208,11 @@ class _Handler:
             response = _error(error.status, str(error), error.remedy, request_id)
             if error.status == 401:  # noqa: PLR2004  # RFC 9110, 15.5.2
                 response.headers["WWW-Authenticate"] = 'Bearer realm="edgefaas"'
-            if token and self._endpoint.changes:
-                await self._note(request, request_id, token, error.status, str(error))
+            if isinstance(error, TooManyFailuresError):
+                response.headers["Retry-After"] = f"{error.retry_after_s:.0f}"
+            actor = error.actor if isinstance(error, ForbiddenError) else token.name if token else ""
+            if actor and self._endpoint.changes:
+                await self._note(request, request_id, actor, error.status, str(error))
         except ClientDisconnect:
             response = Response(status_code=400)  # nobody reads it
         except Exception:
@@ -178,7 +220,7 @@ class _Handler:
             response = _error(500, "The POP failed to answer", "See its log for this request id.", request_id)
         else:
             if token and self._endpoint.changes:
-                await self._note(request, request_id, token, response.status_code, "")
+                await self._note(request, request_id, token.name, response.status_code, "")
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
@@ -205,11 +247,11 @@ class _Handler:
             now_s=wall_s(),
         )
 
-    async def _note(self, request: Request, request_id: str, token: Token, status: int, detail: str) -> None:
+    async def _note(self, request: Request, request_id: str, actor: str, status: int, detail: str) -> None:
         entry = AuditEntry(
             at_s=wall_s(),
             request_id=request_id,
-            actor=token.name,
+            actor=actor,
             action=f"{self._endpoint.method} {self._endpoint.path.replace(':path}', '}')}",
             target=str(getattr(request.state, "target", "") or request.path_params.get("name", "")),
             status=status,

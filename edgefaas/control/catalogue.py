@@ -3,9 +3,10 @@
 from typing import Any
 
 from edgefaas.control.access import Scope
-from edgefaas.control.api import SMALL_BODY_BYTES, Call, Endpoint
+from edgefaas.control.api import SMALL_BODY_BYTES, Call, Endpoint, Parameter, count, flag
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES
-from edgefaas.control.endpoints import LOG_LINES_MAX, Api
+from edgefaas.control.endpoints import INSTANT_MAX_S, LOG_LINES_MAX, Api
+from edgefaas.control.hub import LEVELS
 from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.openapi import document
 from edgefaas.control.rollout_endpoints import KEEP_MAX, RolloutApi
@@ -20,15 +21,18 @@ EVENT_BODY_BYTES = 8 * 1024 * 1024
 def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> list[Endpoint]:
     """Return the table of all endpoints."""
     function = "/v1/functions/{name}"
-    log_query = {
-        "follow": "1: go on with what comes",
-        "limit": f"how many of the last lines, 1 to {LOG_LINES_MAX}",
+    log_query: dict[str, str | Parameter] = {
+        "follow": flag("go on with what comes"),
+        "limit": count("how many of the last lines", high=LOG_LINES_MAX),
         "function": "only of this function",
-        "level": "this level and graver: debug, info, warn, error",
+        "level": Parameter("this level and graver", {"enum": list(LEVELS)}),
         "status": "only requests with this status: 404, 5xx",
         "request_id": "only of this request",
         "text": "only lines that contain this",
-        "since": "only lines later than this instant (Unix time)",
+        "since": Parameter(
+            "only lines later than this instant (Unix time)",
+            {"type": "number", "minimum": 0, "exclusiveMaximum": INSTANT_MAX_S},
+        ),
     }
     table = [
         Endpoint(method="GET", path="/v1/health", summary="Is the POP well?", answer=api.health, scope=None),
@@ -41,7 +45,7 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             scope=Scope.DEPLOY,
             body_max=DEPLOY_BODY_BYTES,
             body_schema="Deploy",
-            query={"dry_run": "1: build only"},
+            query={"dry_run": flag("build only")},
         ),
         Endpoint(method="GET", path=function, summary="Show a function", answer=api.function),
         Endpoint(
@@ -50,7 +54,7 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             summary="Remove a function",
             answer=api.remove,
             scope=Scope.DEPLOY,
-            query={"force": "1: even when the site uses it"},
+            query={"force": flag("even when the site uses it")},
         ),
         Endpoint(method="GET", path=f"{function}/versions", summary="List versions", answer=api.versions),
         Endpoint(
@@ -58,7 +62,7 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             path=f"{function}/versions/{{version}}",
             summary="Show a version",
             answer=api.version,
-            query={"files": "1: with the files' contents"},
+            query={"files": flag("with the files' contents")},
         ),
         Endpoint(
             method="POST",
@@ -121,8 +125,8 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             answer=rollouts.prune,
             scope=Scope.DEPLOY,
             query={
-                "keep": f"how many of each function, 1 to {KEEP_MAX}; by default what the site says",
-                "dry_run": "1: only say which",
+                "keep": count("how many of each function; by default what the site says", high=KEEP_MAX),
+                "dry_run": flag("only say which"),
             },
         ),
         Endpoint(
@@ -158,7 +162,13 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             path="/v1/route",
             summary="Where would a viewer be served, and why?",
             answer=api.route,
-            query={"address": "the viewer's IP address"},
+            query={
+                "address": Parameter(
+                    "the viewer's IP address",
+                    {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+                    required=True,
+                )
+            },
         ),
         Endpoint(method="GET", path="/v1/stats", summary="Counters of every worker", answer=api.stats),
         Endpoint(
@@ -167,8 +177,8 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
             summary="What this POP and its mesh do just now",
             answer=api.live,
             query={
-                "history": "1: with the curves of the last five minutes",
-                "idle": "1: with the functions that ran before, but not just now",
+                "history": flag("with the curves of the last five minutes"),
+                "idle": flag("with the functions that ran before, but not just now"),
             },
         ),
         Endpoint(method="GET", path="/v1/metrics", summary="The same for Prometheus", answer=api.metrics),

@@ -17,6 +17,7 @@ from edgefaas.arms import trial_of
 from edgefaas.contract import Live, LiveFunction
 from edgefaas.control.bundle import Bundle
 from edgefaas.control.orders import (
+    ANY,
     ConflictError,
     Deployed,
     HealthCheckError,
@@ -521,6 +522,8 @@ class Deployer:
         if order.expected is None:
             return
         found = self._running.version(name) or ""
+        if order.expected == ANY and found:
+            return
         if not (found.startswith(order.expected) if order.expected else not found):
             raise ConflictError(
                 f'Function "{name}" is live as {found[:HASH_SHORT] or "nothing"},'

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from edgefaas import __version__
 from edgefaas.control import metrics
-from edgefaas.control.access import Access, ForbiddenError, Scope, read_audit
+from edgefaas.control.access import TOKEN_LIFE_MAX_S, Access, ForbiddenError, Scope, read_audit
 from edgefaas.control.api import BadRequestError, Call, wall_s
 from edgefaas.control.bundle import Bundle
 from edgefaas.control.deploy import Deployer, Order, Shelf
@@ -83,6 +83,12 @@ class SiteRefusedError(ConfigError):
     status = 422
 
 
+class NoMeshError(ConfigError):
+    """The site names no POPs to choose from."""
+
+    status = 409
+
+
 class TooManyReadersError(EdgeError):
     """Every log stream is taken."""
 
@@ -122,10 +128,17 @@ class Api:
 
     async def function(self, call: Call) -> Any:
         """Return one function with its versions and its history."""
-        return await self.versions(call) | {"used_by": users_of(self.pop.site, call.name)}
+        told = await self._versions(call) | {"used_by": users_of(self.pop.site, call.name)}
+        return _tagged(told)
 
     async def versions(self, call: Call) -> Any:
-        """Return a function's versions, the newest first, and the last changes of what was live."""
+        """Return a function's versions, the newest first, and the last changes of what was live.
+
+        The ETag is the live version: with If-Match a change is refused when another is live by then.
+        """
+        return _tagged(await self._versions(call))
+
+    async def _versions(self, call: Call) -> dict[str, Any]:
         store, disk = self.shelf.store, self.shelf.disk
         versions = await disk.run(store.versions, call.name)
         if not versions:
@@ -280,7 +293,10 @@ class Api:
             raise BadRequestError(
                 f'address is "{address[:80]}", not an IP address', remedy="Write for example 203.0.113.7."
             ) from None
-        return await self.pop.explain(address)
+        try:
+            return await self.pop.explain(address)
+        except ConfigError as error:
+            raise NoMeshError(str(error), remedy=error.remedy) from None
 
     async def stats(self, _: Call) -> Any:
         """Return every worker's counters."""
@@ -345,9 +361,10 @@ class Api:
         name, scopes, expires = asked.get("name"), asked.get("scopes"), asked.get("expires_in_s")
         if not isinstance(name, str) or not isinstance(scopes, list):
             raise BadRequestError("name or scopes is missing", remedy="Send a name and a list of scopes.")
-        if expires is not None and (not isinstance(expires, (int, float)) or expires <= 0):
+        if expires is not None and (type(expires) not in (int, float) or not 0 < expires <= TOKEN_LIFE_MAX_S):
             raise BadRequestError(
-                "expires_in_s is not a positive number", remedy="Send seconds, or leave it out."
+                f"expires_in_s is not a number of seconds up to {TOKEN_LIFE_MAX_S}",
+                remedy="Send seconds, or leave it out.",
             )
         call.about(name)
         secret = await self.shelf.disk.run(
@@ -423,6 +440,8 @@ def order_of(call: Call, action: str) -> Order:
     expected: str | None = None
     if "if-match" in headers:
         expected = headers["if-match"].strip().removeprefix("W/").strip('"')
+        if not expected or "," in expected:
+            raise BadRequestError("If-Match is not one ETag", remedy="Send the one that a read gave, or *.")
     elif headers.get("if-none-match", "").strip() == "*":
         expected = ""
     return Order(actor=call.actor, action=action, expected=expected)
@@ -440,6 +459,12 @@ def _filter(call: Call) -> LineFilter:
         status=call.query("status"),
         since_s=_instant(call.query("since")),
     )
+
+
+def _tagged(told: dict[str, Any]) -> Response:
+    """Return a function's facts, with its live version as ETag; without one where nothing is live."""
+    headers = {"ETag": f'"{told["live"]}"'} if told["live"] else {}
+    return Response(orjson.dumps(told), media_type="application/json", headers=headers)
 
 
 def _instant(text: str) -> float:

@@ -14,8 +14,9 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from edgefaas.control.access import Scope
-from edgefaas.control.api import BadRequestError, Call, Endpoint
+from edgefaas.control.api import BadRequestError, Call, Endpoint, count, flag
 from edgefaas.control.kv import KvKeeper
+from edgefaas.errors import KvError
 from edgefaas.kv.formats import as_plain, read_pair
 from edgefaas.kv.pairs import Batch, Entry, Expected, Facts
 
@@ -147,9 +148,9 @@ def kv_endpoints(api: KvApi) -> list[Endpoint]:
             scope=Scope.KV,
             query=prefix
             | {
-                "limit": f"how many, 1 to {KEYS_MAX}",
+                "limit": count("how many", high=KEYS_MAX),
                 "cursor": "where the page before ended",
-                "values": "1: with their values",
+                "values": flag("with their values"),
             },
         ),
         Endpoint(
@@ -201,7 +202,7 @@ def _after(cursor: str) -> bytes:
     try:
         return base64.b64decode(cursor, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise BadRequestError(
+        raise KvError(
             f'cursor is "{cursor[:80]}"', remedy="Send the cursor that the page before gave."
         ) from None
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from edgefaas import __version__
 from edgefaas.cache.purge import KINDS as PURGE_KINDS
-from edgefaas.control.access import Scope
-from edgefaas.control.api import Endpoint
+from edgefaas.control.access import TOKEN_LIFE_MAX_S, Scope
+from edgefaas.control.api import Endpoint, Parameter
 from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
 from edgefaas.control.rollout import MIN_RUNS_MAX, WINDOW_MAX_S
 from sandbox.contract import Kind
@@ -51,8 +51,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         for name in _PARAMETER.findall(endpoint.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
-        for name, text in endpoint.query.items()
+        _query(name, item if isinstance(item, Parameter) else Parameter(item, {"type": "string"}))
+        for name, item in endpoint.query.items()
     ]
     error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
     operation: dict[str, Any] = {
@@ -71,6 +71,16 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "content": {endpoint.body_type: {"schema": schema}},
         }
     return operation
+
+
+def _query(name: str, parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": parameter.about,
+        "required": parameter.required,
+        "schema": dict(parameter.schema),
+    }
 
 
 def _schemas() -> dict[str, Any]:
@@ -216,9 +226,17 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "required": ["name", "scopes"],
             "properties": {
-                "name": text,
-                "scopes": {"type": "array", "items": {"enum": [scope.value for scope in Scope]}},
-                "expires_in_s": {"type": "number", "exclusiveMinimum": 0},
+                "name": text | {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"},
+                "scopes": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"enum": [scope.value for scope in Scope]},
+                },
+                "expires_in_s": {
+                    "type": ["number", "null"],
+                    "exclusiveMinimum": 0,
+                    "maximum": TOKEN_LIFE_MAX_S,
+                },
             },
         },
         "Error": {

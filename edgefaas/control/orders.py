@@ -13,11 +13,15 @@ from edgefaas.split import Affinity, read_affinity, read_share
 
 FUNCTIONS_MAX = 500
 RELEASES_MAX = 50
+ANY = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who wants a change, why, and what they think is live (``expected``; None: whatever is)."""
+    """Who wants a change, why, and what they think is live.
+
+    ``expected`` is a version or its first digits, "" for nothing, ``ANY`` for any; None: whatever is.
+    """
 
     actor: str
     action: str = "deploy"

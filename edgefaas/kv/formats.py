@@ -83,7 +83,7 @@ def read_pair(item: Any, where: str) -> Pair:
         return key.encode(), base64.b64decode(
             value, validate=True
         ) if encoding == "base64" else value.encode()
-    except binascii.Error:
+    except (binascii.Error, ValueError):  # the latter for what is not ASCII
         raise KvError(f"{where} has a value that is not base64", remedy="Encode it as base64.") from None
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,6 +208,69 @@ def test_every_change_is_in_the_audit_log_with_its_end(up: Up) -> None:
         ("admin", "POST /v1/functions", "hello", 422),
     ]
     assert "does not compile" in entries[1]["detail"]
+
+
+def test_what_a_token_may_not_do_is_in_the_audit_log_too(up: Up) -> None:
+    made = up.admin("POST", "/v1/tokens", {"name": "onlooker", "scopes": ["read"]}).json["token"]
+    assert up.admin("POST", "/v1/purge", {"kind": "everything"}, token=made).status == 403
+    (entry,) = up.admin("GET", "/v1/audit?limit=1").json["audit"]
+    assert (entry["actor"], entry["action"], entry["status"]) == ("onlooker", "POST /v1/purge", 403)
+
+
+def test_a_reload_by_signal_is_in_the_audit_log(tmp_path: Path) -> None:
+    with running_up(write_site(tmp_path), workers=1) as up:
+        for text, status in ((write_site(tmp_path, name="anew"), 200), (None, 422)):
+            if text is None:
+                (tmp_path / "edgefaas.toml").write_text("[site")
+            up.process.send_signal(signal.SIGHUP)
+            until(lambda: [(row["actor"], row["status"]) for row in audit(up)][:1] == [("SIGHUP", status)])  # noqa: B023  # waited for at once
+
+
+def audit(up: Up) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = up.admin("GET", "/v1/audit?limit=2").json["audit"]
+    return entries
+
+
+def test_a_version_is_the_etag_of_its_function(up: Up) -> None:
+    first = up.deploy("one").json["deployed"][0]["version"]
+    answer = up.admin("GET", "/v1/functions/hello")
+    tag = answer.headers["ETag"]
+    assert tag == f'"{first}"' == up.admin("GET", "/v1/functions/hello/versions").headers["ETag"]
+    assert up.deploy("two", **{"If-Match": tag}).status == 200
+    assert up.deploy("three", **{"If-Match": tag}).status == 412
+    assert up.deploy("three", **{"If-Match": "*"}).status == 200
+    assert up.deploy("x", name="other", **{"If-Match": "*"}).status == 412
+    for wrong in ('""', '"a", "b"'):
+        assert up.deploy("four", **{"If-Match": wrong}).status == 400
+
+
+def test_an_address_says_which_methods_it_takes(up: Up) -> None:
+    answer = up.admin("PATCH", "/v1/functions")
+    assert answer.status == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert up.admin("HEAD", "/v1/functions").status == 200
+
+
+def test_no_token_at_all_is_no_guess_and_who_guesses_is_told_when_to_come_back(up: Up) -> None:
+    url = up.announced["admin"]
+    assert {ask(url, "GET", "/v1/functions").status for _ in range(FAILURES_MAX + 2)} == {401}
+    answers = [up.admin("GET", "/v1/functions", token="wrong") for _ in range(FAILURES_MAX + 1)]
+    assert answers[-1].status == 429
+    assert answers[-1].headers["Retry-After"] == "60"
+
+
+def test_a_flag_that_is_neither_yes_nor_no_is_refused(up: Up) -> None:
+    assert up.admin("GET", "/v1/logs?follow=maybe").status == 400
+    assert up.admin("GET", "/v1/logs?follow=0").status == 200
+
+
+def test_a_token_that_ends_lives_a_hundred_years_at_most(up: Up) -> None:
+    for bad in (0, -1, True, 1e300, "1"):
+        assert (
+            up.admin("POST", "/v1/tokens", {"name": "t", "scopes": ["read"], "expires_in_s": bad}).status
+            == 400
+        )
+    assert up.admin("DELETE", "/v1/tokens/unknown").status == 404
 
 
 def test_metrics_are_in_the_format_of_prometheus(up: Up) -> None:
