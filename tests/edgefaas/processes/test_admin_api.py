@@ -123,7 +123,9 @@ def test_a_token_does_what_its_scopes_allow_and_no_more(up: Up) -> None:
 
 
 def test_only_who_may_deploy_sees_what_is_deployed_and_the_values_of_its_environment(up: Up) -> None:
-    made = up.admin("POST", "/v1/tokens", {"name": "onlooker", "scopes": ["read"]}).json["token"]
+    answer = up.admin("POST", "/v1/tokens", {"name": "bystander", "scopes": ["read"]})
+    assert answer.status == 200, answer.body
+    made = answer.json["token"]
     body = to_json(bundle("secretive", "s", environment={"KEY": "hidden value"}))
     assert up.admin("POST", "/v1/functions", body).status == 200
     path = "/v1/functions/secretive/versions/v1"
@@ -211,10 +213,12 @@ def test_every_change_is_in_the_audit_log_with_its_end(up: Up) -> None:
 
 
 def test_what_a_token_may_not_do_is_in_the_audit_log_too(up: Up) -> None:
-    made = up.admin("POST", "/v1/tokens", {"name": "onlooker", "scopes": ["read"]}).json["token"]
+    answer = up.admin("POST", "/v1/tokens", {"name": "bystander", "scopes": ["read"]})
+    assert answer.status == 200, answer.body
+    made = answer.json["token"]
     assert up.admin("POST", "/v1/purge", {"kind": "everything"}, token=made).status == 403
     (entry,) = up.admin("GET", "/v1/audit?limit=1").json["audit"]
-    assert (entry["actor"], entry["action"], entry["status"]) == ("onlooker", "POST /v1/purge", 403)
+    assert (entry["actor"], entry["action"], entry["status"]) == ("bystander", "POST /v1/purge", 403)
 
 
 def test_a_reload_by_signal_is_in_the_audit_log(tmp_path: Path) -> None:
