@@ -27,6 +27,7 @@ class Workload(StrEnum):
     MISS_1K = "miss-1k"
     HELLO_EVENT = "hello-event"
     HELLO_JS = "hello-js"
+    HELLO_PYTHON = "hello-python"
     JS_ON_HIT = "js-on-hit"
     EVENT_2K = "event-2k"
     EVENT_40K = "event-40k"

@@ -76,6 +76,12 @@ SUBJECTS = (
         closed=(1, 4, 32, 256),
         open=((HALF, 32),),
     ),
+    Subject(
+        workload=Workload.HELLO_PYTHON,
+        title="hello function, Python, fresh sandbox",
+        reference="",
+        closed=(1, 32),
+    ),
     Subject(workload=Workload.HIT_100K, title="cache hit, 100 kB", reference="nginx", closed=(1, 32)),
     Subject(workload=Workload.HIT_10M, title="cache hit, 10 MB", reference="nginx", closed=(4,)),
     Subject(workload=Workload.FILE_1K, title="file of a folder, 1 kB", reference="nginx", closed=(1, 32)),

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
@@ -57,7 +58,7 @@ viewer_request = "hello_event"
 path = "/js"
 viewer_request = "hello_js"
 
-[[behaviors]]
+{python}[[behaviors]]
 path = "/digest"
 viewer_request = "digest"
 include_body = true
@@ -75,10 +76,22 @@ path = "*"
 origin = "app"
 """
 
+HAS_PYTHON = find_spec("componentize_py") is not None  # pip install 'edgefaas[python]'
+PYTHON = f"""\
+[functions.hello_python]
+source = "{GUESTS}/hello.py"
+
+[[behaviors]]
+path = "/python"
+viewer_request = "hello_python"
+
+"""
+
 
 def site(ground: Ground) -> str:
     """Return the edgefaas.toml of the comparison."""
-    return SITE.format(origin=ground.origin_port, files=ground.files.parent, guests=GUESTS)
+    python = PYTHON if HAS_PYTHON else ""
+    return SITE.format(origin=ground.origin_port, files=ground.files.parent, guests=GUESTS, python=python)
 
 
 class Pop(Peer):
@@ -97,6 +110,7 @@ class Pop(Peer):
         Workload.JS_ON_HIT: "/cached/stamped/1k.bin",
         Workload.EVENT_2K: "/digest",
         Workload.EVENT_40K: "/digest",
+        **({Workload.HELLO_PYTHON: "/python"} if HAS_PYTHON else {}),
     }
 
     def __init__(self, workers: int = 1) -> None:

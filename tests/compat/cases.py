@@ -1,9 +1,9 @@
-"""Read the corpus: one source (or a folder with ``index.js``) and one JSON file for each case.
+"""Read the corpus: one source (or a folder with ``index.js`` or ``index.py``) and one JSON file for each case.
 
 The JSON says what the case is ``about``, its ``api`` and ``trigger``, what is special about its ``event``,
 and the ``effect`` that the function's result has on the request or response: the parts listed, or ``refused``
-or ``threw`` with a part of the message. ``node`` is a reason why Node cannot run it; ``handler``,
-``environment`` and ``pairs`` (of the key-value store) are the function's.
+or ``threw`` with a part of the message. ``node`` is a reason why Node cannot run it (functions in Python are run
+by the Python at hand instead); ``handler``, ``environment`` and ``pairs`` (of the key-value store) are the function's.
 """
 
 import base64
@@ -44,12 +44,16 @@ class Case:
         return AWS_RULES if self.about.get("rules") == "aws" else OPEN_RULES
 
     @property
+    def is_python(self) -> bool:
+        return self.file.suffix == ".py"
+
+    @property
     def source(self) -> Source:
         """Return what is deployed."""
         folder = self.file.parent
-        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
         return Source(
-            kind=Kind.JS,
+            kind=Kind.PYTHON if self.is_python else Kind.JS,
             files={
                 path.relative_to(folder).as_posix(): path.read_bytes()
                 for path in ([self.file] if folder == FOLDER else paths)
@@ -100,7 +104,8 @@ def all_cases() -> list[Case]:
     """Return the corpus in the order of its names."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
-        choices = [path.with_suffix(".js"), path.with_suffix(".mjs"), FOLDER / path.stem / "index.js"]
+        choices = [path.with_suffix(suffix) for suffix in (".js", ".mjs", ".py")]
+        choices += [FOLDER / path.stem / "index.js", FOLDER / path.stem / "index.py"]
         (source,) = [choice for choice in choices if choice.exists()]
         found.append(Case(path.stem, source, json.loads(path.read_text())))
     return found

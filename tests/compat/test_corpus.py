@@ -1,8 +1,9 @@
-"""Every function of the corpus has the effect that the specification says, and Node agrees."""
+"""Every function of the corpus has the effect that the specification says, and Node or CPython agrees."""
 
 import json
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from edgefaas.message import Headers
 from sandbox import Finished, Threw
 from tests.compat.cases import FOLDER, Case, all_cases, octets
 from tests.samples.running import Ran, Task, run_all
+from tests.sandbox.python.stage import missing as missing_python
 
-CASES = all_cases()
+CASES = [case for case in all_cases() if not case.is_python or not missing_python()]
+IN_NODE = [case for case in CASES if "node" not in case.about and not case.is_python]
+IN_PYTHON = [case for case in CASES if case.is_python]
 NODE = shutil.which("node")
 pytestmark = pytest.mark.slow
 
@@ -38,18 +42,28 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
 def in_node() -> dict[str, dict[str, Any]]:
     if NODE is None:
         pytest.skip("node is not installed")
-    cases = [case for case in CASES if "node" not in case.about]
+    return run_elsewhere([NODE, str(FOLDER.parent / "node_harness.cjs")], IN_NODE, "handler")
+
+
+@pytest.fixture(scope="module")
+def in_python() -> dict[str, dict[str, Any]]:
+    command = [sys.executable, "-B", str(FOLDER.parent / "native_harness.py")]
+    return run_elsewhere(command, IN_PYTHON, "lambda_handler")
+
+
+def run_elsewhere(command: list[str], cases: list[Case], handler: str) -> dict[str, dict[str, Any]]:
+    """Return what another engine makes of the cases."""
     told = [
         {
             "file": str(case.file),
             "event": json.loads(case.sent.payload),
             "environment": case.environment,
-            "name": case.about.get("handler", "handler"),
+            "name": case.about.get("handler", handler),
         }
         for case in cases
     ]
     made = subprocess.run(
-        [NODE, str(FOLDER.parent / "node_harness.cjs")],
+        command,
         input=json.dumps(told),
         capture_output=True,
         text=True,
@@ -82,7 +96,7 @@ def test_a_function_has_the_effect_that_the_specification_says(case: Case, ran: 
     assert_effect(case, outcome.output)
 
 
-@named([case for case in CASES if "node" not in case.about])
+@named(IN_NODE)
 def test_node_agrees(case: Case, ran: dict[str, Ran], in_node: dict[str, dict[str, Any]]) -> None:
     there, here = in_node[case.name], ran[case.name].outcome
     if "threw" in there:
@@ -92,6 +106,19 @@ def test_node_agrees(case: Case, ran: dict[str, Ran], in_node: dict[str, dict[st
     assert isinstance(here, Finished), ran[case.name]
     assert json.loads(here.output) == there["result"]
     assert_effect(case, json.dumps(there["result"]).encode())
+
+
+@named(IN_PYTHON)
+def test_the_python_of_this_machine_agrees(
+    case: Case, ran: dict[str, Ran], in_python: dict[str, dict[str, Any]]
+) -> None:
+    there, here = in_python[case.name], ran[case.name].outcome
+    if "threw" in there:
+        assert isinstance(here, Threw), here
+        assert here.message == there["threw"]
+        return
+    assert isinstance(here, Finished), ran[case.name]
+    assert json.loads(here.output) == there["result"]
 
 
 def assert_effect(case: Case, output: bytes) -> None:

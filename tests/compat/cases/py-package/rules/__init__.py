@@ -1,0 +1,6 @@
+from .patterns import COMPILED
+
+
+def match(uri, moved):
+    found = COMPILED.fullmatch(uri)
+    return moved.get(found["name"]) if found else None

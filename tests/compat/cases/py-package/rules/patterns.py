@@ -1,0 +1,3 @@
+import re
+
+COMPILED = re.compile(r"/(?P<name>[a-z-]+)(?:\.html)?")
