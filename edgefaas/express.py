@@ -76,7 +76,7 @@ class Memo(NamedTuple):
     """Which stored response answered, and in which content coding ("" for its own).
 
     It says so without holding it: what the store evicts is let go of. One with this address and these instants
-    is the same, or the same again from disk.
+    is the same; so is one with these instants and the digest of its body, the same again from disk.
     """
 
     key: str
@@ -84,6 +84,7 @@ class Memo(NamedTuple):
     arrived_s: float
     birth_s: float
     coding: str
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -162,11 +163,11 @@ class Express:
 
     def _shown(self, memo: Memo, now_s: float) -> StoredResponse | None:
         """Return the form that answers, if what was remembered is still stored, alone and fresh."""
-        key, address, arrived_s, birth_s, coding = memo
+        key, address, arrived_s, birth_s, coding, digest = memo
         variants = self.store.get(key)
         if (
             len(variants) != 1
-            or id(stored := variants[0]) != address
+            or (id(stored := variants[0]) != address and not _again(stored, digest))
             or stored.response_time_s != arrived_s
             or stored.birth_s != birth_s
             or not stored.is_fresh(now_s)
@@ -192,4 +193,9 @@ def _memo_of(stored: StoredResponse, shown: StoredResponse) -> Memo | None:
     coding = "" if shown is stored else next((name for name in forms if forms[name] is shown), None)
     if coding is None:
         return None
-    return Memo(stored.key, id(stored), stored.response_time_s, stored.birth_s, coding)
+    return Memo(stored.key, id(stored), stored.response_time_s, stored.birth_s, coding, stored.digest)
+
+
+def _again(stored: StoredResponse, digest: bytes) -> bool:
+    """Return whether what came from disk may be the response of this digest; the instants are still to be compared."""
+    return bool(digest) and stored.digest == digest and _same_for_equals(stored)

@@ -28,13 +28,13 @@ def encode_row(variants: list[StoredResponse]) -> bytes:
 
 def decode_row(row: bytes, folder: Path | None) -> list[StoredResponse]:
     """Return the variants of a row; none when it is damaged. ``folder`` holds the body files."""
-    digest, content = row[:DIGEST_BYTES], row[DIGEST_BYTES:]
-    if len(content) < _VERSION.size or blake2b(content, digest_size=DIGEST_BYTES).digest() != digest:
+    content = memoryview(row)[DIGEST_BYTES:]
+    if len(content) < _VERSION.size or content[0] != FORMAT:
         return []
-    if content[0] != FORMAT:
+    if blake2b(content, digest_size=DIGEST_BYTES).digest() != row[:DIGEST_BYTES]:
         return []
     try:
-        return [_unpack(fields, folder) for fields in msgpack.unpackb(content[1:], raw=False)]
+        return [_unpack(fields, folder) for fields in msgpack.unpackb(content[1:], raw=False, use_list=False)]
     except (ValueError, TypeError, KeyError, msgpack.UnpackException):
         return []
 
@@ -70,7 +70,7 @@ def _unpack(fields: dict[str, Any], folder: Path | None) -> StoredResponse:
         if folder is None:
             raise ValueError("a body file without a folder")
         name, length, digests = fields["B"]
-        body = BodyFile(folder / name, length, tuple(digests))
+        body = BodyFile(folder / name, length, digests)
     request_time_s, response_time_s, birth_s, lifetime_s = fields["t"]
     no_cache, stale_prohibited, heuristic, soft_purged = fields["x"]
     etag, last_modified_s, date_s = fields["e"]
@@ -80,7 +80,7 @@ def _unpack(fields: dict[str, Any], folder: Path | None) -> StoredResponse:
         host=fields["h"],
         status=fields["s"],
         reason=fields["r"],
-        headers=Headers((name, value) for name, value in fields["f"]),
+        headers=Headers(fields["f"]),
         body=body,
         request_time_s=request_time_s,
         response_time_s=response_time_s,
@@ -92,8 +92,8 @@ def _unpack(fields: dict[str, Any], folder: Path | None) -> StoredResponse:
         stale_prohibited=stale_prohibited,
         heuristic=heuristic,
         soft_purged=soft_purged,
-        selectors=tuple((name, value) for name, value in fields["v"]),
-        tags=tuple(fields["g"]),
+        selectors=fields["v"],
+        tags=fields["g"],
         etag=etag,
         last_modified_s=last_modified_s,
         date_s=date_s,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgefaas.answers import Answers
 from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, Timing, cache_key, judge, storability
+from edgefaas.cache.entry import decode_row, encode_row
 from edgefaas.cache.verdict import Serve
 from edgefaas.express import PLACE_CHARS_MAX, REMEMBERED_MAX, Express, memorable
 from edgefaas.keeping import Keeper
@@ -206,3 +208,28 @@ def test_a_condition_is_answered_as_the_journey_would_or_left_to_it(
         assert conditions  # only a condition leaves a fresh hit to the journey
     else:
         assert fast == slow
+
+
+def test_what_comes_again_from_disk_is_the_same_hit_and_what_differs_is_not() -> None:
+    place = ("http", "a.example", b"/a", "")
+    request = Request(method="GET", path="/a", host="a.example")
+    for change, known in (("", True), ("body", False), ("selectors", False), ("no digest", False)):
+        entry, store = stored([("ETag", '"v"')]), MemoryStore(1 << 20)
+        store.put(entry)
+        express = Express(store, "", {}, Meter())
+        express.remember(request, entry, entry)
+        (again,) = decode_row(encode_row([entry]), None)
+        if change == "body":
+            again = decode_row(encode_row([stored([("ETag", '"v"')], b"other")]), None)[0]
+        elif change == "selectors":
+            again.selectors = (("accept", "text/html"),)
+        elif change == "no digest":
+            again.digest = b""
+        store.remove_key(entry.key)
+        store.put(again)
+        answer = express.answer(place, 1_000_001.0, "7")
+        assert (answer is not None) == known, change
+        if answer is not None:
+            assert answer == Answers(keeper=Keeper(store=store)).hit(
+                replace(request, id="7"), again, 1_000_001.0
+            )
