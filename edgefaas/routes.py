@@ -9,13 +9,15 @@ origin see the path as sent. Sources: RFC 3986, 5.2.4 and 6.2.2; "Path normaliza
 """
 
 import re
+from collections.abc import Iterator
+from operator import itemgetter
 from urllib.parse import quote
 
 from edgefaas.errors import RequestError
 from edgefaas.site import Behaviour
 
 MEMO_MAX = 8_192
-"""Paths whose behaviour is remembered, so that a hit costs the same with one behaviour or a thousand."""
+"""Paths whose behaviour is remembered; any other meets only the patterns that begin or end as it does."""
 MEMO_CHARS_MAX = 1_024  # of a path that is remembered
 
 _ODD = re.compile(r"%|//|/\.|\\")  # without any of these a path means what it says
@@ -32,16 +34,19 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     Runs of ``*`` are one ``*``, and each is matched lazily up to the next literal, so that no pattern takes
     more than linear backtracking per star.
     """
+    translated = "".join(
+        ".*?" if part.startswith("*") else "." if part == "?" else re.escape(part) for part in _parts(pattern)
+    )
+    return re.compile(translated + r"\Z", re.DOTALL)
+
+
+def _parts(pattern: str) -> list[str]:
+    """Return literals and wildcards by turns, the first and the last a literal, perhaps an empty one."""
     if pattern != "*" and not pattern.startswith(("/", "*")):
         pattern = "/" + pattern
     if not pattern.isascii():
         pattern = quote(pattern, safe="".join(map(chr, _VISIBLE)))
-    pattern = _SLASHES.sub("/", _decoded(pattern))
-    parts = re.split(r"(\*+|\?)", pattern)
-    translated = "".join(
-        ".*?" if part.startswith("*") else "." if part == "?" else re.escape(part) for part in parts
-    )
-    return re.compile(translated + r"\Z", re.DOTALL)
+    return re.split(r"(\*+|\?)", _SLASHES.sub("/", _decoded(pattern)))
 
 
 def meaning(path: str) -> str:
@@ -86,11 +91,45 @@ def _has_dots(path: str) -> bool:
     return any(part in _DOTS for part in _SLASHES.split(path))
 
 
+_Entry = tuple[int, re.Pattern[str], Behaviour]
+
+
+class _Ends:
+    """Behaviours by the literal that their paths begin with, or end with: a path meets only those of its own."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[_Entry]] = {}
+        self._lengths: list[int] = []
+
+    def add(self, literal: str, entry: _Entry) -> None:
+        self._entries.setdefault(literal, []).append(entry)
+        self._lengths = sorted({*self._lengths, len(literal)})
+
+    def beginning(self, path: str) -> Iterator[_Entry]:
+        for length in self._lengths:
+            yield from self._entries.get(path[:length], ())
+
+    def ending(self, path: str) -> Iterator[_Entry]:
+        for length in self._lengths:
+            yield from self._entries.get(path[-length:], ())
+
+
 class Routes:
     """The behaviours of a site, asked by path."""
 
     def __init__(self, behaviours: tuple[Behaviour, ...]) -> None:
-        self._behaviours = [(compile_pattern(b.pattern), b) for b in behaviours]
+        self._begin, self._end = _Ends(), _Ends()
+        self._rest: list[_Entry] = []
+        for at, behaviour in enumerate(behaviours):
+            entry = (at, compile_pattern(behaviour.pattern), behaviour)
+            parts = _parts(behaviour.pattern)
+            first, last = parts[0], parts[-1]
+            if not first and not last:
+                self._rest.append(entry)
+            elif len(first) >= len(last):
+                self._begin.add(first, entry)
+            else:
+                self._end.add(last, entry)
         self._memo: dict[str, Behaviour | None] = {}
 
     def match(self, path: str) -> Behaviour | None:
@@ -102,10 +141,14 @@ class Routes:
             return self._memo[path]
         except KeyError:
             pass
-        plain = meaning(path)
-        found = next((b for regex, b in self._behaviours if regex.match(plain)), None)
+        found = self._first(meaning(path))
         if len(path) <= MEMO_CHARS_MAX:
             if len(self._memo) >= MEMO_MAX:
                 self._memo.clear()
             self._memo[path] = found
         return found
+
+    def _first(self, plain: str) -> Behaviour | None:
+        entries = [*self._begin.beginning(plain), *self._end.ending(plain), *self._rest]
+        entries.sort(key=itemgetter(0))
+        return next((behaviour for _, regex, behaviour in entries if regex.match(plain)), None)

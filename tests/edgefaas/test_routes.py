@@ -60,6 +60,19 @@ def test_patterns_agree_with_the_slow_and_obvious_matcher(pattern: str, path: st
     assert bool(compile_pattern(pattern).match(plain)) == slow_match(re.sub("/+", "/", pattern), plain)
 
 
+@given(
+    patterns=st.lists(segments.map(lambda text: text or "*"), max_size=12),
+    path=segments.map(lambda text: "/" + text),
+)
+def test_among_many_the_first_of_those_that_match_is_found(patterns: list[str], path: str) -> None:
+    try:
+        plain = meaning(path)
+    except RequestError:
+        return
+    obvious = next((pattern for pattern in patterns if compile_pattern(pattern).match(plain)), None)
+    assert origin_of(routes(*patterns), path) == obvious
+
+
 spellings = st.text(alphabet="ab./\\", max_size=8).map(lambda text: "/" + text)
 
 
