@@ -49,6 +49,7 @@ def test_the_wheel_installs_in_a_fresh_environment_and_runs_from_the_root_folder
         "edgefaas/journey.py",
         "sandbox/js/engine.wasm",
         "router/data/edge-geo.mmdb",
+        "edgefaas/console/static/index.html",
         "cli/main.py",
     ):
         assert needed in names

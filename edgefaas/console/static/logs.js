@@ -133,7 +133,7 @@ function lineElement(line) {
   return el("li", { class: `line ${level}` }, ...parts.flatMap((part) => [part, " "]));
 }
 
-const OWN = new Set(["at_s", "worker", "request_id", "level", "text", "function", "version"]);
+const OWN = new Set(["at_s", "worker", "request_id", "level", "text", "function", "version", "pop"]);
 
 function extra(line) {
   const fields = Object.entries(line).filter(([name]) => !OWN.has(name));
