@@ -214,7 +214,7 @@ class PopApp:
 
     def _may_start_ahead(self, site: Site) -> bool:
         """Return whether a function may be started before its request is looked at: nothing comes before it."""
-        untold = self._tracer is None and site.server_timing != "always"
+        untold = site.access_file.file is None and site.server_timing != "always"
         return untold and self._any_host and self._front.takes_all
 
     def _next_id(self) -> str:
@@ -266,6 +266,9 @@ class PopApp:
         """Start the function of a plain GET, and answer it where that is all; see ``ahead``. Never raises."""
         if not self._may_start:
             return None
+        tracer = self._tracer
+        if tracer is not None and tracer.wants_next(traced=facts.traced):
+            return None
         began_s = time.perf_counter()
         try:
             started = self._ahead.start(target, facts.block, scheme, peer[0])
@@ -274,6 +277,8 @@ class PopApp:
             return None
         if started is None or (prepared := started.prepared) is None:
             return started
+        if tracer is not None:
+            tracer.undraw()
         status, took_s = int(prepared.head[9:12]), time.perf_counter() - began_s
         if self._site.access_log == "off":
             self._meter.exchanged(status, len(prepared.body), took_s, started.word)

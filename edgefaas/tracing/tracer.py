@@ -51,6 +51,10 @@ class Tracer:
         self._drawn = self._sampler.samples_root()
         return self._drawn
 
+    def wants_next(self, *, traced: bool) -> bool:
+        """Say whether the request that ``draws`` was asked about is to be traced, or passes a trace on."""
+        return traced or self._drawn is True
+
     def undraw(self) -> None:
         """Forget what was drawn: the request is answered."""
         self._drawn = None

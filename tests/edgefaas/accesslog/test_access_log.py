@@ -14,6 +14,7 @@ from edgefaas.control.plain import from_plain, to_plain
 from edgefaas.errors import ConfigError
 from edgefaas.site import AccessLogPolicy, Site
 from tests.edgefaas.live import Pop, ask_raw, origin, pop, reply
+from tests.edgefaas.test_functions_on_the_way import constant, deploy
 
 SITE = """
 [origins.app]
@@ -56,6 +57,30 @@ def test_hits_misses_and_refusals_are_all_there_with_the_id_that_the_viewer_saw(
     assert {line.get("pop") for line in told} == {"fra"}
     assert told[0]["bytes"] > told[0]["body_bytes"] == 2
     assert told[4]["request_bytes"] > 5
+
+
+def test_functions_that_answer_again_and_again_are_logged_each_time(tmp_path: Path) -> None:
+    text = """
+[site]
+access_log = "off"
+[access_log]
+file = "logs/access.log"
+[functions.made]
+source = "made.wat"
+[[behaviors]]
+path = "*"
+viewer_request = "made"
+"""
+
+    async def main() -> None:
+        async with pop(text, tmp_path) as served:
+            await deploy(served, tmp_path / "artifacts", made=constant('{"status":"200","body":"x"}'))
+            for _ in range(4):
+                assert (await served.ask("/a")).body == b"x"
+
+    asyncio.run(main())
+    told = [orjson.loads(line) for line in logged(tmp_path)]
+    assert [(line["x_cache"], line["body_bytes"]) for line in told] == [("LambdaGeneratedResponse", 1)] * 4
 
 
 def test_cloudfront_s_format_begins_with_its_header(tmp_path: Path) -> None:

@@ -160,6 +160,29 @@ def test_functions_are_steps_with_their_version_and_their_cpu_time(tmp_path: Pat
     play(tmp_path, scenario)
 
 
+def test_a_function_that_was_run_before_is_traced_as_the_sampler_says(tmp_path: Path) -> None:
+    async def scenario(served: Pop, _: FakeOrigin) -> None:
+        await deploy(served, tmp_path / "artifacts", made=constant('{"status":"200","body":"x"}'))
+        for fields in ({}, {}, {}, ASKED, {"traceparent": f"00-{TRACE}-{SPAN}-00"}, {}):
+            assert (await served.ask("/made", headers=fields)).body == b"x"
+        told = await spans(served, 1)
+        assert told["viewer-request made"].parent_id == told["GET /made"].span_id
+        assert {span[0] for span in served.spans} == {TRACE}
+
+    play(tmp_path, scenario, f"{TELEMETRY}sample_ratio = 0\n")
+
+
+def test_functions_are_traced_each_time_where_everything_is(tmp_path: Path) -> None:
+    async def scenario(served: Pop, _: FakeOrigin) -> None:
+        await deploy(served, tmp_path / "artifacts", made=constant('{"status":"200","body":"x"}'))
+        for _again in range(5):
+            await served.ask("/made")
+        await spans(served, 5)
+        assert [span[5] for span in served.spans].count("viewer-request made") == 5
+
+    play(tmp_path, scenario)
+
+
 def test_what_is_not_to_be_recorded_is_passed_on_all_the_same(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         for fields in ({"traceparent": f"00-{TRACE}-{SPAN}-00"}, {}):
