@@ -661,6 +661,22 @@
   }
   const isThenable = (value) => value !== null && typeof value === 'object' && typeof value.then === 'function';
 
+  // ---- what every request would make anew ---------------------------------------------------------------
+
+  // The engine's shapes of an event's objects (one for each property that is added), their names, and the parts of
+  // promises that it makes when they are first used: in the image, they are there already.
+  const shapes = [];
+  for (const names of [
+    'Records', 'cf', 'config request', 'config response', 'clientIp headers method querystring uri body', 'key value',
+    'distributionDomainName distributionId eventType requestId', 'status statusDescription headers body', 'value',
+    'host accept user-agent accept-encoding accept-language', 'version context viewer request response', 'ip',
+    'method uri querystring headers cookies', 'statusCode statusDescription headers cookies body',
+  ]) {
+    let object = {};
+    for (const name of names.split(' ')) shapes.push(object = { ...object, [name]: null });
+  }
+  (async () => { await null; })();
+
   // ---- globals ----------------------------------------------------------------------------------------
 
   const global = globalThis;
@@ -701,7 +717,7 @@
 
   native.internals = {
     ask, call, text, hidden, builtin, notHere, nextTick, setTimeout, clearTimeout, process, console, write, env,
-    isThenable, join, ROOT, kindOf, fileText, fileNames: () => (kindOf('/'), Object.keys(files)),
+    isThenable, join, ROOT, kindOf, fileText, fileNames: () => (kindOf('/'), Object.keys(files)), shapes,
   };
   return { start, resume, ticks, resolve: (base, name) => resolve(base, name, true), import: importHook, build, describe };
 })
