@@ -52,17 +52,21 @@ NOTHING, GIVES_I32, STEP_SHAPE = CallShape("", ""), CallShape("", "i"), CallShap
 BUILD_MEMORY_BYTES = 512 * 1024 * 1024
 _OURS = {
     f"{LIBRARY}/edgefaas.py": "lib/edgefaas.py",
+    f"{LIBRARY}/edgefaas_asyncio.py": "lib/asyncloop.py",
     f"{LIBRARY}/edgefaas_boot.py": "lib/boot.py",
     f"{LIBRARY}/edgefaas_fetch.py": "lib/fetch.py",
 }
-_ADDED = {f"{LIBRARY}/http/client.py": b"\n\nfrom edgefaas_fetch import adapt as _adapt\n_adapt(globals())\n"}
+_ADAPTED = {  # ends of the library's modules that call one of ours
+    f"{LIBRARY}/asyncio/__init__.py": "edgefaas_asyncio",
+    f"{LIBRARY}/http/client.py": "edgefaas_fetch",
+}
 _OTHERS_WRITE = 0o022
 _KEPT = 3  # versions in the user's cache: checkouts and installations may differ
 # Of the standard library, what functions at the edge hardly use: kept as source, compiled when a function imports it.
 _RARE = tuple(
     f"{LIBRARY}/{name}"
     for name in (
-        "_pydatetime", "_pydecimal", "_pyio", "asyncio/", "bdb", "cProfile", "cmd", "code.", "codeop", "compileall",
+        "_pydatetime", "_pydecimal", "_pyio", "bdb", "cProfile", "cmd", "code.", "codeop", "compileall",
         "doctest", "encodings/cp", "encodings/iso", "encodings/mac", "encodings/koi", "ftplib", "http/server",
         "imaplib", "logging/config", "logging/handlers", "mailbox", "modulefinder", "multiprocessing/", "optparse",
         "pdb", "pickletools", "poplib", "profile", "pstats", "pyclbr", "pydoc", "smtplib", "socketserver", "sqlite3/",
@@ -222,7 +226,8 @@ def _make(artifacts: ArtifactStore, name: str) -> None:
     module = engine.compile(linked.wasm)
     pre = functions.linker.prepare(module, EXPORTS)
     sources |= {path: (HERE / ours).read_bytes() for path, ours in _OURS.items()}
-    sources |= {path: sources[path] + added for path, added in _ADDED.items()}
+    for path, ours in _ADAPTED.items():
+        sources[path] += f"\n\nfrom {ours} import adapt\nadapt(__name__)\ndel adapt\n".encode()
     library = compiled_library(engine, pre, linked.memory, sources)
     rehearse(Trees(Tree({}), Tree(library)))
     instance = Instance(engine, pre)

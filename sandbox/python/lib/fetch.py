@@ -7,6 +7,7 @@ is the function's ``allow``; TLS, addresses, limits on size and time are the hos
 import base64
 import io
 import json
+import sys
 
 import _edgefaas
 
@@ -84,8 +85,9 @@ def _unchunked(body):
         body = body[length + 2 :]
 
 
-def adapt(client):
-    """Give the module http.client, by its globals, connections that need no socket, and HTTPS without ssl."""
+def adapt(module):
+    """Give the module http.client connections that need no socket, and HTTPS without ssl."""
+    client = vars(sys.modules[module])
     plain = client["HTTPConnection"]
 
     def origin(connection, scheme):

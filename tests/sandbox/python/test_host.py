@@ -196,3 +196,38 @@ def test_a_key_with_a_nul_is_refused() -> None:
     python = "import edgefaas\ndef lambda_handler(event, context):\n    edgefaas.kv().put(event, '')\n"
     assert thrown(python, "a\0b", host=host).message == "ValueError: a key has no NUL in it"
     assert asked == []
+
+
+def test_asyncio_runs_tasks_timers_and_queues_without_a_socket() -> None:
+    python = """
+import asyncio, time
+async def late(value, seconds):
+    await asyncio.sleep(seconds)
+    return value
+async def main():
+    queue = asyncio.Queue()
+    async def feed():
+        for i in range(3):
+            await asyncio.sleep(0)
+            await queue.put(i)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(feed())
+        fed = [await queue.get() for _ in range(3)]
+    try:
+        await asyncio.wait_for(late(0, 60), 0.01)
+    except TimeoutError:
+        fed.append("timed out")
+    return [*fed, *await asyncio.gather(late("b", 0.02), late("a", 0.01))]
+def lambda_handler(event, context):
+    begun = time.monotonic()
+    return [asyncio.run(main()), asyncio.run(main()), time.monotonic() - begun < 30]
+"""
+    once = [0, 1, 2, "timed out", "b", "a"]
+    assert answer(python) == [once, once, True]
+
+
+def test_an_event_loop_that_waits_for_nothing_and_one_that_wants_a_socket_say_so() -> None:
+    never = "import asyncio\nasync def main():\n    await asyncio.get_running_loop().create_future()\ndef lambda_handler(e, c):\n    asyncio.run(main())\n"
+    assert thrown(never).message == "RuntimeError: the event loop waits for something that never comes"
+    wants = never.replace("get_running_loop().create_future()", "open_connection('127.0.0.1', 80)")
+    assert "Error" in thrown(wants).message
