@@ -34,12 +34,19 @@ source = "flood.js"
 kv = ["slow", "visits"]
 [functions.raw]
 source = "raw"
+[functions.early]
+source = "early.mjs"
+kv = "moved"
+environment = { KIND = "of the version" }
 [[behaviors]]
 path = "/count"
 viewer_request = "count"
 [[behaviors]]
 path = "/flood"
 viewer_request = "flood"
+[[behaviors]]
+path = "/early"
+viewer_request = "early"
 [[behaviors]]
 path = "/raw"
 viewer_request = "raw"
@@ -89,6 +96,14 @@ async function handler(event) {
   return { statusCode: 200, body: said.join() };
 }
 """
+# What its top level asks for, only a request has: it runs anew in each.
+EARLY = """
+import cf from 'cloudfront';
+const kvs = cf.kvs();
+const flag = (await kvs.exists('early')) ? await kvs.get('early') : 'none';
+const kind = process.env.KIND;
+export async function handler() { return { statusCode: 200, body: `${flag} ${kind}` } }
+"""
 # Answers with the value of the key "flag" of its own namespace, through the host function.
 RAW = """
 (module
@@ -113,6 +128,7 @@ def write_site(folder: Path) -> Path:
     (folder / "moved.json").write_text('{"data": [{"key": "/old", "value": "/new"}]}')
     for name, text in (("redirect", REDIRECT), ("count", COUNT), ("flood", FLOOD)):
         (folder / f"{name}.js").write_text(text)
+    (folder / "early.mjs").write_text(EARLY)
     (folder / "raw").mkdir()
     (folder / "raw" / "index.wat").write_text(RAW)
     (folder / "raw" / "function.toml").write_text('kv = "moved"\n')
@@ -150,6 +166,18 @@ def test_every_worker_sees_a_put_as_soon_as_it_is_acknowledged(up: Up) -> None:
 def test_a_guest_in_webassembly_reads_through_the_host_function(up: Up) -> None:
     assert put(up, "moved", "flag", b"green").status == 200
     assert ask(up.url, "GET", "/raw").body == b"green"
+
+
+def test_a_top_level_that_reads_pairs_and_secrets_sees_each_change(up: Up) -> None:
+    def said() -> set[bytes]:
+        return {ask(up.url, "GET", "/early").body for _ in range(6)}
+
+    assert said() == {b"none of the version"}
+    assert put(up, "moved", "early", b"first").status == 200
+    assert said() == {b"first of the version"}
+    assert up.admin("PUT", "/v1/functions/early/secrets/KIND", b"of the function").status == 200
+    assert put(up, "moved", "early", b"second").status == 200
+    assert said() == {b"second of the function"}
 
 
 def test_no_count_of_many_at_once_is_lost(up: Up) -> None:
