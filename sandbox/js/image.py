@@ -1,7 +1,8 @@
 """A function as an image of linear memory: made small against the base that all share, and put back whole.
 
 ``pack`` and ``unpack`` are pure. ``Image.restore`` writes every byte of an instance's memory: what is above the
-image becomes zero, so nothing of an earlier request is left, whatever that did (docs/adr/0020).
+image becomes zero, so nothing of an earlier request is left, whatever that did (docs/adr/0020). Where the kernel helps,
+``share`` has it tell which pages need that (docs/adr/0111).
 """
 
 import zlib
