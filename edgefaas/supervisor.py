@@ -240,7 +240,7 @@ class Supervisor:
         await self._disk.run(self._access.load, now_s=_wall_s())
         await self._disk.run(self._store.prune, now_s=_wall_s())
         await self._disk.run(self._vault.load)
-        await self._deployer.collect()
+        await self._deployer.house.collect()
         await self._kv.configure(self._site.kv)
         await self._hub.load()
         for warning in await self._deployer.restore():
@@ -257,7 +257,7 @@ class Supervisor:
         self._background.start(self._builder.prepare(), name="spare builder")
         self._watching.start(self._sampler.run(), name="sampler")
         self._watching.start(self._rollout_watch().run(), name="rollouts")
-        self._watching.start(self._deployer.tidy(lambda: self._site.keep_versions), name="pruning")
+        self._watching.start(self._deployer.house.tidy(lambda: self._site.keep_versions), name="pruning")
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
         await self._fleet.serve()

@@ -6,8 +6,7 @@ pointers never name a version that no worker has run, and what was acknowledged 
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -16,6 +15,7 @@ import orjson
 from edgefaas.arms import trial_of
 from edgefaas.contract import Live, LiveFunction
 from edgefaas.control.bundle import Bundle
+from edgefaas.control.housekeeping import Housekeeper
 from edgefaas.control.orders import (
     ANY,
     ConflictError,
@@ -27,14 +27,14 @@ from edgefaas.control.orders import (
     Terms,
     failed_check,
 )
-from edgefaas.control.pruning import Pruned, collect
+from edgefaas.control.outgoing import canary_rollouts, watched_rollouts
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.running import Running, forgettable, version_before, versions_before
+from edgefaas.control.running import Running, version_before, versions_before
 from edgefaas.control.store import HASH_SHORT, BuildRecord, Note, Version, unknown_function
 from edgefaas.control.workshop import Builder, Shelf, Workshop, live_function, live_version
 from edgefaas.errors import DeployError, EdgeError
 from edgefaas.release import Release, is_release
-from edgefaas.split import WHOLE, Affinity, salt_of
+from edgefaas.split import WHOLE
 
 __all__ = [
     "HEALTH_CHECK",
@@ -48,8 +48,6 @@ __all__ = [
     "Terms",
     "Workers",
 ]
-
-log = logging.getLogger("edgefaas.deploy")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,7 +81,7 @@ class Deployer:
         self._lock = asyncio.Lock()
         self._running = Running()
         self.rollouts_changed = asyncio.Event()
-        self._grown = asyncio.Event()
+        self.house = Housekeeper(shelf, self._workshop, self._lock)
 
     @property
     def live(self) -> Mapping[str, Live]:
@@ -140,14 +138,6 @@ class Deployer:
             return await self._workshop.prepare_release(bundle)
         return await self._workshop.prepare(bundle)
 
-    async def take_file(self, name: str, content: bytes) -> None:
-        """Keep a file that a release will name. Raises DeployError, StateError."""
-        await self._workshop.take_file(name, content)
-
-    async def missing_files(self, names: Iterable[str]) -> list[str]:
-        """Return which of these files are yet to be sent."""
-        return await self._workshop.missing(names)
-
     async def deploy(
         self, bundles: Sequence[Bundle | Release], order: Order, terms: Terms = EVERYBODY
     ) -> list[Deployed]:
@@ -164,13 +154,13 @@ class Deployer:
         for name in names:
             self._check_expected(name, order)
         ready = await self._prepare_all(bundles)
-        self._grown.set()
+        self.house.grown.set()
         async with self._lock:
             for name in names:
                 self._check_expected(name, order)
             if terms.share is None:
                 return await self._make_live(ready, order, terms)
-            return await self._make_canaries(ready, order, terms, terms.share)
+            return await self._make_canaries(ready, order, terms)
 
     async def _prepare_all(self, bundles: Sequence[Bundle | Release]) -> list[Ready]:
         """Build all at once (the builder says how many run); raise the first error when all have ended."""
@@ -248,40 +238,7 @@ class Deployer:
                 raise unknown_function(name)
             target = self._running.without_canaries([name]).without(name)
             await self._switch(target, lambda: store.remove(name, self._note(order)))
-            await self._collect()
-
-    async def prune(self, keep: int, *, dry_run: bool = False) -> Pruned:
-        """Forget all but the newest ``keep`` versions of each function, and what only those needed.
-
-        Never one that is live, on its way, or where a rollback would go. Raises StateError.
-        """
-        store = self._shelf.store
-        async with self._lock:
-            old = await self._run(forgettable, store, keep)
-            if dry_run:
-                return Pruned(versions=tuple(old))
-            await self._run(store.forget_versions, old)
-            return replace(await self._collect(), versions=tuple(old))
-
-    async def tidy(self, keep: Callable[[], int]) -> None:
-        """After every deploy forget what is more than ``keep`` versions of a function, until cancelled."""
-        while True:
-            await self._grown.wait()
-            self._grown.clear()
-            try:
-                if await self._run(forgettable, self._shelf.store, keep()):
-                    await self.prune(keep())
-            except EdgeError as error:
-                log.warning("old versions stay: %s", error.advice)
-
-    async def collect(self) -> None:
-        """Remove what a kill left behind and what nothing refers to."""
-        async with self._lock:
-            await self._collect()
-
-    async def _collect(self) -> Pruned:
-        workshop = self._workshop
-        return await self._run(collect, self._shelf, workshop.held(), artifacts=workshop.building == 0)
+            await self.house.collect_now()
 
     # Everything below is called with the lock held.
 
@@ -294,7 +251,7 @@ class Deployer:
         canaries = (await self._run(self._shelf.store.rollouts)) if before.canaries or new else {}
         ended = [canaries[name] for name in names if name in canaries and canaries[name].is_canary]
         pointers = {version.function: version.version for version, _ in new}
-        watched = self._watched(new, terms)
+        watched = watched_rollouts(pointers, before.versions, terms, now_s=self._clock())
         note = self._note(order, reason)
         store = self._shelf.store
         if new or ended:
@@ -328,45 +285,12 @@ class Deployer:
             for version, record in ready
         ]
 
-    def _watched(self, new: Sequence[Ready], terms: Terms) -> list[Rollout]:
-        """Return what is to be watched: what there is a way back from."""
-        if terms.rule is None:
-            return []
-        now_s = self._clock()
-        salt = salt_of({version.function: version.version for version, _ in new})
-        return [
-            Rollout(
-                function=version.function,
-                version=version.version,
-                previous=previous,
-                share=WHOLE,
-                affinity=Affinity(),
-                salt=salt,
-                since_s=now_s,
-                rule=terms.rule,
-                until_s=now_s + terms.rule.window_s,
-            )
-            for version, _ in new
-            if (previous := self._running.version(version.function)) is not None
-        ]
-
-    async def _make_canaries(
-        self, ready: Sequence[Ready], order: Order, terms: Terms, share: int
-    ) -> list[Deployed]:
+    async def _make_canaries(self, ready: Sequence[Ready], order: Order, terms: Terms) -> list[Deployed]:
         running = self._running
         new = [item for item in ready if running.version(item[0].function) != item[0].version]
-        for version, _ in new:
-            if running.version(version.function) is None:
-                raise DeployError(
-                    f'Function "{version.function}" cannot have a canary: no version of it is live',
-                    remedy="Deploy it to everybody first.",
-                )
         known = await self._run(self._shelf.store.rollouts)
-        rollouts = [self._rollout(version, known, terms, share) for version, _ in new]
-        salts = {item.salt for item in rollouts}
-        if len(salts) != 1 or "" in salts:  # not all of one earlier deploy: these belong together from now on
-            salt = salt_of({version.function: version.version for version, _ in new})
-            rollouts = [replace(item, salt=salt) for item in rollouts]
+        versions = {version.function: version.version for version, _ in new}
+        rollouts = canary_rollouts(versions, running.versions, known, terms, now_s=self._clock())
         if rollouts:
             records = {version.function: (version, record) for version, record in new}
             await self._begin(
@@ -390,21 +314,6 @@ class Deployer:
             )
             for version, record in ready
         ]
-
-    def _rollout(self, version: Version, known: Mapping[str, Rollout], terms: Terms, share: int) -> Rollout:
-        """Return the rollout of a canary; one that is on its way keeps its viewers."""
-        old = known.get(version.function)
-        same = old if old is not None and old.is_canary and old.version == version.version else None
-        return Rollout(
-            function=version.function,
-            version=version.version,
-            previous=self._running.live[version.function].version,
-            share=share,
-            affinity=terms.affinity or (same.affinity if same else Affinity()),
-            salt=same.salt if same else "",
-            since_s=self._clock(),
-            rule=terms.rule,
-        )
 
     async def _reshare(self, rollouts: Sequence[Rollout], order: Order) -> list[Deployed]:
         """Give canaries that are on their way another share."""

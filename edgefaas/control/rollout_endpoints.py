@@ -64,11 +64,11 @@ class RolloutApi:
             isinstance(name, str) and _DIGEST.match(name) for name in names
         ):
             raise BadRequestError("files is not a list of SHA-256", remedy="Send 64 hex digits for each.")
-        return {"missing": await self.deployer.missing_files(dict.fromkeys(names))}
+        return {"missing": await self.deployer.house.missing_files(dict.fromkeys(names))}
 
     async def take_file(self, call: Call) -> Any:
         """Keep a file for a release that will name it within the hour."""
-        await self.deployer.take_file(str(call.request.path_params["digest"]), call.body)
+        await self.deployer.house.take_file(str(call.request.path_params["digest"]), call.body)
         return {"bytes": len(call.body)}
 
     async def rollouts(self, _: Call) -> Any:
@@ -96,7 +96,7 @@ class RolloutApi:
     async def prune(self, call: Call) -> Any:
         """Forget old versions, and remove what only they needed; ``dry_run=1`` only says which."""
         keep = call.count("keep", self.pop.site.keep_versions or KEEP_MAX, high=KEEP_MAX)
-        pruned = await self.deployer.prune(keep, dry_run=call.flag("dry_run"))
+        pruned = await self.deployer.house.prune(keep, dry_run=call.flag("dry_run"))
         call.about(f"{len(pruned.versions)} versions")
         return {
             "keep": keep,

@@ -45,6 +45,11 @@ class Running:
         left = {name: item for name, item in self.canaries.items() if name not in ended}
         return replace(self, canaries=left)
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Return the live version of everything that has one, by name."""
+        return {name: item.version for name, item in self.live.items()}
+
     def version(self, name: str) -> str | None:
         """Return the live version of a function, None where it has none."""
         found = self.live.get(name)

@@ -12,7 +12,7 @@ from edgefaas.control.bundle import Bundle, digest
 from edgefaas.control.store import BuildRecord, Store, Version
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.trees import make_tree
-from edgefaas.errors import DeployError
+from edgefaas.errors import DeployError, StateError
 from edgefaas.release import KIND, RELEASE_MAX_BYTES, Release, folder_of
 from edgefaas.split import Split
 from sandbox.contract import Built, Kind, Limits, Source
@@ -168,6 +168,11 @@ class Workshop:
             raise DeployError(f'Function "{name}" does not compile: {where}', remedy=error.remedy) from None
         except SandboxError as error:
             raise DeployError(f'Function "{name}" cannot be built: {error}', remedy=error.remedy) from None
+        except OSError as error:
+            raise StateError(
+                f"{self._shelf.artifacts} cannot take what was built: {error.strerror}",
+                remedy="Free some room there or make it writable, then deploy again.",
+            ) from None
         return BuildRecord(artifact=built.artifact, facts=built.facts, warnings=built.warnings)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -163,7 +163,7 @@ def test_disk_memory_and_workers_agree_after_any_changes_at_once(
             elif action == "promote":
                 await plane.deployer.promote(name, ME)
             elif action == "prune":
-                await plane.deployer.prune(1)
+                await plane.deployer.house.prune(1)
             elif action == "rollback":
                 await plane.deployer.rollback(name, None, ME)
             else:

@@ -45,7 +45,7 @@ def test_live_canary_and_the_way_back_stay_however_old_they_are(tmp_path: Path) 
     deploy_all(plane, "one", "two", "three", "four", "five", "six")
     asyncio.run(plane.deployer.rollback("hello", "v1", ME))  # the way back is six, then
     deploy_all(plane, "two", terms=Terms(share=1_000))
-    asyncio.run(plane.deployer.prune(1))
+    asyncio.run(plane.deployer.house.prune(1))
     assert numbers(plane) == {1, 2, 6}
     asyncio.run(plane.deployer.rollback("hello", None, ME))  # the canary ends
     asyncio.run(plane.deployer.rollback("hello", None, ME))
@@ -56,10 +56,10 @@ def test_live_canary_and_the_way_back_stay_however_old_they_are(tmp_path: Path) 
 def test_a_dry_run_names_what_would_go_and_nothing_goes(tmp_path: Path) -> None:
     plane = Plane(tmp_path)
     deploy_all(plane, "one", "two", "three", "four")
-    pruned = asyncio.run(plane.deployer.prune(2, dry_run=True))
+    pruned = asyncio.run(plane.deployer.house.prune(2, dry_run=True))
     assert [item.number for item in pruned.versions] == [2, 1]
     assert numbers(plane) == {1, 2, 3, 4}
-    assert asyncio.run(plane.deployer.prune(2)).files == 2
+    assert asyncio.run(plane.deployer.house.prune(2)).files == 2
     assert numbers(plane) == {3, 4}
 
 
@@ -67,7 +67,7 @@ def test_files_and_builds_that_another_version_needs_stay(tmp_path: Path) -> Non
     plane = Plane(tmp_path)
     for value in "abc":  # one source, three versions
         asyncio.run(plane.deployer.deploy([bundle(environment={"A": value})], ME))
-    pruned = asyncio.run(plane.deployer.prune(2))
+    pruned = asyncio.run(plane.deployer.house.prune(2))
     assert (len(pruned.versions), pruned.files, pruned.artifacts) == (1, 0, 0)
     assert asyncio.run(plane.deployer.rollback("hello", None, ME)).changed
 

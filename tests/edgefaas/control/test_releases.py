@@ -25,7 +25,7 @@ def release(plane: Plane, *, send: bool = True, **files: str) -> Release:
         origin="assets", files={name.replace("_", "."): digest(text.encode()) for name, text in files.items()}
     )
     for text in files.values() if send else ():
-        asyncio.run(plane.deployer.take_file(digest(text.encode()), text.encode()))
+        asyncio.run(plane.deployer.house.take_file(digest(text.encode()), text.encode()))
     return made
 
 
@@ -60,24 +60,26 @@ def test_a_file_that_was_not_sent_or_is_another_is_refused(tmp_path: Path) -> No
     with pytest.raises(DeployError, match="was not sent"):
         deploy(plane, release(plane, send=False, a_js="1"))
     with pytest.raises(DeployError, match="not what its address says"):
-        asyncio.run(plane.deployer.take_file(digest(b"1"), b"2"))
-    assert asyncio.run(plane.deployer.missing_files([digest(b"1")])) == [digest(b"1")]
+        asyncio.run(plane.deployer.house.take_file(digest(b"1"), b"2"))
+    assert asyncio.run(plane.deployer.house.missing_files([digest(b"1")])) == [digest(b"1")]
 
 
 def test_a_sent_file_waits_an_hour_for_its_release_and_no_longer(tmp_path: Path) -> None:
     plane = Plane(tmp_path)
     made = release(plane, a_js="1")
-    asyncio.run(plane.deployer.collect())
+    asyncio.run(plane.deployer.house.collect())
     plane.now_s += 3_700
-    assert asyncio.run(plane.deployer.missing_files(made.files.values())) == []  # and so waits anew
-    asyncio.run(plane.deployer.collect())
+    assert asyncio.run(plane.deployer.house.missing_files(made.files.values())) == []  # and so waits anew
+    asyncio.run(plane.deployer.house.collect())
     deploy(plane, made)
     plane.now_s += 3_700
     unused = release(plane, b_js="2")
     plane.now_s += 3_700
-    asyncio.run(plane.deployer.collect())
-    assert asyncio.run(plane.deployer.missing_files(unused.files.values())) == list(unused.files.values())
-    assert asyncio.run(plane.deployer.missing_files(made.files.values())) == []
+    asyncio.run(plane.deployer.house.collect())
+    assert asyncio.run(plane.deployer.house.missing_files(unused.files.values())) == list(
+        unused.files.values()
+    )
+    assert asyncio.run(plane.deployer.house.missing_files(made.files.values())) == []
 
 
 def test_both_sides_of_a_split_know_each_other_s_tree(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_pruned_release_takes_its_tree_and_files_along(tmp_path: Path) -> None
     for item in made:
         deploy(plane, item)
     plane.now_s += 3_700
-    pruned = asyncio.run(plane.deployer.prune(2))
+    pruned = asyncio.run(plane.deployer.house.prune(2))
     assert (len(pruned.versions), pruned.artifacts, pruned.files) == (2, 2, 2)
     assert not (tmp_path / "artifacts" / folder_of(made[0].version)).exists()
     assert tree_of(plane, tmp_path, made[3]) == {"a.js": "4", "common.js": "same"}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.blobs import Blobs
+from edgefaas.control.bundle import digest, to_json
 from edgefaas.control.store import Store
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import Up, ask, begin_up, end, running_up, until, write_site
@@ -140,6 +142,28 @@ def test_old_versions_are_pruned_by_themselves_and_on_demand(tmp_path: Path) -> 
         assert up.admin("POST", "/v1/functions/hello/rollback", {}).json["number"] == 6
 
 
+def test_a_full_disk_refuses_changes_and_nothing_else(up: Up) -> None:
+    go_out(up, "old")
+    go_out(up, "new", canary={"percent": 10})
+    large = b"x" * 200_000
+    before = resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, (64, before[1]))  # no file may grow any more
+    try:
+        for refused in (
+            go_out(up, "newer" * 100, canary={"percent": 20}),
+            up.admin("POST", "/v1/functions/hello/promote", {}),
+            up.admin("POST", "/v1/functions/hello/rollback", {}),
+            up.admin("PUT", f"/v1/files/{digest(large)}", large),
+        ):
+            assert refused.status == 500
+            assert "room" in refused.json["remedy"]
+        assert {both(up) for _ in range(8)} == {("old", "new")}
+    finally:
+        resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, before)
+    assert up.admin("POST", "/v1/functions/hello/promote", {}).status == 200
+    assert both(up) == ("new", "new")
+
+
 def change_until_killed(up: Up, acknowledged: list[tuple[str, str]], seed: int) -> None:
     """Let canaries begin, grow, be promoted, end, one after the other, until nobody answers."""
     live, number = served(up, "live"), 0
@@ -156,6 +180,7 @@ def change_until_killed(up: Up, acknowledged: list[tuple[str, str]], seed: int) 
             else:
                 assert up.admin("POST", "/v1/functions/hello/rollback", {}).status == 200
             acknowledged.append((live, live))
+            assert up.admin("POST", "/v1/prune?keep=1").status == 200
         except (OSError, json.JSONDecodeError, AssertionError):
             return
 
@@ -186,6 +211,8 @@ def test_kills_at_any_instant_leave_the_old_state_or_the_new(tmp_path: Path) -> 
             again.stop()
         store = Store(tmp_path / "data" / "control.sqlite3")
         assert store.live()["hello"].version == bundle("hello", live).version
+        for version in store.versions("hello"):  # what pruning left is whole
+            assert Blobs(tmp_path / "data" / "blobs").get(version.files["index.js"])
         rollout = store.rollouts().get("hello")
         assert (rollout is None) == (canary == live)
         store.close()
