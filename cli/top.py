@@ -7,16 +7,18 @@ import select
 import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from cli import words
-from cli.admin import Remote, UnreachableError, remote_options
-from cli.topscreen import CURVE_POINTS, Size, report, screen
+from cli.admin import find_config
+from cli.glances import Watch
+from cli.sources import Asked, Source, find_sources
+from cli.topscreen import Size, report, screen
 
 TERMINATED = 143
 # The alternate screen, without cursor; each frame is one write that a terminal shows as a whole (mode 2026).
@@ -36,56 +38,50 @@ END_LINE = "\x1b[K"
     metavar="SECONDS",
     help="How often.",
 )
-@remote_options
-def top(remote: Remote, once: bool, every_s: float) -> None:  # noqa: FBT001  # click passes it by name
-    """Show live what the POP, its functions and the other POPs do: the last ten seconds.
+@click.option("--admin", envvar="EDGEFAAS_ADMIN", metavar="URL", help="Where the admin API of one POP is.")
+@click.option("--token", envvar="EDGEFAAS_TOKEN", metavar="TOKEN", help="The token for it, or for all.")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="The POP's data folder.")
+@click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="The site's file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each time.")
+def top(  # noqa: PLR0913  # click passes its options by name
+    *,
+    once: bool,
+    every_s: float,
+    admin: str | None,
+    token: str | None,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Show live what the POPs and their functions do: the last ten seconds.
 
-    On a terminal until q or Ctrl-C, through restarts of the POP; elsewhere one table, or with --json one
-    line after the other.
+    Each POP whose admin address the site's file says is asked itself; of the others is shown what the mesh
+    tells. On a terminal until q or Ctrl-C, through restarts; elsewhere one table, or with --json one line
+    after the other.
 
     \b
     edgefaas top
     edgefaas top --once
     edgefaas top --json --every 10 >> figures.jsonl
     """  # noqa: D301  # \b is click's mark
-    watch = Watch(remote)
-    if remote.as_json:
+    asked = Asked(admin=admin, token=token, data=data, config=config or find_config(), as_json=as_json)
+    sources, problems = find_sources(asked)
+    for problem in problems:
+        words.warn(problem)
+    watch = Watch(sources, here=_here(sources))
+    if as_json:
         _lines(watch, once=once, every_s=every_s)
     elif once or not sys.stdout.isatty():
         click.echo(report(watch.ask()))
+        for problem in watch.refused:
+            words.warn(problem)
     else:
         _live(watch, every_s=every_s)
 
 
-class Watch:
-    """Asks one POP again and again; knows what it said last."""
-
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
-        self.last: dict[str, Any] | None = None
-        self.curve: deque[float] = deque(maxlen=CURVE_POINTS)
-        self._lost_s: float | None = None
-
-    def ask(self) -> dict[str, Any]:
-        """Return ``/v1/live``. Raises UnreachableError, RefusedError."""
-        live: dict[str, Any] = self._remote.look("/v1/live", history=not self.curve)
-        if history := live.pop("history", None):
-            self.curve.extend(history["requests_per_s"])
-        elif live["last"]:
-            self.curve.append(live["last"]["requests_per_s"])
-        self.last, self._lost_s = live, None
-        return live
-
-    def ask_or_say(self) -> str:
-        """Ask; return "" or, when nobody answers, that and for how long. Raises RefusedError."""
-        try:
-            self.ask()
-        except UnreachableError as error:
-            now_s = time.monotonic()
-            self._lost_s = self._lost_s or now_s
-            self._remote = self._remote.found_again()  # it may have come back elsewhere
-            return f"{error}; asking again for {now_s - self._lost_s:.0f} s"
-        return ""
+def _here(sources: Sequence[Source]) -> str:
+    """Return the name of the POP that runs on the data folder of this site, "" when none of these does."""
+    return next((source.name for source in sources if source.remote.folder is not None), "")
 
 
 def _lines(watch: Watch, *, once: bool, every_s: float) -> None:

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.glances import merged
 from cli.topscreen import Size, curve_of, fitted, report, screen, table
 from tests.cli.running import Shell
 from tests.edgefaas.processes.running import DEADLINE_S, Up, running_up, write_site
@@ -145,6 +146,30 @@ def test_a_fitted_line_is_the_beginning_of_the_line(text: str, columns: int) -> 
     assert click.unstyle(fitted(styled, columns)) == (plain + plain)[:columns] or len(plain) * 2 <= columns
 
 
+def named(name: str, *others: str, state: str = "up") -> dict[str, Any]:
+    """Return what a POP says that sees these others, of whom it hears nothing."""
+    there = [one_pop() | {"name": other, "state": state, "live": None} for other in others]
+    return {**said([one_pop(requests_per_s=5) | {"name": name}, *there]), "pop": name}
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"), [("up", "up"), ("unknown", "up"), ("no address", "up"), ("down", "down")]
+)
+def test_a_pop_that_is_asked_itself_speaks_for_itself(seen: str, shown: str) -> None:
+    """But whether viewers reach it, others know better."""
+    live = merged([named("fra", "iad", "sin", state=seen), named("iad", "fra")])
+    rows = {row["name"]: row for row in live["pops"]}
+    assert [row["state"] for row in rows.values()] == ["here", shown, seen]
+    assert rows["iad"]["live"]["requests_per_s"] == 5
+    assert rows["sin"]["live"] is None
+    assert live["pop"] == "fra"
+
+
+def test_a_pop_that_the_first_does_not_know_is_shown_too() -> None:
+    live = merged([named("fra"), named("iad")])
+    assert [(row["name"], row["state"]) for row in live["pops"]] == [("fra", "here"), ("iad", "up")]
+
+
 def test_an_empty_table_has_no_head() -> None:
     assert table(("A", "B"), []) == []
 
@@ -175,6 +200,41 @@ def test_where_nobody_reads_along_top_prints_one_table_and_ends(shell: Shell) ->
     assert shell("top", "--once").out.startswith("demo")
     assert shell("top", "--once", "--json").json["pops"][0]["state"] == "here"
     assert shell("top", "--every", "0").code == 2
+
+
+POPS = """
+[pops.fra]
+latitude = 50.1
+longitude = 8.7
+admin = "{fra}"
+[pops.iad]
+latitude = 39.0
+longitude = -77.5
+admin = "{iad}"
+[router]
+pop = "fra"
+"""
+
+
+@pytest.mark.slow
+def test_every_pop_whose_admin_address_is_known_is_asked_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = "http://127.0.0.1:9"
+    there = write_site(tmp_path / "iad", more=POPS.format(fra=nowhere, iad=nowhere).replace('"fra"', '"iad"'))
+    with running_up(there, workers=1) as iad:
+        here = write_site(tmp_path / "fra", more=POPS.format(fra=nowhere, iad=iad.announced["admin"]))
+        with running_up(here, workers=1):
+            monkeypatch.chdir(here)
+            monkeypatch.setenv("EDGEFAAS_TOKEN_IAD", iad.token)
+            top = Shell(capsys, ("--data", str(here / "data")))
+            rows = {row["name"]: row for row in top("top", "--once", "--json").json["pops"]}
+            assert (rows["fra"]["state"], rows["iad"]["state"]) == ("here", "up")
+            assert rows["iad"]["live"]["requests_per_s"] == 0
+            monkeypatch.setenv("EDGEFAAS_TOKEN_IAD", "wrong")
+            ended = top("top", "--once")
+            assert (ended.code, "iad" in ended.out) == (0, True)
+            assert "iad is left out: The admin token is not valid" in ended.err
 
 
 @pytest.mark.slow
