@@ -34,13 +34,20 @@ typedef struct {
     const Image *wanted;    /* the image to be put back */
 } Mirror;
 
-static int pagemap = -1;
+/* The open page table, as descriptor + 1, on a page that a fork leaves empty: it would tell a child of its parent. */
+static int *pagemap;
 
 /* 0, or -1 where the kernel does not tell: then nothing else here may be used. */
 int edgefaas_images_init(void) {
+    if (pagemap) return 0;
     if (sysconf(_SC_PAGESIZE) != PAGE) return -1;
-    if (pagemap < 0) pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    return pagemap < 0 ? -1 : 0;
+    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || madvise(page, PAGE, MADV_WIPEONFORK)) return -1;
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    pagemap = page;
+    *pagemap = file + 1;
+    return 0;
 }
 
 int edgefaas_image_open(Image *image) {
@@ -69,6 +76,7 @@ static int lay(Mirror *mirror, const Image *image, uint8_t *base, uint64_t size)
     void *at = mmap(base + image->offset, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
                     (int)image->file, 0);
     if (at != base + image->offset) return -1;
+    madvise(base, size, MADV_NOHUGEPAGE); /* a huge page would be 512 to clear for one that was written */
     mirror->image = image;
     return 0;
 }
@@ -84,7 +92,7 @@ int edgefaas_restore(Mirror *mirror, uint8_t *base, uint64_t size) {
     for (uint64_t begin = 0; begin < pages; begin += WINDOW) {
         uint64_t count = pages - begin < WINDOW ? pages - begin : WINDOW;
         off_t where = (off_t)(((uintptr_t)base / PAGE + begin) * sizeof *entries);
-        if (pread(pagemap, entries, count * sizeof *entries, where) != (ssize_t)(count * sizeof *entries)) return -1;
+        if (pread(*pagemap - 1, entries, count * sizeof *entries, where) != (ssize_t)(count * sizeof *entries)) return -1;
         for (uint64_t i = 0; i < count; i++) {
             if (!(entries[i] >> PRESENT_OR_SWAPPED)) continue;
             uint64_t page = begin + i;

@@ -187,6 +187,41 @@ def test_the_next_tenant_of_an_instances_memory_finds_zeros() -> None:
     asyncio.run(scene())
 
 
+FORKS = """
+import ctypes, os, sys
+from sandbox.capi import ImageFile
+from sandbox.capi.calls import quick
+from sandbox.capi.images import Mirror
+size = 8 * 4096
+memory = ctypes.create_string_buffer(size + 4096)
+base = -(-ctypes.addressof(memory) // 4096) * 4096
+image, mirror = ImageFile(b"x" * size, 0), Mirror()
+mirror.want(image)
+restore = lambda: quick.restore(mirror.address, base, size)
+assert restore() == 0  # mapped
+ctypes.memset(base + 5000, 1, 1)
+assert restore() == 0
+assert ctypes.string_at(base, size) == b"x" * size
+child = os.fork()
+if child == 0:
+    ctypes.memset(base + 9000, 2, 1)
+    os._exit(restore() & 0xFF)
+told = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert restore() == 0
+assert mirror.take_off()
+assert ctypes.string_at(base, size) == bytes(size)
+sys.exit(told)
+"""
+
+
+@needs_images
+def test_a_child_by_fork_does_not_take_its_parents_page_table_for_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0xFF, done.stderr  # -1: copy in full
+
+
 @needs_images
 def test_an_image_file_cannot_be_changed_and_is_whole_pages() -> None:
     image = ImageFile(b"x" * 5000, PAGE_BYTES)
