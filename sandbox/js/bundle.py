@@ -18,7 +18,8 @@ _GLOBALS = {
     "Buffer": ".Buffer", "URL": ".URL", "URLSearchParams": ".URL", "TextEncoder": ".TextEncoder",
     "TextDecoder": ".TextEncoder", "structuredClone": ".structuredClone", "fetch": ".fetch",
     "Headers": ".fetch", "Request": ".fetch", "Response": ".fetch", "AbortController": ".AbortController",
-    "EventTarget": ".AbortController", "ReadableStream": ".ReadableStream",
+    "EventTarget": ".AbortController", "ReadableStream": ".ReadableStream", "Intl": ".Intl",
+    "toLocaleString": "intl", "toLocaleDateString": "intl", "toLocaleTimeString": "intl", "localeCompare": "intl",
 }  # fmt: skip
 _MODULES = {
     "assert": "assert", "async_hooks": "async_hooks", "buffer": "buffer", "cloudfront": "cloudfront",
@@ -32,6 +33,9 @@ _IMPORTED = re.compile(
 )
 _MODULE_SYNTAX = re.compile(r"^\s*(?:import\b\s*[\w{*'\"]|export\b\s*[\w{*])", re.MULTILINE)
 _INSPECTED = re.compile(r"\bconsole\s*\.\s*\w+\s*\((?!\s*(?:'[^'%\n]*'|\"[^\"%\n]*\"|`[^`%]*`)\s*\))")
+_LEGACY_MATCH = re.compile(
+    r"\bRegExp\s*(?:\.\s*(?:\$[1-9&_]|lastMatch|lastParen|leftContext|rightContext)|\[['\"]\$)"
+)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _RECORDS = re.compile(r"\bRecords\b")
 
@@ -109,6 +113,8 @@ def chunks_for(texts: list[str]) -> list[str]:
             name = match[2].removeprefix("node:").partition("/")[0]
             if name in _MODULES:
                 chunks.add(_MODULES[name])
+        if _LEGACY_MATCH.search(text):
+            chunks.add("regexp")
         if _INSPECTED.search(text):
             chunks.add("inspect")
     return sorted(chunks)

@@ -233,25 +233,21 @@ def _to_jwk(key: Any) -> dict[str, str]:
         )
         jwk = {
             "kty": "EC",
-            "crv": name,
             "x": _number_base64(point.x, size),
             "y": _number_base64(point.y, size),
+            "crv": name,
         }
         if private is not None:
             jwk["d"] = _number_base64(private.private_numbers().private_value, size)
         return jwk
     raw = serialization.Encoding.Raw
-    jwk = {
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": _to_base64(public.public_bytes(raw, serialization.PublicFormat.Raw)),
-    }
+    jwk = {"crv": "Ed25519"}
     if private is not None:
         secret_bytes = private.private_bytes(
             raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
         )
         jwk["d"] = _to_base64(secret_bytes)
-    return jwk
+    return {**jwk, "x": _to_base64(public.public_bytes(raw, serialization.PublicFormat.Raw)), "kty": "OKP"}
 
 
 # ---- signatures -------------------------------------------------------------------------------------------

@@ -215,6 +215,11 @@ def _zlib(session: Session, name: str, payload: bytes) -> bytes:
     return host_zlib.perform(name, payload, session.streams)
 
 
+def _intl(_session: Session, name: str, payload: bytes) -> bytes:
+    done: bytes = import_module("sandbox.js.host_intl").perform(name, payload)
+    return done
+
+
 def _environment(session: Session, _name: str, _payload: bytes) -> bytes:
     return orjson.dumps(dict(session.guest.host.environment))
 
@@ -240,7 +245,7 @@ def _remaining(session: Session, _name: str, _payload: bytes) -> bytes:
 
 
 LOCAL: dict[str, Local] = {
-    "crypto": _crypto, "zlib": _zlib, "env": _environment, "files": _files, "file": _file,
+    "crypto": _crypto, "zlib": _zlib, "intl": _intl, "env": _environment, "files": _files, "file": _file,
     "remaining": _remaining, "cancel": _cancel,
 }  # fmt: skip
 

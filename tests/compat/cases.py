@@ -3,7 +3,8 @@
 The JSON says what the case is ``about``, its ``api`` and ``trigger``, what is special about its ``event``,
 and the ``effect`` that the function's result has on the request or response: the parts listed, or ``refused``
 or ``threw`` with a part of the message. ``node`` is a reason why Node cannot run it (functions in Python are run
-by the Python at hand instead); ``handler``, ``environment`` and ``pairs`` (of the key-value store) are the function's.
+by the Python at hand instead), ``node_major`` the only version of Node that says just this; ``handler``,
+``environment`` and ``pairs`` (of the key-value store) are the function's.
 """
 
 import base64

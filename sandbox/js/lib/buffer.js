@@ -23,7 +23,7 @@
   const bytesOf = (value) => value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   const MAX = 2 ** 31 - 1;
   function sizeCheck(size) {
-    if (typeof size !== 'number') throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "size" argument must be of type number. Received ${lib('inspect').inspect(size)}`);
+    if (typeof size !== 'number') throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "size" argument must be of type number. Received ${lib('inspect').received(size)}`);
     if (!(size >= 0 && size <= MAX)) throw coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "size" is out of range. It must be >= 0 && <= ${MAX}. Received ${size}`);
   }
 
@@ -113,7 +113,8 @@
     return value < 0 ? 0 : value > length ? length : value;
   };
   function bounds(buffer, offset, length) {
-    if (typeof offset !== 'number') throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "offset" argument must be of type number. Received ${lib('inspect').inspect(offset)}`);
+    if (typeof offset !== 'number') throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "offset" argument must be of type number. Received ${lib('inspect').received(offset)}`);
+    if (buffer.length < length) throw coded(RangeError, 'ERR_BUFFER_OUT_OF_BOUNDS', 'Attempt to access memory outside buffer bounds');
     if (!Number.isInteger(offset) || offset < 0 || offset + length > buffer.length)
       throw coded(RangeError, 'ERR_OUT_OF_RANGE', `The value of "offset" is out of range. It must be >= 0 and <= ${buffer.length - length}. Received ${offset}`);
   }

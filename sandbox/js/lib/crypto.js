@@ -9,7 +9,7 @@
     if (data instanceof KeyObject) return data.secret();
     if (data instanceof ArrayBuffer) return new Uint8Array(data);
     if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${lib('inspect').inspect(data)}`);
+    throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${lib('inspect').received(data)}`);
   };
   // A request to the host: JSON, a zero byte, then each part with its length before it.
   function host(name, options, ...parts) {
@@ -17,7 +17,7 @@
     let answer;
     try { answer = call('crypto.' + name, Buffer.concat([head, ...parts])); } catch (error) {
       const [code, message] = /^[A-Z_]+: /.test(error.message) ? error.message.split(/: (.*)/s) : ['ERR_CRYPTO_OPERATION_FAILED', error.message];
-      throw coded(Error, code, message);
+      throw message.startsWith('Unsupported state') ? new Error(message) : coded(Error, code, message);
     }
     return Buffer.from(answer.buffer, answer.byteOffset, answer.length);
   }
@@ -32,7 +32,7 @@
       this._parts = [];
       this._size = options?.outputLength;
       this._done = false;
-      if (!HASHES.has(this._name)) throw coded(Error, 'ERR_CRYPTO_INVALID_DIGEST', key === undefined ? 'Digest method not supported' : `Invalid digest: ${name}`);
+      if (!HASHES.has(this._name)) throw key === undefined ? new Error('Digest method not supported') : coded(Error, 'ERR_CRYPTO_INVALID_DIGEST', `Invalid digest: ${name}`);
     }
     update(data, encoding) {
       if (this._done) throw coded(Error, 'ERR_CRYPTO_HASH_FINALIZED', 'Digest already called');

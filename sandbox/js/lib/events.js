@@ -1,5 +1,5 @@
 // events: EventEmitter.
-(function (native) {
+(function (native, lib) {
   'use strict';
   const { hidden } = native.internals;
   const errorMonitor = Symbol('events.errorMonitor'), captureRejection = Symbol.for('nodejs.rejection');
@@ -9,7 +9,7 @@
     if (this._maxListeners === undefined) this._maxListeners = undefined;
   }
   const check = (listener) => {
-    if (typeof listener !== 'function') throw Object.assign(new TypeError(`The "listener" argument must be of type function. Received ${listener === null ? 'null' : typeof listener}`), { code: 'ERR_INVALID_ARG_TYPE' });
+    if (typeof listener !== 'function') throw Object.assign(new TypeError(`The "listener" argument must be of type function. Received ${lib('inspect').received(listener)}`), { code: 'ERR_INVALID_ARG_TYPE' });
   };
   const listOf = (emitter, name) => (emitter._events ??= Object.create(null))[name];
   function add(emitter, name, listener, first) {

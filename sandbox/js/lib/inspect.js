@@ -347,5 +347,14 @@
     return [rule('┌', '┬', '┐'), draw(heads), rule('├', '┼', '┤'), ...lines.map((line) => draw(heads.map((head) => line[head] ?? ''))), rule('└', '┴', '┘')].join('\n');
   }
 
-  return { inspect, formatWithOptions, format: (...args) => formatWithOptions({}, ...args), table, custom };
+  // How Node's errors name a value that has the wrong type.
+  function received(value) {
+    if (value === null || value === undefined) return String(value);
+    if (typeof value === 'function') return value.name ? `function ${value.name}` : 'function ';
+    if (typeof value === 'object') return value.constructor?.name ? `an instance of ${value.constructor.name}` : inspect(value, { depth: -1 });
+    const text = inspect(value);
+    return `type ${typeof value} (${text.length > 28 ? text.slice(0, 25) + '...' : text})`;
+  }
+
+  return { received, inspect, formatWithOptions, format: (...args) => formatWithOptions({}, ...args), table, custom };
 })

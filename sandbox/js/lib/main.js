@@ -241,8 +241,9 @@
   // ---- process ----------------------------------------------------------------------------------
 
   let environment;
+  const asText = (target, name, value) => { target[name] = String(value); return true; }; // as every environment's
   const env = () => {
-    if (environment === undefined) environment = Object.assign({}, JSON.parse(text(native.call('env', ''))));
+    if (environment === undefined) environment = new Proxy(JSON.parse(text(native.call('env', ''))), { set: asText, defineProperty: (target, name, { value }) => asText(target, name, value) });
     return environment;
   };
   const began = () => Date.now() - performance.now();
@@ -707,10 +708,40 @@
     fetch: 'fetch Headers Request Response FormData',
     webstreams: 'ReadableStream WritableStream TransformStream CompressionStream DecompressionStream TextEncoderStream TextDecoderStream',
     clone: 'structuredClone',
+    intl: 'Intl',
   })) for (const name of names.split(' ')) lazy(name, () => lib(chunk)[name]);
+  for (const [name, needs, defaults] of [['toLocaleString', 'any', 'all'], ['toLocaleDateString', 'date', 'date'], ['toLocaleTimeString', 'time', 'time']])
+    hidden(Date.prototype, name, { [name](locales, options) { return lib('intl').date(this, locales, options, needs, defaults); } }[name]);
+  const { toString: dateText, toTimeString: timeText, toISOString: isoText } = Date.prototype;
+  const NAMED_ZONE = ' (Coordinated Universal Time)';
+  const zoned = (text) => (text === 'Invalid Date' ? text : text + NAMED_ZONE);
+  hidden(Date.prototype, 'toString', function toString() { return zoned(dateText.call(this)); });
+  hidden(Date.prototype, 'toTimeString', function toTimeString() { return zoned(timeText.call(this)); });
+  hidden(Date.prototype, 'toISOString', function toISOString() {
+    if (Number.isNaN(this.getTime())) throw new RangeError('Invalid time value');
+    return isoText.call(this);
+  });
+  hidden(Number.prototype, 'toLocaleString', function toLocaleString(locales, options) { return lib('intl').number(Number(this), locales, options); });
+  hidden(BigInt.prototype, 'toLocaleString', function toLocaleString(locales, options) { return lib('intl').number(BigInt(this), locales, options); });
+  hidden(String.prototype, 'localeCompare', function localeCompare(other, locales, options) { return lib('intl').compare(String(this), String(other), locales, options); });
   lazy('crypto', () => lib('webcrypto').crypto);
   lazy('Crypto', () => lib('webcrypto').Crypto);
   lazy('CryptoKey', () => lib('webcrypto').CryptoKey);
+  for (const name of ['decodeURI', 'decodeURIComponent']) {
+    const decode = global[name];
+    hidden(global, name, { [name](text) { try { return decode(text); } catch (error) { throw error instanceof URIError ? new URIError('URI malformed') : error; } } }[name]);
+  }
+  // The engine counts references, and would drop what only a WeakRef holds at once; ECMAScript keeps it for the job at least.
+  class WeakRef {
+    #target;
+    constructor(target) {
+      if ((typeof target !== 'object' || target === null) && typeof target !== 'function' && typeof target !== 'symbol') throw new TypeError('WeakRef: invalid target');
+      this.#target = target;
+    }
+    deref() { return this.#target; }
+  }
+  Object.defineProperty(WeakRef.prototype, Symbol.toStringTag, { value: 'WeakRef', configurable: true });
+  hidden(global, 'WeakRef', WeakRef);
   lazy('require', () => undefined);
   delete global.require;
   hidden(global, 'navigator', { userAgent: 'EdgeFaaS', language: 'en-US', hardwareConcurrency: 1 });

@@ -1,8 +1,8 @@
 // path: POSIX rules; win32 is there by name only, with the same rules.
-(function () {
+(function (native, lib) {
   'use strict';
   const check = (path, name = 'path') => {
-    if (typeof path !== 'string') throw Object.assign(new TypeError(`The "${name}" argument must be of type string. Received ${path === null ? 'null' : typeof path}`), { code: 'ERR_INVALID_ARG_TYPE' });
+    if (typeof path !== 'string') throw Object.assign(new TypeError(`The "${name}" argument must be of type string. Received ${lib('inspect').received(path)}`), { code: 'ERR_INVALID_ARG_TYPE' });
   };
   function tidy(path, absolute) {
     const out = [];
@@ -61,7 +61,7 @@
       check(path);
       const plain = path.replace(/\/+$/, '');
       let name = plain.slice(plain.lastIndexOf('/') + 1);
-      if (ending !== undefined && name.endsWith(ending) && name !== ending) name = name.slice(0, -ending.length);
+      if (ending && name.endsWith(ending) && (name !== ending || path === ending)) name = name.slice(0, -ending.length);
       return name;
     },
     extname(path) {

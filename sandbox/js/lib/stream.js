@@ -246,7 +246,7 @@
       }
       if (chunk === null) throw Object.assign(new TypeError('May not write null values to stream'), { code: 'ERR_STREAM_NULL_VALUES' });
       if (!state.objectMode && typeof chunk === 'string' && state.decodeStrings) { chunk = Buffer.from(chunk, encoding ?? state.defaultEncoding); encoding = 'buffer'; }
-      else if (!state.objectMode && typeof chunk !== 'string' && !ArrayBuffer.isView(chunk)) throw Object.assign(new TypeError(`The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${lib('inspect').inspect(chunk)}`), { code: 'ERR_INVALID_ARG_TYPE' });
+      else if (!state.objectMode && typeof chunk !== 'string' && !ArrayBuffer.isView(chunk)) throw Object.assign(new TypeError(`The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${lib('inspect').received(chunk)}`), { code: 'ERR_INVALID_ARG_TYPE' });
       const size = state.objectMode ? 1 : chunk.length;
       state.length += size;
       state.queue.push({ chunk, encoding: encoding ?? state.defaultEncoding, callback, size });
@@ -389,17 +389,17 @@
       return stream instanceof Stream ? stream : Readable.from(stream);
     });
     let done = false;
-    const end = (error) => {
+    const end = (error, value) => {
       if (done) return;
       done = true;
       if (error) for (const stream of streams) if (stream.destroy && !stream.destroyed) { stream.on('error', () => {}); stream.destroy(); }
-      callback(error);
+      callback(error, value);
     };
     let at = streams[0];
     for (let i = 1; i < streams.length; i++) {
       if (typeof streams[i] === 'function') {
         const made = streams[i](at);
-        if (i === streams.length - 1 && made && typeof made.then === 'function') { made.then(() => end(), end); return made; }
+        if (i === streams.length - 1 && made && typeof made.then === 'function') { made.then((value) => end(undefined, value), end); return made; }
         streams[i] = Readable.from(made);
       } else {
         at.on('error', end);
@@ -411,7 +411,7 @@
     return at;
   }
   const promises = {
-    pipeline: (...streams) => new Promise((resolve, reject) => { const options = streams[streams.length - 1]; if (options && typeof options === 'object' && !(options instanceof Stream) && 'signal' in options) streams.pop(); pipeline(...streams, (error) => (error ? reject(error) : resolve())); }),
+    pipeline: (...streams) => new Promise((resolve, reject) => { const options = streams[streams.length - 1]; if (options && typeof options === 'object' && !(options instanceof Stream) && 'signal' in options) streams.pop(); pipeline(...streams, (...ended) => (ended[0] ? reject(ended[0]) : resolve(ended[1]))); }),
     finished: (stream, options) => new Promise((resolve, reject) => finished(stream, options ?? {}, (error) => (error ? reject(error) : resolve()))),
   };
   hidden(pipeline, Symbol.for('nodejs.util.promisify.custom'), promises.pipeline);

@@ -428,7 +428,7 @@
   const SLASHED = new Set(['http:', 'https:', 'ftp:', 'file:', 'ws:', 'wss:', 'gopher:']);
   function parse(text, parseQuery, slashesDenoteHost) {
     if (text instanceof Url) return text;
-    if (typeof text !== 'string') throw Object.assign(new TypeError(`The "url" argument must be of type string. Received ${text === null ? 'null' : typeof text}`), { code: 'ERR_INVALID_ARG_TYPE' });
+    if (typeof text !== 'string') throw Object.assign(new TypeError(`The "url" argument must be of type string. Received ${lib('inspect').received(text)}`), { code: 'ERR_INVALID_ARG_TYPE' });
     const out = new Url();
     let rest = text.trim();
     const cut = rest.search(/[?#]/);
@@ -438,8 +438,8 @@
     if (slashesDenoteHost || scheme || /^\/\/[^@/]+@[^@/]+/.test(rest)) {
       if (rest.startsWith('//') && out.protocol !== 'javascript:') { out.slashes = true; rest = rest.slice(2); }
     }
-    if (out.protocol !== 'javascript:' && (out.slashes || (out.protocol && !SLASHED.has(out.protocol) && false))) {
-      const end = rest.search(/[/?#]/);
+    if (out.protocol !== 'javascript:' && (out.slashes || (out.protocol && !SLASHED.has(out.protocol)))) {
+      const end = rest.search(/[/?# "<>\\^`{|}\t\n\r]/); // what follows cannot be part of a host
       let authority = end < 0 ? rest : rest.slice(0, end);
       rest = end < 0 ? '' : rest.slice(end);
       const at = authority.lastIndexOf('@');
@@ -448,8 +448,8 @@
       if (port) { if (port[1] !== '') out.port = port[1]; authority = authority.slice(0, port.index); }
       let name = authority.toLowerCase();
       if (/[^\0-\x7f]/.test(name)) name = lib('punycode').toASCII(name);
-      out.host = name + (out.port ? ':' + out.port : '');
-      out.hostname = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
+      if (name || out.slashes) out.host = name + (out.port ? ':' + out.port : '');
+      if (name || out.slashes) out.hostname = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
     }
     rest = rest.replace(/[\t\n\r "<>\\^`{|}']/g, percent);
     const hash = rest.indexOf('#');

@@ -1,0 +1,2 @@
+function hash(s) { for (var h = 0, i = 0; i < s.length; i++) h = (Math.imul(31, h) + s.charCodeAt(i)) | 0; return h >>> 0; }
+function handler(event) { var request = event.request, id = request.cookies.uid ? request.cookies.uid.value : event.viewer.ip; request.headers['x-group'] = { value: hash(id) % 2 ? 'b' : 'a' }; request.cookies['group'] = { value: 'g' + (hash(id) % 10) }; delete request.cookies.tracker; return request; }

@@ -1,0 +1,2 @@
+var rules = [[/^\/p\/(\d+)(?:\/.*)?$/, '/product.html?id=$1'], [/^\/(?:blog|news)\/([^\/]+)\/?$/i, '/article/$1']];
+function handler(event) { var r = event.request; for (var i = 0; i < rules.length; i++) { var m = rules[i][0].exec(r.uri); if (m) { var to = rules[i][1].replace(/\$(\d)/g, function (_, n) { return m[n]; }).split('?'); r.uri = to[0]; if (to[1]) to[1].split('&').forEach(function (p) { var kv = p.split('='); r.querystring[kv[0]] = { value: kv[1] }; }); break; } } return r; }

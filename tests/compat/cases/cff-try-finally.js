@@ -1,0 +1,2 @@
+function parse(text) { try { return JSON.parse(text); } catch (e) { return { error: e.name }; } finally { parse.calls = (parse.calls || 0) + 1; } }
+function handler(event) { var r = event.request; var cfg = parse(decodeURIComponent(r.querystring.cfg.value)), bad = parse('{x'); r.headers['x-cfg'] = { value: [cfg.a, bad.error, parse.calls, typeof r.querystring.none].join('-') }; delete r.querystring.cfg; return r; }

@@ -1,0 +1,9 @@
+exports.handler = async () => {
+    const d = new Date(Date.UTC(2024, 1, 29, 13, 5, 9, 7));
+    const out = [d.toISOString(), d.toString(), d.toUTCString(), d.toGMTString(), d.toDateString(), d.toTimeString(), d.toJSON(), d.getTimezoneOffset(), +d, d.getDay(), JSON.stringify({ d }),
+        d.toLocaleString(), d.toLocaleDateString(), d.toLocaleTimeString(), d.toLocaleString('en-US'), d.toLocaleDateString('en-US', { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' }), d.toLocaleTimeString('en-US', { hour: '2-digit', minute: '2-digit' }), d.toLocaleDateString('en-GB'), d.toLocaleString('en-US', { timeZone: 'UTC' }), d.toLocaleDateString('en-US', { month: 'short', day: 'numeric' }), d.toLocaleTimeString('en-US', { hour12: false }),
+        d.toLocaleDateString('de-DE'), d.toLocaleDateString('fr-FR', { dateStyle: 'long' }), d.toLocaleString('en-US', { dateStyle: 'medium', timeStyle: 'short' }), d.toLocaleString('sv-SE'), d.toLocaleDateString('en-CA'),
+        new Date('2024-02-30').getTime(), new Date('2024-01-01').getTime(), new Date('2024-01-01T00:00').getTime(), new Date('Jan 5, 2024 10:00').getTime(), new Date('Fri, 05 Jan 2024 10:00:00 GMT').getTime(), new Date('2024/01/05').getTime(), String(new Date(NaN)), new Date(2024, 0, 31, 25).toISOString(), Date.parse('x'), new Date(0).toISOString(), new Date(8.64e15).toISOString(), new Date('2024-01-05T10:00:00+02:00').toISOString(), new Date('5 January 2024').getTime(), new Date(99, 0).getFullYear(), Date.UTC(2024, 0), typeof Date.now(), new Date('Thu Jan 01 1970 00:00:00 GMT+0100 (CET)').getTime(), new Date('1/2/2024').getTime(), new Date('2024-1-5').getTime(), new Date('12:00 2024-01-05').getTime()];
+    try { new Date(NaN).toISOString(); } catch (e) { out.push(e.name, e.message); }
+    return { status: '200', body: JSON.stringify(out) };
+};

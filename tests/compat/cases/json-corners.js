@@ -1,0 +1,28 @@
+exports.handler = async () => {
+    const out = [];
+    const push = (f) => { try { out.push(f()); } catch (e) { out.push(e.name); } };
+    push(() => JSON.stringify({ u: undefined, f() {}, s: Symbol('x'), n: null, d: new Date(0), nan: NaN, inf: Infinity, nested: { toJSON() { return 'tj'; } }, arr: [undefined, () => 1] }));
+    push(() => JSON.stringify({ a: [1, { b: 2 }], e: {}, f: [] }, null, 2));
+    push(() => JSON.stringify({ a: 1, b: { c: 2 } }, ['a', 'c']));
+    push(() => JSON.stringify({ a: 1, b: 'x' }, (k, v) => (typeof v === 'number' ? v * 2 : v), '--'));
+    push(() => JSON.stringify('\u2028\ud800"\\\n\u0007é'));
+    push(() => JSON.stringify({ [Symbol('a')]: 1 }));
+    push(() => JSON.stringify(undefined) === undefined);
+    push(() => JSON.stringify(new Map([[1, 2]])) + JSON.stringify(new Set([1])) + JSON.stringify([new Boolean(true), new Number(1), new String('s'), Object(1n) && 1]));
+    push(() => JSON.stringify(1n));
+    push(() => { const c = {}; c.c = c; return JSON.stringify(c); });
+    push(() => JSON.parse('{"a":1,"a":2,"__proto__":{"x":1}}').a);
+    push(() => Object.keys(JSON.parse('{"__proto__":1,"b":2,"10":3,"2":4}')));
+    push(() => JSON.parse(' [1 , 2e3, -0, "\\u00e9\\n\\/" ] '));
+    push(() => JSON.parse('{"a":[1,{"b":2}]}', (k, v) => (k === 'b' ? v + 1 : v)).a[1].b);
+    for (const bad of ['{a:1}', "{'a':1}", '[1,]', '', 'undefined', '01', '"\n"', '{"a":1}x', 'nul', '+1', '.5', '"\\x"']) push(() => JSON.parse(bad));
+    push(() => JSON.parse('1e400'));
+    push(() => JSON.stringify(JSON.parse('"\\ud83d\\ude00"')));
+    push(() => JSON.stringify({ date: new Date(NaN) }));
+    push(() => JSON.stringify(Object.create({ inherited: 1 }, { own: { value: 1, enumerable: true }, hidden: { value: 2 } })));
+    push(() => JSON.stringify([, 1]) + JSON.stringify(-0) + JSON.stringify(1e21) + JSON.stringify(0.1 + 0.2) + JSON.stringify(5e-324) + JSON.stringify(123456789012345680000));
+    push(() => JSON.stringify({ a: 1 }, null, 20).indexOf('"a"'));
+    push(() => JSON.parse('['.repeat(500) + ']'.repeat(500)).length);
+    push(() => JSON[Symbol.toStringTag]);
+    return { status: '200', body: JSON.stringify(out) };
+};

@@ -1,0 +1,8 @@
+exports.handler = async (event) => {
+    const { request } = event.Records[0].cf;
+    const out = [
+        '/2024-02-29/post'.match(/(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)/).groups, [...'a1b22c333'.matchAll(/([a-z])(\d+)/g)].map((m) => [m.index, ...m]), 'x'.replace(/(?<!y)x/, 'z'), 'price: $5'.replace(/\$(\d)/, '€$1$$$&$`'), /\p{Script=Greek}+/u.exec('abc αβγ')[0], /^\p{Lu}/u.test('Éa'), 'a\nb'.match(/a.b/s)?.[0], /a/y.test('ba'), (() => { const r = /a/y; r.lastIndex = 1; return r.test('ba'); })(), 'aBC'.replace(/b/i, (m, o, s) => `${m}${o}${s}`), 'John Smith'.replace(/(?<f>\w+)\s(?<l>\w+)/, '$<l>, $<f>'), /[\u{1F600}-\u{1F64F}]/u.test('😀'), '😀'.match(/./gu).length, '😀'.match(/./g).length, 'a.b*c'.split(/[.*]/), 'abc'.split(/(b)/), 'one  two'.split(/\s+/, 1), /(a)|(b)/.exec('b'), /(?:)/.source, new RegExp('/', 'g').toString(), RegExp('\\d').test('5'), /\bfoo\b/.test('a foo b'), 'aaa'.lastIndexOf('a'), 'x-y_z'.replace(/[-_](.)/g, (_, c) => c.toUpperCase()), /^[\w.+-]+@[\w-]+\.[\w.]+$/.test('a.b+c@d-e.co.uk'), /(\d+)\s\1/.test('42 42'), /(?=.*\d)(?=.*[a-z]).{4,}/.test('abc1'), 'ab'.replace(/(?<x>a)/, (...args) => JSON.stringify(args.at(-1))), /\u0041/.test('A'), /[^]/.test('\n'), 'a,b;c'.split(/[,;]/).length, /a{2,3}?/.exec('aaaa')[0], /x*/g[Symbol.replace]('abc', '-'), 'tel'.search(/l/), /[\p{L}--[a-z]]/v.test('A'), /a(?<n>b)?/.exec('a').groups.n === undefined, (/a/dg.exec('ba')).indices[0], /\cJ/.test('\n'), RegExp.prototype.flags !== undefined, /a/gimsuy.flags, RegExp.$1,
+    ];
+    request.uri = request.uri.replace(/^\/(?<category>[^/]+)\/(?<rest>.*)$/, '/c/$<category>?$<rest>').replace('?', '/');
+    return { status: '200', body: JSON.stringify([out, request.uri]) };
+};

@@ -1,0 +1,1 @@
+exports.handler = async () => { await new Promise((resolve) => setTimeout(resolve, 1)); throw new RangeError('too far'); };

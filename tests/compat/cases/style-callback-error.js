@@ -1,0 +1,1 @@
+exports.handler = (event, context, callback) => { setTimeout(() => callback(new Error('on purpose')), 1); };

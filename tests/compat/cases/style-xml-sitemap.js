@@ -1,0 +1,2 @@
+const esc = (s) => s.replace(/[<>&'"]/g, (c) => `&${{ '<': 'lt', '>': 'gt', '&': 'amp', "'": 'apos', '"': 'quot' }[c]};`);
+exports.handler = (e, c, cb) => cb(null, { status: '200', headers: { 'content-type': [{ key: 'Content-Type', value: 'application/xml' }] }, body: ['<?xml version="1.0" encoding="UTF-8"?>', '<urlset>', ...['/', '/a?b=1&c="2"'].map((p, i) => `  <url><loc>${esc(`https://x.example${p}`)}</loc><lastmod>${new Date(Date.UTC(2024, 0, 1 + i)).toISOString().slice(0, 10)}</lastmod></url>`), '</urlset>'].join('\r\n') });
