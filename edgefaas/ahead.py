@@ -41,7 +41,6 @@ def may_start(behaviour: Behaviour) -> bool:
     """Return whether the viewer-request function sees a plain GET just as it came, whoever sent it."""
     return (
         Trigger.VIEWER_REQUEST in behaviour.triggers
-        and not behaviour.include_body
         and (behaviour.methods is None or "GET" in behaviour.methods)
         and behaviour.viewer_protocol is ViewerProtocol.ALLOW_ALL
         and not behaviour.trusted_keys
@@ -78,6 +77,7 @@ class Way:
     name: str
     path: str = ""
     query: str = ""
+    shows_body: bool = False
     assembly: Assembly | None = None
     piece: bytes = b""
 
@@ -112,7 +112,7 @@ class Ahead:
         if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
             return None
         api = str(function.facts.get("api", Api.LAMBDA_EDGE))
-        assembly = assembly_of(api)
+        assembly = assembly_of(api, shows_body=way.shows_body)
         if way.assembly is not assembly:
             way.assembly, way.piece = assembly, assembly.of_target(way.path, way.query)
         memo = block.memo
@@ -151,7 +151,8 @@ class Ahead:
         except RequestError:  # the journey says what is wrong with it
             return way
         if behaviour is not None and not authority and path != self.never and may_start(behaviour):
-            way = Way(behaviour.triggers[Trigger.VIEWER_REQUEST], path, query)
+            name = behaviour.triggers[Trigger.VIEWER_REQUEST]
+            way = Way(name, path, query, shows_body=behaviour.include_body)
         if len(target) <= TARGET_BYTES_MAX:
             if len(self._ways) >= WAYS_MAX:
                 self._ways.clear()

@@ -12,7 +12,7 @@ from functools import cache
 import orjson
 
 from edgefaas.events import cloudfront_functions, lambda_edge
-from edgefaas.events.event import Api, EventContext
+from edgefaas.events.event import Api, EventContext, ShownBody
 from edgefaas.message import Headers, Request
 from edgefaas.site import Trigger
 
@@ -52,8 +52,11 @@ class Assembly:
 
 
 @cache
-def assembly_of(api: str) -> Assembly:
-    """Return how a GET's event of ``api`` is put together; what is no API's name means Lambda@Edge."""
+def assembly_of(api: str, *, shows_body: bool = False) -> Assembly:
+    """Return how a GET's event of ``api`` is put together; what is no API's name means Lambda@Edge.
+
+    ``shows_body`` is for behaviours that include bodies: a plain GET's is empty.
+    """
     module = _ENCODERS.get(Api(api) if api in set(Api) else Api.LAMBDA_EDGE, lambda_edge)
 
     def of_target(path: str, query: str) -> bytes:
@@ -63,7 +66,8 @@ def assembly_of(api: str) -> Assembly:
         return orjson.dumps(module.field_members(headers))[1:-1]
 
     marked = Request(method="GET", path="/", id=MARKED_ID, viewer_ip=MARKED_ADDRESS)
-    payload = module.encode(Trigger.VIEWER_REQUEST, marked, None, EventContext()).payload
+    context = EventContext(body=ShownBody(b"")) if shows_body else EventContext()
+    payload = module.encode(Trigger.VIEWER_REQUEST, marked, None, context).payload
     target, fields = of_target("/", ""), of_fields(Headers())
     for first, second in ((target, fields), (fields, target)):
         text, found, end = payload.partition(first + b"," + second)

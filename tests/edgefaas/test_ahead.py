@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgefaas.ahead import TARGET_BYTES_MAX, WAYS_MAX, may_start
 from edgefaas.app import PopApp
 from edgefaas.contract import Exchange, LiveFunction
-from edgefaas.events import Api, EventContext, encode_event
+from edgefaas.events import Api, EventContext, ShownBody, encode_event
 from edgefaas.events.assembly import assembly_of
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Behaviour, Trigger, ViewerProtocol
@@ -70,14 +70,16 @@ VARYING = re.compile(rb"(X-Edge-Request-Id: |requestId\\?\":\\?\"|<code>request 
     path=paths,
     query=st.text(alphabet='ab=&%+"', max_size=20),
     address=st.sampled_from(["127.0.0.1", "2001:db8::1", "fe80::1%eth0"]),
+    shows_body=st.booleans(),
 )
 def test_an_event_put_together_is_the_event_encoded(
-    api: str, fields: list[tuple[str, str]], path: str, query: str, address: str
+    api: str, fields: list[tuple[str, str]], path: str, query: str, address: str, *, shows_body: bool
 ) -> None:
     headers = Headers(fields)
     request = Request(method="GET", path=path, query=query, headers=headers, id="1f", viewer_ip=address)
-    encoded = encode_event(api, Trigger.VIEWER_REQUEST, request, None, EventContext()).payload
-    assembly = assembly_of(api)
+    context = EventContext(body=ShownBody(b"") if shows_body else None)
+    encoded = encode_event(api, Trigger.VIEWER_REQUEST, request, None, context).payload
+    assembly = assembly_of(api, shows_body=shows_body)
     pieces = assembly.of_target(path, query), assembly.of_fields(headers)
     assert assembly.event(b"1f", address.encode(), *pieces) == encoded
 
@@ -86,7 +88,6 @@ def test_a_function_gets_no_head_start_where_something_may_come_before_it() -> N
     assert may_start(BEHAVIOUR)
     changes: tuple[dict[str, Any], ...] = (
         {"triggers": {}},
-        {"include_body": True},
         {"methods": frozenset({"POST"})},
         {"viewer_protocol": ViewerProtocol.HTTPS_ONLY},
         {"viewer_protocol": ViewerProtocol.REDIRECT_TO_HTTPS},
@@ -215,6 +216,29 @@ def test_a_viewer_cannot_tell_whether_the_function_had_a_head_start(built: Shelf
                 for key in ("target", "status", "bytes", "viewer", "method", "host"):
                     assert one[key] == two[key]
             assert served.app.stats()["requests"] == 2 * len(requests)
+
+    asyncio.run(main())
+
+
+def test_a_function_that_is_shown_bodies_has_a_head_start_where_there_is_none(
+    built: Shelf, tmp_path: Path
+) -> None:
+    shown = '[[behaviors]]\npath = "/body*"\norigin = "app"\nviewer_request = "{}"\ninclude_body = true\n'
+    more = shown.format("echo") + shown.format("other").replace("/body", "/shown")
+    requests = [
+        f"{start} HTTP/1.1\r\nHost: a\r\n{rest}".encode()
+        for path in ("/body?q=1", "/shown")
+        for start, rest in ((f"GET {path}", "\r\n"), (f"POST {path}", "Content-Length: 4\r\n\r\nfour"))
+        for _ in range(3)
+    ]
+
+    async def main() -> None:
+        async with deployed(built, tmp_path, more) as (served, _), serving(WithoutAhead(served.app)) as port:
+            served.app._ids = 1 << 20
+            ahead, behind = await answers(served.port, requests), await answers(port, requests)
+            assert ahead == behind
+            assert [b"inputTruncated" in answer for answer in ahead] == [True] * 6 + [False] * 6
+            assert sum(way.shows_body for way in served.app._ahead._ways.values()) == 2
 
     asyncio.run(main())
 
