@@ -8,6 +8,6 @@ from sandbox.js.build import build
 from sandbox.js.foundation import foundation_key
 from sandbox.js.program import load
 
-BUILD_VERSION = f"2 {foundation_key()}"  # the number changes with what build() stores
+BUILD_VERSION = f"3 {foundation_key()}"  # the number changes with what build() stores
 
 __all__ = ["BUILD_VERSION", "build", "load"]

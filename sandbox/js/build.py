@@ -180,6 +180,7 @@ class _Job:
                 result.facts["scope"] = json.dumps({**options, "chunks": []})
         del texts
         facts = {**result.facts, "image_bytes": len(result.image), "foundation": foundation_key()}
+        facts["base"] = self.foundation.base_digest
         package = msgpack.packb(
             {
                 "bytecode": self.bytecode,

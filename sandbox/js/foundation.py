@@ -60,10 +60,14 @@ _CODE, _BASE, _LIBRARY = "engine.cwasm", "base.z", "library"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """The shared parts, loaded. ``inbox`` and ``state`` are addresses in every instance."""
+    """The shared parts, loaded. ``inbox`` and ``state`` are addresses in every instance.
+
+    No two base images are alike (they hold the seed of the engine's hashes): ``base_digest`` tells which one this is.
+    """
 
     pre: InstancePre
     base: bytes
+    base_digest: str
     image: Image
     library: dict[str, bytes]
     inbox: int
@@ -95,14 +99,15 @@ def _artifact_name() -> str:
     return hashlib.sha256(json.dumps(["js foundation", head], sort_keys=True).encode()).hexdigest()
 
 
-_loaded: WeakKeyDictionary[HostFunctions, Foundation] = WeakKeyDictionary()
+_loaded: WeakKeyDictionary[HostFunctions, dict[Path, Foundation]] = WeakKeyDictionary()
 
 
 def load_foundation(engine: Engine, functions: HostFunctions, artifacts: ArtifactStore) -> Foundation:
     """Return the shared parts; they live as long as the engine. Raises ArtifactError when nothing was built."""
-    known = _loaded.get(functions)
-    if known is not None:
-        return known
+    known = _loaded.setdefault(functions, {})
+    folder = artifacts.folder.absolute()
+    if folder in known:
+        return known[folder]
     artifact = artifacts.open(_artifact_name())
     define_imports(functions.linker)
     try:
@@ -119,13 +124,14 @@ def load_foundation(engine: Engine, functions: HostFunctions, artifacts: Artifac
     loaded = Foundation(
         pre=pre,
         base=base,
+        base_digest=hashlib.blake2b(base, digest_size=16).hexdigest(),
         image=Image(base),
         library=msgpack.unpackb(artifact.read(_LIBRARY)),
         inbox=inbox,
         state=state,
         entry=Entry(inbox=inbox, state=state, memory=MEMORY, start=START),
     )
-    _loaded[functions] = loaded
+    known[folder] = loaded
     return loaded
 
 

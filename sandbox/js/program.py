@@ -60,6 +60,11 @@ def load(artifact: Artifact, bench: Bench) -> "JsProgram":
             remedy="Deploy the function again.",
         )
     foundation = load_foundation(bench.engine, bench.functions, bench.artifacts)
+    if artifact.facts.get("base") != foundation.base_digest:  # its image would come out as nonsense
+        raise ArtifactError(
+            f"artefact {artifact.name[:16]} was built on another base image than the one in use",
+            remedy="Start the POP again, then deploy the function again.",
+        )
     return JsProgram(artifact, bench, foundation)
 
 

@@ -185,6 +185,7 @@ def change_until_killed(up: Up, acknowledged: list[tuple[str, str]], seed: int) 
             return
 
 
+@pytest.mark.timeout(600)  # a dozen starts, each slow where the machine is busy
 def test_kills_at_any_instant_leave_the_old_state_or_the_new(tmp_path: Path) -> None:
     chance = random.Random(11)
     write_site(tmp_path)

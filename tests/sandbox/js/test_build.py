@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.artifacts import ArtifactStore
 from sandbox.builder import Builder
-from sandbox.contract import Finished, Limits, OverLimit, Threw
+from sandbox.capi import Engine, EngineConfig
+from sandbox.contract import Finished, Limits, Outcome, OverLimit, Threw
 from sandbox.errors import ArtifactError, CompileError, ForbiddenImportError
-from sandbox.js.build import IMAGE, PACKAGE
+from sandbox.hostcalls import HostFunctions
+from sandbox.js.build import IMAGE, PACKAGE, build
 from sandbox.js.bundle import (
     COMMON,
     DATA,
@@ -24,8 +27,19 @@ from sandbox.js.bundle import (
     kinds_of,
     without_comments,
 )
+from sandbox.kinds import Workshop
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import StageHost, answer, artifacts, make, outcomes, perform, source, workshop
+from tests.sandbox.js.stage import (
+    GENEROUS,
+    StageHost,
+    answer,
+    artifacts,
+    make,
+    outcomes,
+    perform,
+    source,
+    workshop,
+)
 
 
 def test_commonjs_files_folders_json_and_packages_are_found() -> None:
@@ -333,3 +347,43 @@ def test_blanking_comments_keeps_every_line_and_length(text: str) -> None:
     assert len(blank) == len(text)
     assert [i for i, c in enumerate(blank) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]
     has_module_syntax(text)
+
+
+def test_functions_of_two_folders_run_side_by_side_in_one_process(tmp_path: Path) -> None:
+    """No two base images are alike, and a function's image is what differs from its own."""
+    js = "const seen = new Set(Array(500).keys()); exports.handler = async (n) => [...Array(n).keys()].every((i) => seen.has(i))"
+    made, other = make(js), tmp_path / "other"
+    engine = Engine(EngineConfig())
+    shop = Workshop(engine=engine, functions=HostFunctions(engine), artifacts=ArtifactStore(other))
+    parts = build(source(js), shop)
+    shop.artifacts.put("0" * 64, parts.files, kind="js", facts=parts.facts)
+
+    async def scene(sandbox: Sandbox) -> list[Outcome]:
+        elsewhere = Sandbox(artifacts=other)
+        programs = [(sandbox, sandbox.load(made.name)), (elsewhere, elsewhere.load("0" * 64))]
+        ended = [
+            await where.run(program, b"500", limits=GENEROUS, host=StageHost())
+            for where, program in programs * 2
+        ]
+        await elsewhere.close()
+        return ended
+
+    for ended in perform(scene):
+        assert isinstance(ended, Finished)
+        assert ended.output == b"true"
+
+
+def test_a_function_of_another_base_image_does_not_load() -> None:
+    made = make("exports.handler = async () => 'based'")
+    store = workshop().artifacts
+    opened = store.open(made.name)
+    files = {name: opened.read(name) for name in (IMAGE, PACKAGE)}
+    name = "0" * 63 + "b"
+    store.remove(name)
+    store.put(name, files, kind="js", facts={**opened.facts, "base": "0" * 32})
+
+    async def scene(sandbox: Sandbox) -> None:
+        with pytest.raises(ArtifactError, match="another base image"):
+            sandbox.load(name)
+
+    perform(scene)
