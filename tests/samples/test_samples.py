@@ -41,6 +41,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, Ran
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the first to run builds them all, and compilers take their time
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_gives_the_response_that_its_folder_promises(
     name: str, ran: dict[str, tuple[Bundle, Ran]]

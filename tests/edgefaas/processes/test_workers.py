@@ -77,8 +77,7 @@ def test_a_version_that_kills_workers_kills_one_and_the_old_one_stays_live(tmp_p
         answer = up.deploy("crash")
         assert answer.status == 422
         assert "the old one is live in every worker" in answer.json["error"]
-        until(lambda: len(up.pids()) == 2)
-        assert len(before & set(up.pids())) == 1
+        until(lambda: len(pids := set(up.pids())) == 2 and len(before & pids) == 1)
         assert up.texts() == {"from the file"}
 
 
