@@ -94,8 +94,9 @@ def deploy(  # noqa: PLR0913  # one per option
         raise UsageError("--affinity is for a canary", remedy="Add --canary 10%.")
     parcels = _with_variables(_parcels(what, name, remote.config, whole=whole, build=not no_build), variables)
     terms = _terms(parcels.functions, canary, affinity, (watch, max_errors, min_runs))
+    plan = _plan(remote, parcels, canary=canary)
     if not remote.as_json:
-        _show_plan(remote, parcels, canary=canary)
+        _show(plan)
     answer = _send(remote, parcels, terms, dry_run=dry_run, expect=expect)
     watched = [row for row in answer["deployed"] if row.get("watched")]
     if not remote.as_json:
@@ -105,7 +106,7 @@ def deploy(  # noqa: PLR0913  # one per option
     waits = bool(watched) and not no_wait and "watch" in terms
     failed = wait_for_verdict(remote, watched, terms["watch"]["window_s"]) if waits else []
     if remote.as_json:
-        words.result(answer | {"taken_back": failed}, as_json=True, text="")
+        words.result(answer | {"plan": plan, "taken_back": failed}, as_json=True, text="")
     for row in failed:
         words.note(
             f"{click.style('error:', fg='red')} {words.sentence(row['reason'] or 'It was taken back')}"
@@ -161,13 +162,18 @@ def _terms(
     return terms
 
 
-def _show_plan(remote: Remote, parcels: Parcels, *, canary: float | None) -> None:
+def _plan(remote: Remote, parcels: Parcels, *, canary: float | None) -> Any:
+    """Return what would change."""
     from edgefaas.control.planning import outline_of
 
     outlines = [outline_of(bundle) for bundle, _ in parcels.functions]
     outlines += [outline_of(tree.release) for tree in parcels.trees]
     body = {"functions": outlines, "canary": canary is not None}
-    for step in remote.post("/v1/plan", body)["plan"]:
+    return remote.post("/v1/plan", body)["plan"]
+
+
+def _show(plan: Any) -> None:
+    for step in plan:
         if step["change"] == "unchanged" and not step["ends"]:
             continue
         to = f"v{step['known']}" if step["known"] else "a new version"

@@ -391,6 +391,8 @@ class Deployer:
             check = terms.checks[name]
             told = await self._workers.invoke(trial_of(name), orjson.dumps(check.event))
             if why := failed_check(told, check):
+                note = Note(action="refused", actor=HEALTH_CHECK, at_s=self._clock(), reason=why)
+                await self._run(self._shelf.store.note_refused, name, version.version, note)
                 raise HealthCheckError(
                     f'Function "{name}" v{version.number} failed its health check: {why}',
                     remedy="Nothing is changed. Correct the function, or its [health] in function.toml.",

@@ -1,6 +1,7 @@
 """Functions of the site's file that became newer than what was last taken from it.
 
-A function whose source has not changed since stays as the store has it: a rollback survives restarts.
+A function whose source has not changed since stays as the store has it, and so does one whose source was deployed by
+hand: a canary, a rollback and a version that was taken back survive restarts.
 """
 
 import logging
@@ -35,7 +36,8 @@ async def seed(
         except EdgeError as error:
             warnings.append(_kept(name, deployer, error))
             continue
-        if seeded.get(name) != bundle.version or name not in deployer.live:
+        taken = {seeded.get(name), *await disk.run(store.handled, name)}
+        if bundle.version not in taken or name not in deployer.live:
             changed[name] = bundle
     try:
         await deployer.deploy(list(changed.values()), ORDER)

@@ -245,6 +245,20 @@ class Store:
         """Return, by function, the version last seeded from the site's file."""
         return dict(self.query("SELECT function, version FROM seeds"))
 
+    def handled(self, function: str) -> set[str]:
+        """Return the versions that somebody deployed, tried out or took back since the last seed."""
+        rows = self.query(
+            "SELECT version FROM history WHERE function = ?1 AND version IS NOT NULL AND id >"
+            " coalesce((SELECT max(id) FROM history WHERE function = ?1 AND action = 'seed'), 0)",
+            (function,),
+        )
+        return {row[0] for row in rows}
+
+    def note_refused(self, function: str, version: str, note: Note) -> None:
+        """Note that a version was not let out."""
+        with self.transaction() as db:
+            _remember(db, note, function, version, None)
+
     def blobs(self) -> set[str]:
         """Return the digests that any version refers to."""
         rows = self.query("SELECT files FROM versions")

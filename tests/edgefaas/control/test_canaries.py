@@ -188,8 +188,11 @@ def test_a_version_that_fails_its_check_changes_nothing(
     with pytest.raises(HealthCheckError, match=why):
         deploy(plane, Terms(share=share, checks={"a": check}), a=text, b="new-too")
     assert plane.workers.running == {"a": "old", "b": "old-too"}
-    assert actions(plane) == before
+    assert actions(plane) == ["refused", *before]
+    assert why in plane.store.history("a")[0].reason
     plane.agrees()
+    with pytest.raises(UnknownFunctionError, match="no version before"):
+        asyncio.run(plane.deployer.rollback("a", None, ME))
 
 
 def test_a_disk_that_fails_puts_canaries_back(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:

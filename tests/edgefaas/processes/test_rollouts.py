@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.bundle import digest, to_json
+from edgefaas.control.bundle import Bundle, digest, to_json
 from edgefaas.control.store import Store
+from sandbox.contract import Kind, Source
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import Up, ask, begin_up, end, running_up, until, write_site
 
@@ -162,6 +163,36 @@ def test_a_full_disk_refuses_changes_and_nothing_else(up: Up) -> None:
         resource.prlimit(up.process.pid, resource.RLIMIT_FSIZE, before)
     assert up.admin("POST", "/v1/functions/hello/promote", {}).status == 200
     assert both(up) == ("new", "new")
+
+
+@pytest.mark.parametrize("ways", ["canary", "rollback", "refused", "taken back"])
+def test_a_restart_does_not_let_out_a_source_that_was_handled_by_hand(tmp_path: Path, ways: str) -> None:
+    """The site's file names the very source that was deployed as a canary, rolled back, or refused."""
+    write_site(tmp_path, text="old")
+    text = "throws" if ways in ("refused", "taken back") else "new"
+    with running_up(tmp_path, workers=1) as up:
+        (tmp_path / "hello.js").write_text(text)
+        source = Source(kind=Kind.JS, files={"hello.js": text.encode()}, entry="hello.js")
+        function = to_json(Bundle(name="hello", source=source)) | {"health": {"event": {}}}
+        if ways == "refused":
+            assert up.admin("POST", "/v1/functions", {"functions": [function]}).status == 422
+        else:
+            function.pop("health")
+            terms: dict[str, Any] = {"canary": {"percent": 10}} if ways == "canary" else {}
+            if ways == "taken back":
+                terms = {"watch": {"window_s": 60, "min_runs": 2}}
+            assert up.admin("POST", "/v1/functions", {"functions": [function], **terms}).status == 200
+            if ways == "rollback":
+                up.admin("POST", "/v1/functions/hello/rollback", {})
+            until(lambda: ways != "taken back" or served(up, "live") == "old")
+        up.admin("POST", "/v1/site/reload")
+        assert served(up, "live") == "old"
+        end(up.process)
+    with running_up(tmp_path, workers=1) as again:
+        assert both(again) == ("old", "new" if ways == "canary" else "old")
+        write_site(tmp_path, text="newest")
+        assert again.admin("POST", "/v1/site/reload").status == 200
+        assert both(again) == ("newest", "newest")
 
 
 def change_until_killed(up: Up, acknowledged: list[tuple[str, str]], seed: int) -> None:
