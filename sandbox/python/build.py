@@ -36,10 +36,7 @@ IMAGE, PACKAGE = "function.image", "package"
 DEFAULT_HANDLER = "lambda_handler"
 CODE_SUFFIX = ".py"
 _SLICE_US = 10_000
-# In the interpreter, but good for nothing here: said at deploy rather than at the first request.
-_USELESS = frozenset(
-    {"ssl", "_ssl", "sqlite3", "ctypes", "tkinter", "curses", "multiprocessing", "subprocess"}
-)
+_COMPILE_S = 60  # for all files together; their number and size are limited already
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +47,26 @@ class Import:
     level: int
     names: tuple[str, ...]
     line: int
-    guarded: bool  # inside a try block, or in a function
-    inside: bool
+    guarded: bool  # inside a try block
+    inside: bool  # in a function
 
 
 class _Builder(Instance):
     """An instance with a deadline for what it runs."""
 
-    deadline_s = float("inf")
+    _deadline_s, _told = float("inf"), ""
+
+    def limit(self, cpu_s: int, what: str) -> None:
+        """Give what is done from now on so much CPU; ``what`` it is, for the author."""
+        self._deadline_s, self._told = (
+            time.process_time() + cpu_s,
+            f"{what} did not end within {cpu_s} s of CPU",
+        )
 
     def between(self) -> None:
-        """Stop module scope that does not end."""
-        if time.process_time() > self.deadline_s:
-            raise BuildLimitError(
-                f"the top level of the function did not end within {MODULE_SCOPE_S} s of CPU",
-                remedy="Move the work into the handler, or end the loop.",
-            )
+        """Stop what does not end."""
+        if time.process_time() > self._deadline_s:
+            raise BuildLimitError(self._told, remedy="Do less at the top level, or deploy less code.")
 
 
 def build(source: Source, shop: Workshop) -> Parts:
@@ -130,7 +131,6 @@ class _Job:
         host, self.session = rehearse(Trees(Tree(self.files), self.foundation.library))
         instance = _Builder(self.shop.engine, self.foundation.pre)
         instance.restore(self.foundation)
-        instance.deadline_s = time.process_time() + MODULE_SCOPE_S
         return instance, host
 
     # ---- compiling -----------------------------------------------------------------------------------------
@@ -142,6 +142,7 @@ class _Job:
         when they are imported, as Python does. Raises CompileError, ForbiddenImportError.
         """
         compiler, _ = self.instance()
+        compiler.limit(_COMPILE_S, "compiling the function's files")
         preload: dict[str, None] = {}
         try:
             for path, data in sorted(self.source.files.items()):
@@ -151,7 +152,7 @@ class _Job:
                 head, _, code = answer.partition(b"\n")
                 if status == DONE:
                     self.files[_cached(path)] = code
-                    imports = [Import(*found) for found in json.loads(head)]
+                    imports = [Import(one[0], one[1], tuple(one[2]), *one[3:]) for one in json.loads(head)]
                     self.refuse_unknown_imports(path, imports)
                     preload.update(dict.fromkeys(self.of_library(imports)))
                 elif status == FULL:
@@ -203,7 +204,7 @@ class _Job:
         names = []
         for one in imports:
             top = one.module.partition(".")[0]
-            if one.level or not top or top in _USELESS or not self.in_library(top):
+            if one.level or not top or not self.in_library(top):
                 continue
             if any(path == f"{top}{CODE_SUFFIX}" or path.startswith(f"{top}/") for path in self.source.files):
                 continue
@@ -225,7 +226,9 @@ class _Job:
         """Import in a clean instance and freeze it; return the image, warnings, and what was asked for in vain."""
         instance, host = self.instance()
         try:
+            instance.limit(_COMPILE_S, "importing what it needs of the standard library")
             instance.expect(PRELOAD, json.dumps(preload).encode())
+            instance.limit(MODULE_SCOPE_S, "the top level of the function")
             host.wanted.clear()
             host.lines.clear()
             self.session.random_used = self.session.time_used = False

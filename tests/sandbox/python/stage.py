@@ -18,7 +18,7 @@ from sandbox.contract import Finished, Kind, Limits, Outcome, Source, Threw
 from sandbox.errors import CompileError
 from sandbox.hostcalls import HostFunctions
 from sandbox.kinds import Workshop
-from sandbox.python import build
+from sandbox.python import build, foundation
 from sandbox.python.foundation import foundation_name
 from sandbox.python.shim_build import ShimBuildError, ensure_shim
 from sandbox.runtime import Sandbox
@@ -70,13 +70,19 @@ def source(python: str | Mapping[str, str], *, entry: str = "index.py", handler:
     )
 
 
+@cache
+def _build_code() -> str:
+    """Return what tells builds of one state of the code from those of another."""
+    folder = Path(foundation.__file__).parent
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+
+
 def make(python: str | Mapping[str, str], *, entry: str = "index.py", handler: str = "") -> Made:
     """Build a function. Raises BuildError."""
     wanted = source(python, entry=entry, handler=handler)
     shop = workshop()
     parts = build(wanted, shop)
-    name = hashlib.sha256((artifact_name(wanted) + "test").encode()).hexdigest()
-    shop.artifacts.remove(name)
+    name = hashlib.sha256((artifact_name(wanted) + _build_code()).encode()).hexdigest()
     shop.artifacts.put(name, parts.files, kind="python", facts=parts.facts, warnings=parts.warnings)
     return Made(name, parts.facts, parts.warnings)
 
