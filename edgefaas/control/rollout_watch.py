@@ -6,6 +6,7 @@ store, so a POP that was killed watches on after its restart, over a new window.
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class RolloutWatch:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
+        self._began_s = watched.clock()
 
     async def run(self) -> None:
         """Watch, until cancelled."""
@@ -114,8 +116,14 @@ class RolloutWatch:
             log.error("what is on its way is not watched: %s", error.advice)  # noqa: TRY400  # no traceback to users
         return True
 
+    def _end_s(self, item: Rollout) -> float:
+        """Return when watching ends; what was on its way when the POP started has a whole window from then on."""
+        if item.until_s is None or item.rule is None:
+            return math.inf
+        return max(item.until_s, self._began_s + item.rule.window_s)
+
     async def _decide(self, salt: str, group: Sequence[Rollout], windows: Windows, now_s: float) -> None:
-        over = all(item.until_s is not None and now_s >= item.until_s for item in group)
+        over = all(now_s >= self._end_s(item) for item in group)
         for item in group:
             assert item.rule is not None
             since_s = max(item.since_s, now_s - item.rule.window_s)

@@ -145,6 +145,18 @@ def test_what_everybody_has_is_judged_at_the_end_with_the_runs_that_there_are() 
         assert (deploys.ended, len(deploys.taken_back)) == (ended, back)
 
 
+def test_what_was_on_its_way_at_a_restart_is_watched_for_a_whole_window_more() -> None:
+    deploys = RecordedDeploys(rollout(share=10_000, until_s=10.0))
+    play(deploys, [(100, stats(1)), (101, stats(1, new=(10, 10)))])
+    assert len(deploys.taken_back) == 1
+    deploys = RecordedDeploys(rollout(share=10_000, until_s=10.0))
+    play(deploys, [(100, stats(1)), (109.9, stats(1, new=(10, 0)))])
+    assert deploys.ended == []
+    deploys = RecordedDeploys(rollout(share=10_000, until_s=10.0))
+    play(deploys, [(100, stats(1)), (110, stats(1, new=(10, 0)))])
+    assert deploys.ended == ["salt"]
+
+
 def test_one_that_fails_takes_along_what_was_deployed_with_it() -> None:
     deploys = RecordedDeploys(rollout(), rollout(function="b"), rollout(function="c", salt="another"))
     play(deploys, [(0, stats(1)), (1, stats(1, new=(10, 10)))])
