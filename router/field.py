@@ -131,7 +131,8 @@ class Field:
     def prior(self, point: Vector, zone: Zone) -> Prior:
         """Return what to believe of a viewer at this point, by what its region has shown."""
         x, y, z = point
-        kms = [EARTH_RADIUS_KM * acos(max(-1.0, min(1.0, x * a + y * b + z * c))) for a, b, c in zone.vectors]
+        dots = [x * a + y * b + z * c for a, b, c in zone.vectors]
+        kms = [EARTH_RADIUS_KM * acos(1.0 if dot > 1 else -1.0 if dot < -1 else dot) for dot in dots]
         intercept, slope = self.model.intercept, self.model.slope
         bases = [intercept + slope * log(km * 0.01 + NEAR_KM * 0.01) for km in kms]
         return Prior(

@@ -19,7 +19,8 @@ SLOW_MS_MIN = 5.0  # and by less than this it is chance
 QUEUE_PRICE = 2.0  # times the wait; 3 gained 1 % where POPs are full and lost 1 % where they are slow or die
 PART_MEMORY = 0.8  # of a telling's weight is left at the next, in what a router's part is drawn from
 PART_PRIOR = 4.0  # requests: how many of a POP's own count for as much as the part at all POPs together
-PART_MAX = 64.0  # times its own a router takes to be in flight, and one part in so many
+PART_MAX = 24.0  # times its own; where there is more, viewers come by themselves and do not act as routers do
+PART_MIN = 1 / 64  # and one part in so many
 STALE_S = 10.0  # news older than this says nothing
 
 
@@ -112,7 +113,9 @@ class Loads:
         if told is None:
             return float(self._own[pop])
         times = self._times_own[pop]
-        still = 1 - times * self._answered[pop] / (told.in_flight or 1)  # of what was in flight then
+        still = 1.0  # of what was in flight then
+        if times < PART_MAX:
+            still -= times * self._answered[pop] / (told.in_flight or 1)
         old = still * (told.in_flight - times * self._own_told[pop]) if still > 0 else 0.0
         new = self._own[pop] - self._own_told[pop]
         return max(0.0, float(new), times * self._own[pop] + old)
@@ -138,9 +141,11 @@ class Loads:
         """
         self._told_lately[pop] = PART_MEMORY * self._told_lately[pop] + in_flight
         self._own_lately[pop] = PART_MEMORY * self._own_lately[pop] + self._own[pop]
-        everywhere = (sum(self._told_lately) + PART_PRIOR) / (sum(self._own_lately) + PART_PRIOR)
+        used = [at for at, own in enumerate(self._own_lately) if own]
+        everywhere = sum(map(self._told_lately.__getitem__, used)) + PART_PRIOR
+        everywhere /= sum(self._own_lately) + PART_PRIOR
         times = (self._told_lately[pop] + PART_PRIOR * everywhere) / (self._own_lately[pop] + PART_PRIOR)
-        self._times_own[pop] = min(PART_MAX, max(1 / PART_MAX, times))
+        self._times_own[pop] = min(PART_MAX, max(PART_MIN, times))
 
     def _update_slow(self) -> None:
         services: Sequence[float] = sorted(told.service_ms for told in self._told if told is not None)

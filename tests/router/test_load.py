@@ -84,6 +84,28 @@ def test_what_was_sent_since_the_news_counts_at_least_once() -> None:
     assert loads.in_flight(0) >= 50
 
 
+def test_a_pop_whose_viewers_come_by_themselves_is_as_busy_as_it_told() -> None:
+    loads = Loads(1)
+    for _ in range(2):
+        loads.sent(0)
+    told_often(loads, 500)
+    for _ in range(100):  # little of its load is ours: that ours are answered says nothing of the rest
+        loads.sent(0)
+        loads.finished(0)
+    assert loads.in_flight(0) == 500
+
+
+def test_where_nothing_of_ours_is_says_nothing_of_our_part_elsewhere() -> None:
+    loads = Loads(2)
+    for _ in range(4):
+        loads.sent(1)
+    for _ in range(40):
+        loads.told(0, load(400, capacity=512), 0.0)
+        loads.told(1, load(4, capacity=512), 0.0)
+    loads.sent(1)
+    assert loads.in_flight(1) == pytest.approx(5, abs=0.1)
+
+
 def test_a_queue_costs_twice_its_wait_and_slowness_once() -> None:
     loads = Loads(3)
     for pop, (in_flight, service_ms) in enumerate(((0, 20.0), (16, 20.0), (0, 100.0))):
