@@ -183,6 +183,9 @@ def _find(wanted):
     if TASK not in sys.path:
         sys.path.insert(0, TASK)
         sys.path_importer_cache.clear()
+    known = sys.modules.get(wanted["module"])
+    if known is not None and not str(getattr(known, "__file__", "")).startswith(TASK):
+        del sys.modules[wanted["module"]]  # the author's file is called as a module of the library
     module = importlib.import_module(wanted["module"])
     _handler = getattr(module, wanted["handler"], None)
     _pending = None

@@ -174,6 +174,13 @@ def test_an_entry_may_lie_in_a_folder() -> None:
     assert answer(files, entry="src/app.py") == 5
 
 
+@pytest.mark.parametrize("entry", ["logging.py", "json.py", "calendar.py", "a-b.py"])
+def test_an_entry_may_be_called_as_a_module_of_the_library(entry: str) -> None:
+    assert answer(
+        {entry: "X = 3\ndef lambda_handler(event, context):\n    return [event, X]\n"}, 1, entry=entry
+    ) == [1, 3]
+
+
 def test_a_handler_that_imports_when_called_finds_the_library_and_its_own_files() -> None:
     files = {
         "index.py": "def lambda_handler(event, context):\n"
