@@ -34,6 +34,7 @@ from router import Pop as MeshPop
 logger = logging.getLogger("edgefaas.neighbours")
 
 TELL_EVERY_S = 1.0
+OWN_LOAD_EVERY_S = 0.05  # a burst fills a POP between two tellings
 CALIBRATE_FIRST_S = 30.0
 CALIBRATE_EVERY_S = 300.0
 PATHS_MIN = 3  # fewer say nothing of how paths are
@@ -62,6 +63,7 @@ class Neighbours:
             for pop in self.mesh
             if self._key
         }
+        self._own_load_due_s = 0.0
         self._own_ms: dict[str, float] = {}  # least round trip to each other POP
         self._paths: dict[tuple[str, str], float] = {}
         asks = policy.steering is not Steering.ANSWER or site.dns is not None
@@ -77,7 +79,10 @@ class Neighbours:
 
     def choose(self, address: str, location: Location) -> Decision:
         """Return which POP should serve an address, and why; counts a request."""
-        return self.chooser.choose(address, location, self._mono_s(), can_probe=self.can_probe)
+        now_s = self._mono_s()
+        if self.here and now_s >= self._own_load_due_s:
+            self._take_own_load(now_s)
+        return self.chooser.choose(address, location, now_s, can_probe=self.can_probe)
 
     def explain(self, address: str, location: Location) -> Explanation:
         """Return what a decision for this address rests on; counts nothing."""
@@ -124,9 +129,8 @@ class Neighbours:
             await asyncio.sleep(TELL_EVERY_S)
             now_s = self._mono_s()
             self.teller.note(self.chooser.news(now_s), now_s)
-            load = self.teller.load
-            if self.here and load is not None:
-                self.chooser.set_load(self.here, load, now_s)
+            if self.here:
+                self._take_own_load(now_s)
 
     async def _calibrate(self) -> None:
         wait_s = CALIBRATE_FIRST_S
@@ -138,6 +142,13 @@ class Neighbours:
             self._paths.clear()  # a route may have become longer
             self._own_ms.clear()
             wait_s = CALIBRATE_EVERY_S
+
+    def _take_own_load(self, now_s: float) -> None:
+        """Tell the chooser how busy this worker itself is."""
+        self._own_load_due_s = now_s + OWN_LOAD_EVERY_S
+        load = self.teller.load
+        if load is not None:
+            self.chooser.set_load(self.here, load, now_s)
 
     def _fields(self, pop: MeshPop) -> Mapping[str, str]:
         return {FIELD: self._listeners[pop.name].question(self._wall_s())}

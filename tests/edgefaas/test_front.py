@@ -18,7 +18,9 @@ from edgefaas.config import parse_site
 from edgefaas.errors import ConfigError, StateError
 from edgefaas.geo import install_geo
 from edgefaas.message import Headers, Request
-from router import Hop, PopLoad, sign_hop
+from edgefaas.neighbours import OWN_LOAD_EVERY_S, Neighbours
+from edgefaas.peers import SAMPLES_MIN
+from router import UNKNOWN, Hop, PopLoad, sign_hop
 from router.geo import DEFAULT_CITY
 from tests.edgefaas.live import Answer, Pop, Seen, ask, origin, pop, reply
 
@@ -323,6 +325,28 @@ def test_a_full_pop_answers_itself_when_the_others_are_gone(tmp_path: Path) -> N
             assert (answer.status, answer.headers["x-edge-pop"]) == (200, "iad")
 
     run(tmp_path, scenario, router="proxy", pops="proxy")
+
+
+def test_a_pop_knows_of_a_burst_at_its_own_door_between_two_tellings(tmp_path: Path) -> None:
+    now_s = 100.0
+    site = parse_site(site_of("fra", "proxy", {}), folder=tmp_path)
+    neighbours = Neighbours(site, wall_s=lambda: now_s, mono_s=lambda: now_s)
+
+    def wait_ms() -> float:
+        neighbours.choose(GERMANY, UNKNOWN)
+        rows = {row.pop: row for row in neighbours.explain(GERMANY, UNKNOWN).pops}
+        return rows["fra"].wait_ms
+
+    for _ in range(SAMPLES_MIN):
+        neighbours.teller.began()
+        neighbours.teller.ended(10.0)
+    assert wait_ms() == 0
+    for _ in range(2 * site.router.capacity):
+        neighbours.teller.began()
+    now_s += OWN_LOAD_EVERY_S / 2
+    assert wait_ms() == 0  # not at every request
+    now_s += OWN_LOAD_EVERY_S / 2 + 0.001
+    assert wait_ms() > 0
 
 
 async def _learnt(world: World, viewer: str, by: str) -> None:
