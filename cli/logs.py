@@ -15,13 +15,14 @@ import click
 
 from cli import words
 from cli.admin import RefusedError, UnreachableError, find_config
-from cli.merging import Line, Merge, in_order
+from cli.merging import HOLD_S, Line, Merge, in_order
 from cli.sources import Asked, Source, find_sources
 from edgefaas.errors import EdgeError
 
 LINES_MAX = 10_000
 RETRY_S = 2.0
 CATCH_UP_S = 2.0
+ALONE_HOLD_S = 0.06  # only the workers of one POP to put in order
 SERVER_ERRORS = 500
 _COLOURS = {"error": "red", "warn": "yellow", "debug": "bright_black"}
 _SHOWN = frozenset({"at_s", "worker", "request_id", "level", "text", "function", "version", "pop"})
@@ -155,7 +156,7 @@ class _Screen:
         self._until_s = time.monotonic() + CATCH_UP_S
         self._backlog: list[Line] = []
         self._down: set[str] = set()
-        self._merge = Merge()
+        self._merge = Merge(ALONE_HOLD_S if self._alone else HOLD_S)
         self._error: EdgeError | None = None
 
     def wait_s(self, *, now_s: float) -> float | None:

@@ -484,6 +484,11 @@ def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
     level = "error" if exchange.status >= 500 else "info"  # noqa: PLR2004 - server errors
     ran = request.ran or {}
     by = "".join(f" {name}@{version[:7]}" for name, version in ran.items())
+    traced = (
+        {}
+        if request.trace is None or not request.trace.recorded
+        else {"trace_id": request.trace.trace.trace_id}
+    )
     return LogLine(
         at_s=at_s,
         request_id=request.id,
@@ -500,6 +505,7 @@ def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
             "x_cache": word,
             "aborted": exchange.aborted,
             "versions": ran,
+            **traced,
         },
     )
 

@@ -190,6 +190,8 @@ def json_line(exchange: Exchange, context: Context) -> bytes:
     for name in ("referer", "user-agent", "x-forwarded-for", *(("cookie",) if context.cookies else ())):
         if (value := get(name)) is not None:
             line[name.replace("-", "_")] = value
+    if request.ran:
+        line["functions"] = request.ran
     if content:
         line["content_type"] = content[1].decode("latin-1")
     if exchange.tls[0]:

@@ -81,6 +81,7 @@ viewer_request = "made"
     asyncio.run(main())
     told = [orjson.loads(line) for line in logged(tmp_path)]
     assert [(line["x_cache"], line["body_bytes"]) for line in told] == [("LambdaGeneratedResponse", 1)] * 4
+    assert [list(line["functions"]) for line in told] == [["made"]] * 4
 
 
 def test_cloudfront_s_format_begins_with_its_header(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_a_miss_is_a_request_a_behaviour_a_look_up_and_a_question_to_the_origin(
             ASKED["tracestate"],
             True,
         )
+        assert [line.fields["trace_id"] for line in served.log if "status" in line.fields] == [TRACE]
         known = server.attributes
         assert known["edgefaas.request_id"] == answer.headers["x-edge-request-id"]
         assert (known["http.request.method"], known["http.response.status_code"]) == ("GET", 200)
