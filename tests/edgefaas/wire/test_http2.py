@@ -76,6 +76,25 @@ def test_the_handshake_chooses_between_http_2_and_http_1_on_one_port(tmp_path: P
     run(tmp_path, use)
 
 
+def test_an_exchange_tells_its_tls_its_head_and_when_that_went_out(tmp_path: Path) -> None:
+    async def use(served: Serving, viewer: Viewer2) -> None:
+        await viewer.ask("/two")
+        context = ssl._create_unverified_context()
+        for path in ("one", "inline"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=context)
+            writer.write(f"GET /{path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n".encode())
+            await reader.read()
+            writer.close()
+        assert [exchange.request.path for exchange in served.side.exchanges] == ["/two", "/one", "/inline"]
+        for exchange in served.side.exchanges:
+            assert exchange.tls[0] == "TLSv1.3"
+            assert exchange.tls[1].startswith("TLS_")
+            assert b"\r\ncontent-length: " in exchange.head.lower()
+            assert 0 < exchange.first_byte_s <= exchange.took_s
+
+    run(tmp_path, use)
+
+
 def test_bodies_stream_both_ways_beyond_every_window(tmp_path: Path) -> None:
     body = bytes(range(256)) * 4_000
 
