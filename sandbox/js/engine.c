@@ -304,6 +304,7 @@ EXPORT("init") void export_init(uint32_t stack_bytes)
         JS_UNDEFINED;
     state.next_timer = -1;
     natives_init();
+    json_init(context);
 }
 
 /* Parse a file of `length` bytes, its name first and a zero byte between.

@@ -1,7 +1,12 @@
 /* JSON between events and objects, without the general machinery: about half of what a short
  * request costs (docs/adr/0020). Objects that are not plain take the engine's own path. */
 
-struct text { char *bytes; size_t length, room; };
+struct text {
+    char *bytes;
+    size_t length, room;
+    int strict; /* all or nothing: what is not plain ends it, before any code of the guest has run */
+    int ended;
+};
 
 static void text_room(struct text *t, size_t more)
 {
@@ -29,6 +34,24 @@ static inline void text_char(struct text *t, char c)
 
 /* Bytes that JSON strings cannot hold as they are, or that are not ASCII. */
 static inline int is_special(uint8_t c) { return c < 0x20 || c == '"' || c == '\\' || c >= 0x80; }
+
+/* Where the first of them is, or `end`: eight bytes at a time. A byte of `x` below n (at most 128) shows as its highest
+ * bit in (x - n) & ~x, if it had not that bit itself; a byte that is c, as one of x ^ c below 1. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    const uint64_t each = 0x0101010101010101u, highest = each << 7;
+    for (; end - p >= 8; p += 8) {
+        uint64_t x;
+        memcpy(&x, p, 8);
+        uint64_t quote = x ^ each * '"', backslash = x ^ each * '\\';
+        uint64_t found = ((x - each * 0x20) & ~x) | ((quote - each) & ~quote) | ((backslash - each) & ~backslash) | x;
+        if (found & highest)
+            break;
+    }
+    while (p < end && !is_special(*p))
+        p++;
+    return p;
+}
 
 static void json_write_escape(struct text *t, uint32_t c)
 {
@@ -62,8 +85,7 @@ static void json_write_string(struct text *t, JSString *s)
         const uint8_t *from = str8(s), *end = from + length;
         while (from < end) {
             const uint8_t *run = from;
-            while (from < end && !is_special(*from))
-                from++;
+            from = skip_plain(from, end);
             text_add(t, run, (size_t)(from - run));
             if (from == end)
                 break;
@@ -101,6 +123,10 @@ static void json_write_string(struct text *t, JSString *s)
 /* Append what JSON.stringify(value) says; undefined gives nothing. False: an exception is pending. */
 static int json_write_slow(JSContext *ctx, struct text *t, JSValueConst value, int *wrote)
 {
+    if (t->strict) {
+        t->ended = 1;
+        return 0;
+    }
     JSValue s = JS_JSONStringify(ctx, value, JS_UNDEFINED, JS_UNDEFINED);
     if (JS_IsException(s))
         return 0;
@@ -124,12 +150,19 @@ static int json_write_slow(JSContext *ctx, struct text *t, JSValueConst value, i
 
 static int json_write_value(JSContext *ctx, struct text *t, JSValueConst value, int depth, int *wrote);
 
+/* Whether a fast array has no holes at its end, as `new Array(3)` has. */
+static int is_full_array(const JSObject *p)
+{
+    JSValueConst length = p->prop[0].u.value;
+    return JS_VALUE_GET_TAG(length) == JS_TAG_INT && (uint32_t)JS_VALUE_GET_INT(length) == p->u.array.count;
+}
+
 static int json_write_object(JSContext *ctx, struct text *t, JSValueConst value, int depth, int *wrote)
 {
     JSObject *p = JS_VALUE_GET_OBJ(value);
     if (depth > JSON_DEPTH || p->is_exotic && p->class_id != JS_CLASS_ARRAY)
         return json_write_slow(ctx, t, value, wrote);
-    if (p->class_id == JS_CLASS_ARRAY ? !p->fast_array : p->class_id != JS_CLASS_OBJECT)
+    if (p->class_id == JS_CLASS_ARRAY ? !p->fast_array || !is_full_array(p) : p->class_id != JS_CLASS_OBJECT)
         return json_write_slow(ctx, t, value, wrote);
     JSValue method = JS_GetProperty(ctx, value, JS_ATOM_toJSON);
     if (JS_IsException(method))
@@ -220,6 +253,17 @@ static int json_write_value(JSContext *ctx, struct text *t, JSValueConst value, 
     case JS_TAG_NULL:
         text_add(t, "null", 4);
         return 1;
+    case JS_TAG_FLOAT64: {
+        if (!isfinite(JS_VALUE_GET_FLOAT64(value))) {
+            text_add(t, "null", 4);
+            return 1;
+        }
+        size_t length;
+        const char *digits = must((void *)JS_ToCStringLen(ctx, &length, value));
+        text_add(t, digits, length);
+        JS_FreeCString(ctx, digits);
+        return 1;
+    }
     case JS_TAG_UNDEFINED:
     case JS_TAG_SYMBOL:
         *wrote = 0;
@@ -328,9 +372,7 @@ bad:
 
 static JSValue json_read_string(struct reader *r)
 {
-    const uint8_t *from = ++r->at, *p = from;
-    while (p < r->end && !is_special(*p))
-        p++;
+    const uint8_t *from = ++r->at, *p = skip_plain(from, r->end);
     if (p < r->end && *p == '"') {
         r->at = p + 1;
         return js_new_string8_len(r->ctx, (const char *)from, (int)(p - from));
@@ -500,6 +542,69 @@ static JSValue json_read_value(struct reader *r)
     }
     r->depth--;
     return value;
+}
+
+/* ---- JSON of the language ------------------------------------------------------------------- */
+
+/* JSON.stringify(value) of plain objects and arrays by the writer above, everything else by the engine. */
+static JSValue json_stringify(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    if (argc && JS_IsObject(argv[0]) && (argc < 2 || JS_IsUndefined(argv[1]) || JS_IsNull(argv[1])) &&
+        (argc < 3 || JS_IsUndefined(argv[2]))) {
+        struct text text = { .strict = 1 };
+        int wrote, good = json_write_value(ctx, &text, argv[0], 0, &wrote);
+        JSValue made = JS_UNDEFINED;
+        if (good && wrote)
+            made = JS_NewStringLen(ctx, text.bytes, text.length);
+        free(text.bytes);
+        if (!good && !text.ended)
+            return JS_EXCEPTION; /* a getter of toJSON threw */
+        if (good && wrote)
+            return made;
+    }
+    JSValueConst all[3] = { JS_UNDEFINED, JS_UNDEFINED, JS_UNDEFINED };
+    for (int i = 0; i < argc && i < 3; i++)
+        all[i] = argv[i];
+    return js_json_stringify(ctx, this_value, 3, all);
+}
+
+static JSValue json_read_value(struct reader *r);
+
+/* JSON.parse(text) of ASCII by the reader below, everything else, also what is wrong, by the engine. */
+static JSValue json_parse(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    if (argc && JS_VALUE_GET_TAG(argv[0]) == JS_TAG_STRING && (argc < 2 || JS_IsUndefined(argv[1]))) {
+        JSString *s = JS_VALUE_GET_STRING(argv[0]);
+        uint8_t high = 0;
+        if (!s->is_wide_char)
+            for (uint32_t i = 0; i < s->len; i++)
+                high |= str8(s)[i];
+        if (!s->is_wide_char && high < 0x80) {
+            struct reader r = { ctx, str8(s), str8(s) + s->len, 0 };
+            JSValue value = json_read_value(&r);
+            json_space(&r);
+            if (!JS_IsException(value) && r.at == r.end)
+                return value;
+            JS_FreeValue(ctx, value);
+            if (JS_HasException(ctx))
+                JS_FreeValue(ctx, JS_GetException(ctx));
+        }
+    }
+    JSValueConst all[2] = { JS_UNDEFINED, JS_UNDEFINED };
+    for (int i = 0; i < argc && i < 2; i++)
+        all[i] = argv[i];
+    return js_json_parse(ctx, this_value, 2, all);
+}
+
+static void json_init(JSContext *ctx)
+{
+    JSValue global = JS_GetGlobalObject(ctx), json = JS_GetPropertyStr(ctx, global, "JSON");
+    JS_DefinePropertyValueStr(ctx, json, "stringify", JS_NewCFunction(ctx, json_stringify, "stringify", 3),
+                              JS_PROP_CONFIGURABLE | JS_PROP_WRITABLE);
+    JS_DefinePropertyValueStr(ctx, json, "parse", JS_NewCFunction(ctx, json_parse, "parse", 2),
+                              JS_PROP_CONFIGURABLE | JS_PROP_WRITABLE);
+    JS_FreeValue(ctx, json);
+    JS_FreeValue(ctx, global);
 }
 
 /* Read one JSON text. What the quick reader does not take (floats, depth, errors) goes to the engine's. */

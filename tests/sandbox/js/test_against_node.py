@@ -12,6 +12,42 @@ from sandbox.contract import Finished
 from tests.sandbox.js.stage import make, outcomes
 
 GROUPS: dict[str, str] = {
+    "JSON": r"""
+        JSON.stringify({ a: 1, b: -2, c: 0.1, d: -0, e: 1e21, f: 1.5e-9, g: NaN, h: Infinity, i: 4294967296, j: 2 ** 53 })
+        JSON.stringify([1.7e12, 1 / 3, -1e-7, 123456789012, 2147483647, 2147483648, -2147483649])
+        JSON.stringify({ s: 'é€😀', q: '"\\\n\u0001\u007f\u2028', lone: '\ud800x\udc00', wide: 'ÿĀ' })
+        JSON.stringify(new Array(3)) + JSON.stringify([, 1, , 2, ,]) + JSON.stringify([undefined, () => 1, Symbol()])
+        (() => { const a = [1, 2, 3]; a.length = 5; return JSON.stringify([a, a.slice(0, 2)]) })()
+        (() => { const a = [1, 2, 3]; a.extra = 1; a[10] = 2; return JSON.stringify(a) })()
+        JSON.stringify({ 2: 'b', 1: 'a', x: 1, 0: 'z', [Symbol('s')]: 1, 4294967295: 'big', '-1': 2, '01': 3 })
+        JSON.stringify({ u: undefined, f() {}, n: null, t: true, d: new Date(5), m: new Map([[1, 2]]), s: new Set([1]), r: /x/g })
+        JSON.stringify({ a: { toJSON(key) { return 'as ' + key } }, b: [{ toJSON(key) { return typeof key + key } }] })
+        JSON.stringify({ n: Object(1), s: Object('x'), b: Object(false), t: new Uint8Array([1, 2]), e: new Error('x') })
+        JSON.stringify({ get a() { return 1 }, b: Object.create({ inherited: 1 }), c: Object.create(null) })
+        (() => { let reads = 0; const o = { x: 1, get a() { return ++reads }, y: [{ z: 1 }] }; return JSON.stringify(o) + reads })()
+        (() => { class P { #secret = 1; open = 2; get no() { return 3 } } return JSON.stringify([new P()]) })()
+        (() => { const o = {}; o.self = o; try { JSON.stringify(o) } catch (e) { return e instanceof TypeError } })()
+        (() => { try { JSON.stringify({ a: 1n }) } catch (e) { return e instanceof TypeError } })()
+        (() => { try { JSON.stringify({ toJSON() { throw new RangeError('no') } }) } catch (e) { return e.name + e.message } })()
+        JSON.stringify(new Proxy({ a: 1, b: [2] }, {})) + JSON.stringify({ p: new Proxy([1, 2], {}) })
+        JSON.stringify({ a: [1, { b: 2 }] }, null, 2) + JSON.stringify({ a: 1, b: 2 }, ['b']) + JSON.stringify({ a: 1 }, (k, v) => k ? v + 1 : v)
+        [JSON.stringify(undefined), JSON.stringify(() => 1), JSON.stringify(Symbol()), JSON.stringify(null), JSON.stringify('x')].join()
+        JSON.stringify({ long: 'a'.repeat(300) + 'b' + 'c'.repeat(5000), quote: 'x'.repeat(7) + '"' + 'y'.repeat(9) + '\\' })
+        (() => { let s = ''; for (let i = 0; i < 300; i++) s += 'part ' + i + ' é'; return JSON.stringify({ s, t: [s] }).length })()
+        (() => { let deep = 1; for (let i = 0; i < 200; i++) deep = i % 2 ? [deep] : { deep }; return JSON.stringify(JSON.parse(JSON.stringify(deep))).length })()
+        (() => { const a = [1, 2]; const o = { a, toJSON: undefined }; Object.defineProperty(o, 'h', { value: 1 }); return JSON.stringify([o, a, a]) })()
+        JSON.parse('{"a":1,"b":[true,false,null,-0,0,1.5,-2e3,1E2,12345678901],"c":{"d":"x"}}')
+        Object.is(JSON.parse('-0'), -0) + ' ' + JSON.parse(' \n\t[ ] ').length + JSON.parse('"a\\u0041\\n\\/"')
+        Object.keys(JSON.parse('{"b":1,"a":2,"1":3,"0":4,"b":5}')).join() + JSON.parse('{"b":1,"b":5}').b
+        (() => { const o = JSON.parse('{"__proto__":{"x":1},"y":2}'); return [o.x, Object.keys(o).join(), Object.getPrototypeOf(o) === Object.prototype] })()
+        JSON.parse('{"é":"ÿ","k":"€😀","s":"\\ud83d\\ude00"}')
+        JSON.parse('[1,2,{"a":3}]', (k, v) => typeof v === 'number' ? v * 2 : v)
+        ['', '{', '[1,]', '{"a":1,}', '01', '1.', '.5', '+1', "{'a':1}", '{"a" 1}', '"\u0001"', '"\\x"', 'nul', '[1] 2', '{"a":1}}', 'undefined'].map((t) => { try { return JSON.parse(t) } catch (e) { return e.name } })
+        [JSON.parse(1), JSON.parse(null), JSON.parse(true), JSON.parse(['5']), JSON.parse(Object('"x"'))]
+        JSON.parse('[' + Array(500).fill('{"k":"v","n":[1,2,3]}') + ']').length
+        [JSON.stringify.length, JSON.stringify.name, JSON.parse.length, JSON.parse.name, Object.keys(JSON).length, typeof JSON[Symbol.toStringTag]]
+        (() => { const d = Object.getOwnPropertyDescriptor(JSON, 'parse'); return [d.writable, d.enumerable, d.configurable] })()
+    """,
     "Buffer": r"""
         Buffer.from('héllo €😀').toString('hex')
         Buffer.from('aGVsbG8', 'base64').toString()
@@ -365,7 +401,7 @@ def _node() -> dict[str, list[object]]:
     done = subprocess.run(
         [node, "--no-warnings", "-e", js], capture_output=True, text=True, check=True, timeout=60
     )
-    told: dict[str, list[object]] = json.loads(done.stdout.strip().splitlines()[-1])
+    told: dict[str, list[object]] = json.loads(done.stdout.strip().split("\n")[-1])
     return told
 
 
