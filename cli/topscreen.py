@@ -190,7 +190,9 @@ def alarming(value: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share of one."""
-    return NONE if share is None else f"{share * 100:.1f} %"
+    if share is None:
+        return NONE
+    return "<0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"  # noqa: PLR2004
 
 
 def milliseconds(value: float | None) -> str:
