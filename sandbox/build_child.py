@@ -1,7 +1,8 @@
-"""The process that builds one function, under rlimits, and ends.
+"""The process that builds functions, one after the other, each under rlimits.
 
-It is started ahead of need and waits, engine ready, for one request on its standard input: eight bytes of
-length, then msgpack. It answers the same way on standard output. Its parent is ``sandbox.builder``.
+It is started ahead of need and waits, engine ready, for requests on its standard input: eight bytes of
+length, then msgpack. It answers the same way on standard output, and ends with its input. Its parent (``builder``)
+decides how many builds a process may make.
 """
 
 import os
@@ -44,10 +45,11 @@ def receive(stream: BinaryIO) -> dict[str, object] | None:
 
 
 def confine(*, cpu_s: int, memory_bytes: int) -> None:
-    """Limit what is left of this process's life. The kernel ends it where it goes further."""
+    """Limit what the next build may take. The kernel ends the process where it goes further."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu_total_s = int(used.ru_utime + used.ru_stime) + 1 + cpu_s
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_total_s, cpu_total_s + 1))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)  # it stays: a limit once lowered cannot be raised again
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_total_s, hard))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     address_space = memory_bytes + ADDRESS_SPACE_SLACK_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
@@ -95,15 +97,13 @@ def answer(request: dict[str, object], engine: Engine, functions: HostFunctions)
 
 
 def main() -> None:
-    """Serve one request."""
+    """Serve requests until there are no more."""
     engine = Engine(EngineConfig())
     functions = HostFunctions(engine)
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a build prints by mistake is no answer
-    request = receive(sys.stdin.buffer)
-    if request is not None:
+    while (request := receive(sys.stdin.buffer)) is not None:
         send(output, answer(request, engine, functions))
-    output.flush()
     os._exit(0)  # nothing is left to tidy; the engine's destructors take longer than the build
 
 

@@ -1,6 +1,7 @@
 """Builds functions in child processes under rlimits, and keeps one child ready ahead of need.
 
-Children are spawned, never forked: an engine does not survive a fork.
+Children are spawned, never forked: an engine does not survive a fork. One that has built a small function well builds
+the next, a few dozen in all: to start one costs far more than such a build does. See docs/adr/0110.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ from sandbox.settings import BuildLimits
 
 _LENGTH_BYTES = 8
 _CONCURRENT = 2
+_BUILDS_MAX = 50  # of one child
+_SMALL_BYTES = 256 * 1024  # of sources that leave little behind in it
 _PATIENCE = {Kind.HTTP: 4, Kind.PYTHON: 4}  # components hold an interpreter: 18 MB and 9 s of CPU each
 _ERRORS_SHOWN_BYTES = 2_000
 
@@ -36,6 +39,8 @@ class Builder:
         self._artifacts = ArtifactStore(artifacts)
         self._limits = limits
         self._spare: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self._proven: list[asyncio.subprocess.Process] = []  # children that have built, and may build on
+        self._built_count: dict[int, int] = {}  # by pid
         self._turns = asyncio.Semaphore(_CONCURRENT)
         self._closed = False
 
@@ -64,6 +69,9 @@ class Builder:
     async def close(self) -> None:
         """End the child that waits."""
         self._closed = True
+        for child in self._proven:
+            await _end(child)
+        self._proven.clear()
         if self._spare is not None:
             child = await self._spare
             self._spare = None
@@ -75,6 +83,11 @@ class Builder:
 
     async def _child(self, *, keep: bool = False) -> asyncio.subprocess.Process:
         """Return a child that waits for its request."""
+        while self._proven and not keep:
+            child = self._proven.pop()
+            if child.returncode is None:
+                return child
+            await _end(child)
         spare = self._spare or asyncio.ensure_future(_spawn())
         self._spare = spare if keep else None
         return await spare
@@ -83,6 +96,7 @@ class Builder:
         child = await self._child()
         patience = _PATIENCE.get(source.kind, 1)
         wall_s = self._limits.wall_s * patience
+        reusable = False
         try:
             request: dict[str, object] = {
                 "name": name,
@@ -104,11 +118,23 @@ class Builder:
                 raise self._death(child.returncode or 0, complaint, patience)
             if "error" in answer:
                 raise _told(answer)
+            size = sum(map(len, source.files.values()))
+            reusable = source.kind not in _PATIENCE and size <= _SMALL_BYTES
         finally:
-            await _end(child)
             self._artifacts.sweep(child.pid)
-            if self._spare is None and not self._closed:
+            if not self._kept(child, reusable=reusable):
+                await _end(child)
+            if self._spare is None and not self._proven and not self._closed:
                 self._spare = asyncio.ensure_future(_spawn())
+
+    def _kept(self, child: asyncio.subprocess.Process, *, reusable: bool) -> bool:
+        """Keep a child for the next build, if it may make another."""
+        made = self._built_count.pop(child.pid, 0) + 1
+        if not reusable or made >= _BUILDS_MAX or self._closed or len(self._proven) >= _CONCURRENT:
+            return False
+        self._built_count[child.pid] = made
+        self._proven.append(child)
+        return True
 
     def _death(self, status: int, complaint: str, patience: int) -> BuildError:
         """Say why a child died without an answer."""

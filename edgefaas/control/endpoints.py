@@ -25,7 +25,7 @@ from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.rollout import Rollout, rule_to_json
 from edgefaas.control.store import Change, Version, unknown_function
-from edgefaas.control.usage import missing_namespaces, users_of
+from edgefaas.control.usage import missing_namespaces, users_by_function, users_of
 from edgefaas.errors import ConfigError, EdgeError
 from edgefaas.release import KIND, Release, is_release
 from edgefaas.site import DirectoryOrigin, Site
@@ -113,13 +113,14 @@ class Api:
         store, disk = self.shelf.store, self.shelf.disk
         since = await disk.run(store.live_since)
         rollouts = await disk.run(store.rollouts)
+        users = users_by_function(self.pop.site)
         rows = []
         for name, version in (await disk.run(store.live)).items():
             rows.append(
                 _summary(version)
                 | {
                     "since_s": since[name],
-                    "used_by": users_of(self.pop.site, name),
+                    "used_by": users.get(name, []),
                     "running": name in self.deployer.live,
                     "rollout": rollout_row(rollouts.get(name)),
                 }

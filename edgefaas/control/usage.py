@@ -8,23 +8,22 @@ from edgefaas.site import FunctionOrigin, Site
 
 def users_of(site: Site, function: str) -> list[str]:
     """Return the behaviours and origins that name ``function``, or the origin of a release, as sentences' parts."""
-    users = [
-        f'behaviour "{behaviour.pattern}" ({trigger.value})'
-        for behaviour in site.behaviours
-        for trigger, name in behaviour.triggers.items()
-        if name == function
-    ]
-    users += [
-        f'origin "{origin.name}"'
-        for origin in site.origins.values()
-        if isinstance(origin, FunctionOrigin) and origin.function == function
-    ]
-    users += [
-        f'behaviour "{behaviour.pattern}"'
-        for behaviour in site.behaviours
-        if behaviour.origin is not None
-        and function in {release_of(name) for name in _members(site, behaviour.origin)}
-    ]
+    return users_by_function(site).get(function, [])
+
+
+def users_by_function(site: Site) -> dict[str, list[str]]:
+    """Return the users of every function that has any; one pass, for whoever asks about many."""
+    users: dict[str, list[str]] = {}
+    for behaviour in site.behaviours:
+        for trigger, name in behaviour.triggers.items():
+            users.setdefault(name, []).append(f'behaviour "{behaviour.pattern}" ({trigger.value})')
+    for origin in site.origins.values():
+        if isinstance(origin, FunctionOrigin):
+            users.setdefault(origin.function, []).append(f'origin "{origin.name}"')
+    for behaviour in site.behaviours:
+        if behaviour.origin is not None:
+            for name in dict.fromkeys(map(release_of, _members(site, behaviour.origin))):
+                users.setdefault(name, []).append(f'behaviour "{behaviour.pattern}"')
     return users
 
 

@@ -178,3 +178,47 @@ def test_the_store_holds_no_half_written_artefacts(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     store.put("abc", {"code": b"1"}, kind="event")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".key", "abc"]
+
+
+@pytest.mark.slow
+def test_a_child_that_built_well_builds_on_and_one_that_did_not_is_ended(tmp_path: Path) -> None:
+    async def scene(builder: Builder) -> None:
+        for number in range(3):
+            await builder.build(wat(event_module(extra=f"(global i32 (i32.const {number}))")))
+        (child,) = builder._proven
+        assert builder._built_count == {child.pid: 3}
+        with pytest.raises(CompileError):
+            await builder.build(wat(b"(module (nonsense))"))
+        assert child.returncode is not None
+        assert (builder._proven, builder._built_count) == ([], {})
+        built = await builder.build(wat(event_module(extra="(global i32 (i32.const 9))")))
+        assert built.facts["handler"] == "handle"
+
+    with_builder(tmp_path, scene)
+
+
+@pytest.mark.slow
+def test_a_child_that_died_while_it_waited_is_not_asked(tmp_path: Path) -> None:
+    async def scene(builder: Builder) -> None:
+        await builder.build(wat(event_module()))
+        (child,) = builder._proven
+        child.kill()
+        await child.wait()
+        built = await builder.build(wat(event_module(extra="(global i32 (i32.const 1))")))
+        assert built.facts["handler"] == "handle"
+
+    with_builder(tmp_path, scene)
+
+
+@pytest.mark.slow
+def test_each_build_of_a_child_has_all_of_its_limit_of_cpu(tmp_path: Path) -> None:
+    """What earlier builds used does not count against the next; what the next uses does."""
+
+    async def scene(builder: Builder) -> None:
+        for number in range(4):
+            await builder.build(wat(event_module(extra=f"(global i32 (i32.const {number}))")))
+        source = Source(kind=Kind.JS, files={"f.js": b"for (;;) {}"}, entry="f.js")
+        with pytest.raises(BuildError):
+            await builder.build(source)
+
+    with_builder(tmp_path, scene, BuildLimits(cpu_s=2))
