@@ -61,7 +61,7 @@ def version_before(store: Store, name: str) -> str:
 
     Raises UnknownFunctionError.
     """
-    live = store.live().get(name)
+    live = store.live_version(name)
     if live is None:
         raise unknown_function(name)
     kept = {version.version for version in store.versions(name)}
@@ -78,7 +78,7 @@ def version_before(store: Store, name: str) -> str:
 def versions_before(store: Store, name: str, version: str) -> tuple[str, ...]:
     """Return the last versions that were live before ``version`` becomes so and are still kept, the newest first."""
     kept = {item.version for item in store.versions(name)}
-    live = store.live().get(name)
+    live = store.live_version(name)
     found = {live.version: None} if live else {}
     for change in store.history(name, limit=HISTORY_LOOKED_AT):
         if change.action != "canary" and change.previous in kept:
@@ -91,6 +91,9 @@ def forgettable(store: Store, keep: int) -> list[Version]:
     live, rollouts = store.live(), store.rollouts()
     found: list[Version] = []
     for name in store.functions():
+        versions = store.versions(name)
+        if len(versions) < 2:  # noqa: PLR2004  # the live one, or a first canary
+            continue
         held: set[str] = set()
         if (rollout := rollouts.get(name)) is not None:
             held |= {rollout.version, rollout.previous}
@@ -98,5 +101,5 @@ def forgettable(store: Store, keep: int) -> list[Version]:
             held.add(live[name].version)
             with contextlib.suppress(UnknownFunctionError):  # there is no way back
                 held.add(version_before(store, name))
-        found += prunable(store.versions(name), held, keep=keep)
+        found += prunable(versions, held, keep=keep)
     return found

@@ -151,6 +151,14 @@ class Store:
         )
         return {version.function: version for version in map(_version, rows)}
 
+    def live_version(self, function: str) -> Version | None:
+        """Return the live version of one function, None where it has none."""
+        rows = self.query(
+            f"SELECT {_COLUMNS} FROM versions NATURAL JOIN live WHERE function = ?",  # noqa: S608  # constant
+            (function,),
+        )
+        return next(map(_version, rows), None)
+
     def live_since(self) -> dict[str, float]:
         """Return when each function's live version became live (Unix seconds)."""
         return dict(self.query("SELECT function, since_s FROM live"))
