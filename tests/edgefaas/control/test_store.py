@@ -86,6 +86,8 @@ class StoreMachine(RuleBasedStateMachine):
         for name in NAMES:
             stored = [item.version for item in reversed(self.store.versions(name))]
             assert stored == self.versions.get(name, [])
+            one = self.store.live_version(name)
+            assert (one.version if one else None) == self.live.get(name)
         history = [(item.function, item.version, item.previous) for item in self.store.history(limit=10_000)]
         assert history == list(reversed(self.changes))
 
