@@ -99,6 +99,9 @@ class CgiProgram:
             stdout=stdout,
         )
 
+    def forget(self) -> None:
+        """Do nothing: no image is kept."""
+
     def drop_idle(self) -> bool:
         """Return False: every invocation has a fresh instance."""
         return False

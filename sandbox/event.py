@@ -161,6 +161,9 @@ class EventProgram:
                 guest.memory = None
             store.close()
 
+    def forget(self) -> None:
+        """Do nothing: no image is kept."""
+
     def drop_idle(self) -> bool:
         """Return False: every invocation has a fresh instance."""
         return False

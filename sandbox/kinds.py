@@ -79,6 +79,10 @@ class Program(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Let go of the images that are kept for later invocations: none are expected. One may come all the same."""
+        ...
+
     def drop_idle(self) -> bool:
         """Give up one idle instance, the oldest; False when there is none. The room is needed elsewhere."""
         ...

@@ -105,6 +105,7 @@ class Sandbox:
     def retire(self, program: Program) -> None:
         """Let go of what a program keeps for its next invocation: there will be none. What runs goes on."""
         self._bench.room.retire(program)
+        program.forget()
 
     async def close(self) -> None:
         """Cancel what runs, drop idle instances, stop the timer. The engine stays: it belongs to the process."""

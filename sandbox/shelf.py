@@ -50,6 +50,11 @@ class Shelf(Generic[Key, Thing]):
             self.used_bytes -= freed
             self._give_up(oldest)
 
+    def clear(self, wanted: Callable[[Key], bool]) -> None:
+        """Remove everything whose key is wanted."""
+        for key in [key for key in self._things if wanted(key)]:
+            self.take(key)
+
     def take(self, key: Key) -> Thing | None:
         """Remove what is there and return it."""
         found = self._things.pop(key, None)

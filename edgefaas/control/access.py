@@ -183,7 +183,11 @@ class Access:
     ) -> str:
         """Make a token; return its secret, which is not kept. Raises AccessError."""
         wanted = sorted(set(scopes))
-        if not NAME.match(name) or any(token.name == name for token in self._tokens.values()):
+        if any(token.name == name for token in self._tokens.values()):
+            raise AccessError(
+                f'There is a token "{name}" already', remedy="Choose another name, or revoke it."
+            )
+        if not NAME.match(name):
             raise AccessError(
                 f'"{name[:80]}" cannot be the name of a new token', remedy="Choose another name."
             )

@@ -308,6 +308,10 @@ class JsProgram:
             idle.store.close()
         return None
 
+    def forget(self) -> None:
+        """Let go of its images; the next invocation, if there is one, unpacks it again."""
+        ready_images.clear(lambda key: key.partition(" ")[0] == self.name)
+
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
         if not self._idle:

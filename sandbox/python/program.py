@@ -245,6 +245,10 @@ class PythonProgram:
             idle.store.close()
         return None
 
+    def forget(self) -> None:
+        """Let go of the images that were made for environments; the next invocation makes them again."""
+        made_images.clear(lambda key: key.partition(" ")[0] == self.name)
+
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
         if not self._idle:

@@ -142,6 +142,9 @@ class HttpProgram:
             guest.scratch = None
         return world.output()
 
+    def forget(self) -> None:
+        """Do nothing: no image is kept."""
+
     def drop_idle(self) -> bool:
         """Return False: every request has a fresh instance."""
         return False

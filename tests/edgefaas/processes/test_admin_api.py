@@ -213,12 +213,12 @@ def test_every_change_is_in_the_audit_log_with_its_end(up: Up) -> None:
 
 
 def test_what_a_token_may_not_do_is_in_the_audit_log_too(up: Up) -> None:
-    answer = up.admin("POST", "/v1/tokens", {"name": "bystander", "scopes": ["read"]})
+    answer = up.admin("POST", "/v1/tokens", {"name": "trespasser", "scopes": ["read"]})
     assert answer.status == 200, answer.body
     made = answer.json["token"]
     assert up.admin("POST", "/v1/purge", {"kind": "everything"}, token=made).status == 403
     (entry,) = up.admin("GET", "/v1/audit?limit=1").json["audit"]
-    assert (entry["actor"], entry["action"], entry["status"]) == ("bystander", "POST /v1/purge", 403)
+    assert (entry["actor"], entry["action"], entry["status"]) == ("trespasser", "POST /v1/purge", 403)
 
 
 def test_a_reload_by_signal_is_in_the_audit_log(tmp_path: Path) -> None:

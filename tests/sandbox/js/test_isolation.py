@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sandbox.capi import Memory
 from sandbox.contract import Finished, Limits, OverLimit
 from sandbox.js.image import Image, pack, unpack
-from sandbox.js.program import JsProgram, idle_instances
+from sandbox.js.program import JsProgram, idle_instances, ready_images
 from sandbox.runtime import Sandbox
 from sandbox.shelf import Shelf
 from tests.sandbox.js.stage import GENEROUS, StageHost, make, outcomes, perform
@@ -137,8 +137,11 @@ def test_an_instance_that_was_stopped_or_grew_is_not_used_again() -> None:
         assert not program._idle
         await run({})
         assert len(program._idle) == 1
+        assert ready_images.get(program.name) is not None
         sandbox.retire(program)
         assert not program._idle
+        assert ready_images.get(program.name) is None  # versions that nobody runs any more cost no memory
+        assert json.loads((await run({})).output) is not None
 
     perform(scene)
 
