@@ -247,7 +247,9 @@ def test_viewers_who_choose_http_2_get_it(tmp_path: Path) -> None:
             for _ in range(2):
                 stream = await viewer.ask("/")
                 assert (stream.status, json.loads(stream.body)["scheme"]) == (200, "https")
-            viewer.writer.close()
+            viewer.writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await viewer.writer.wait_closed()
 
         asyncio.run(ask_twice())
         with secure(up, "a.example") as sock:
