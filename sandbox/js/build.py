@@ -8,13 +8,12 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgpack
 
 from sandbox.capi import GuestTrapError, Ticker
-from sandbox.contract import HostCallError, Limits, Source
+from sandbox.contract import Source
 from sandbox.errors import (
     BuildError,
     BuildLimitError,
@@ -46,40 +45,14 @@ from sandbox.js.foundation import (
 from sandbox.js.image import pack
 from sandbox.js.imports import Package, Session
 from sandbox.kinds import Parts, Workshop
+from sandbox.rehearsal import LIMITS, MODULE_SCOPE_S, Rehearsal
 
 ENVIRONMENT = "process.env"
 IMAGE, PACKAGE = "image.z", "package.z"
 DEFAULT_HANDLER = "handler"
 LOCAL_HANDLER = "edgefaas handler"
-MODULE_SCOPE_S = 5
 _SLICE_US = 10_000
 _LOCAL_NAME = re.compile(r"^[A-Za-z_$][\w$]*$")
-_LIMITS = Limits(
-    memory_bytes=512 * 1024 * 1024, cpu_ms=MODULE_SCOPE_S * 1000, log_bytes=64 * 1024, host_calls=100_000
-)
-
-
-class _BuildHost:
-    """The host while module scope runs: it keeps the log and has nothing that belongs to a request."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.wanted: list[str] = []
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Return nothing, and note that it was asked for."""
-        self.wanted.append(ENVIRONMENT)
-        return {}
-
-    def log(self, level: str, text: str) -> None:
-        """Keep a line for the author."""
-        self.lines.append(f"{level}: {text}")
-
-    def call(self, name: str, payload: bytes) -> bytes:
-        """Refuse, and note what was asked for."""
-        self.wanted.append(name)
-        raise HostCallError(f"{name} is not available while the function is deployed")
 
 
 class _Builder(Instance):
@@ -106,7 +79,7 @@ class _Result:
 
 def build(source: Source, shop: Workshop) -> Parts:
     """Build a function of kind ``js``. Raises BuildError."""
-    guest = CURRENT.guest = Guest(b"", _LIMITS, _BuildHost())
+    guest = CURRENT.guest = Guest(b"", LIMITS, Rehearsal(ENVIRONMENT))
     nothing = Package(library={}, bytecode={}, files={}, kinds={})
     guest.scratch = Session(guest, nothing, deadline_s=time.monotonic())
     foundation = ensure_foundation(shop.engine, shop.functions, shop.artifacts)
@@ -272,8 +245,8 @@ class _Job:
 
     def run(self, options: dict[str, object]) -> _Result:
         """Run module scope in a clean instance and freeze it."""
-        host = _BuildHost()
-        guest = CURRENT.guest = Guest(b"", _LIMITS, host)
+        host = Rehearsal(ENVIRONMENT)
+        guest = CURRENT.guest = Guest(b"", LIMITS, host)
         package = Package(
             library=self.foundation.library,
             bytecode=self.bytecode,

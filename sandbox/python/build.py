@@ -30,7 +30,8 @@ from sandbox.python.foundation import (
     ensure_foundation,
 )
 from sandbox.python.imports import LIBRARY, TASK, Tree, Trees
-from sandbox.python.rehearsal import ENVIRONMENT, MODULE_SCOPE_S, Rehearsal, rehearse
+from sandbox.python.rehearsal import ENVIRONMENT, rehearse
+from sandbox.rehearsal import MODULE_SCOPE_S, Rehearsal
 
 IMAGE, PACKAGE = "function.image", "package"
 DEFAULT_HANDLER = "lambda_handler"
