@@ -228,10 +228,16 @@ class Guests:
         request_id: str,
         sink: LogSink | None = None,
         span: Span | None = None,
+        operations: Mapping[str, Operation] | None = None,
     ) -> Invocation:
-        """Start what was found on an event in its own encoding; who does it for a viewer then calls ``rest``."""
-        function = loaded.function
-        host = GuestHost(function, request_id, sink or self._sink, self._clock, self._offers, span)
+        """Start what was found on an event in its own encoding; who does it for a viewer then calls ``rest``.
+
+        ``operations`` are this run's own.
+        """
+        function, offers = loaded.function, self._offers
+        if operations:
+            offers = Offers({**offers.operations, **operations}, offers.outgoing)
+        host = GuestHost(function, request_id, sink or self._sink, self._clock, offers, span)
         return self._begin(loaded.program, event, function.limits, host)
 
     async def run(
@@ -266,23 +272,6 @@ class Guests:
         self._meter.ran(function, outcome)
         if span is not None:
             _end_span(span, function, outcome)
-
-    def begin(
-        self,
-        loaded: Loaded,
-        event: bytes,
-        request_id: str,
-        operations: Mapping[str, Operation],
-        span: Span | None = None,
-    ) -> Invocation:
-        """Start what ``find`` returned on ``event``, which is as its kind takes it.
-
-        ``operations`` are this run's own. Who waits for its outcome tells ``ended``.
-        """
-        function = loaded.function
-        offers = Offers({**self._offers.operations, **operations}, self._offers.outgoing)
-        host = GuestHost(function, request_id, self._sink, self._clock, offers, span)
-        return self._begin(loaded.program, event, function.limits, host)
 
     async def output(self, loaded: Loaded, event: bytes, request_id: str, span: Span | None = None) -> bytes:
         """Run what ``find`` returned once for a viewer, count it, and return its output.

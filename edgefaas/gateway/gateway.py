@@ -89,7 +89,7 @@ class Gateway:
 
         exchange = Exchange(function.kind, request, give_up)
         span = None if request.trace is None else request.trace.child(f"origin-request {function.name}")
-        run = self.guests.begin(loaded, event, request.id, exchange.operations, span)
+        run = self.guests.start(loaded, event, request.id, None, span, exchange.operations)
         if run.outcome is not None:
             ended(run.outcome)
         else:
