@@ -139,7 +139,7 @@ class Journey:
             behaviour=behaviour,
             key=key,
             token=store.token(),
-            variants=store.get(key),
+            variants=() if request.upgrade is not None else store.get(key),  # a switch goes past the cache
             for_error_page=for_error_page,
         )
 
