@@ -1,11 +1,9 @@
 """Builds JavaScript functions in this process and runs them in a real sandbox; what tests of kind ``js`` share."""
 
-import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,34 +11,12 @@ from typing import Any
 from sandbox.artifacts import ArtifactStore
 from sandbox.builder import artifact_name
 from sandbox.capi import Engine, EngineConfig
-from sandbox.contract import Finished, HostCallError, Kind, Limits, Outcome, Source, Threw
+from sandbox.contract import Finished, Kind, Limits, Outcome, Source, Threw
 from sandbox.hostcalls import HostFunctions
 from sandbox.js import build
 from sandbox.js.foundation import foundation_key
 from sandbox.kinds import Workshop
-from sandbox.runtime import Sandbox
-
-Operation = Callable[[bytes], bytes | Awaitable[bytes]]
-GENEROUS = Limits(cpu_ms=20_000, wall_ms=60_000)
-
-
-@dataclass
-class StageHost:
-    """A host that keeps what was logged and answers the operations it was given."""
-
-    environment: Mapping[str, str] = field(default_factory=dict)
-    operations: Mapping[str, Operation] = field(default_factory=dict)
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    calls: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def log(self, level: str, text: str) -> None:
-        self.lines.append((level, text))
-
-    def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
-        self.calls.append((name, payload))
-        if name not in self.operations:
-            raise HostCallError(f"{name} is not available")
-        return self.operations[name](payload)
+from tests.sandbox.stage import GENEROUS, Made, Stage, StageHost
 
 
 @cache
@@ -56,15 +32,6 @@ def workshop() -> Workshop:
     """Return what builds need, made once per process."""
     engine = Engine(EngineConfig())
     return Workshop(engine=engine, functions=HostFunctions(engine), artifacts=ArtifactStore(artifacts()))
-
-
-@dataclass(frozen=True)
-class Made:
-    """A built function."""
-
-    name: str
-    facts: Mapping[str, object]
-    warnings: tuple[str, ...]
 
 
 def source(js: str | Mapping[str, str], *, entry: str = "index.js", handler: str = "") -> Source:
@@ -87,34 +54,8 @@ def make(js: str | Mapping[str, str], *, entry: str = "index.js", handler: str =
     return Made(name, parts.facts, parts.warnings)
 
 
-def perform(scene: Callable[[Sandbox], Awaitable[Any]]) -> Any:
-    """Run a scene in a sandbox of its own."""
-
-    async def whole() -> Any:
-        sandbox = Sandbox(artifacts=artifacts())
-        try:
-            return await scene(sandbox)
-        finally:
-            await sandbox.close()
-
-    return asyncio.run(whole())
-
-
-def outcomes(
-    made: Made, events: list[Any], *, limits: Limits = GENEROUS, host: StageHost | None = None
-) -> list[Outcome]:
-    """Return how each event ended, one after the other on one loaded program."""
-
-    async def scene(sandbox: Sandbox) -> list[Outcome]:
-        program = sandbox.load(made.name)
-        chosen = host or StageHost()
-        return [
-            await sandbox.run(program, json.dumps(event).encode(), limits=limits, host=chosen)
-            for event in events
-        ]
-
-    ended: list[Outcome] = perform(scene)
-    return ended
+_stage = Stage(artifacts)
+perform, outcomes = _stage.perform, _stage.outcomes
 
 
 def outcome(

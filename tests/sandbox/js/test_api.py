@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from sandbox.contract import Finished, HostCallError, Limits
 from sandbox.js.host_crypto import perform
-from tests.sandbox.js.stage import StageHost, answer, logged, make, outcomes, thrown, value
+from tests.sandbox.js.stage import answer, logged, make, outcomes, thrown, value
+from tests.sandbox.stage import StageHost
 
 ECHO = "exports.handler = async (e) => {body}"
 
@@ -437,8 +438,8 @@ def test_events_of_any_size_arrive(size: int) -> None:
 )
 def test_an_event_that_is_not_json_is_an_error_of_the_request(event: bytes) -> None:
     from sandbox.runtime import Sandbox
-    from tests.sandbox.js.stage import GENEROUS
     from tests.sandbox.js.stage import perform as play
+    from tests.sandbox.stage import GENEROUS
 
     async def scene(sandbox: Sandbox) -> Any:
         return await sandbox.run(sandbox.load(ECHOED.name), event, limits=GENEROUS, host=StageHost())

@@ -29,17 +29,8 @@ from sandbox.js.bundle import (
 )
 from sandbox.kinds import Workshop
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import (
-    GENEROUS,
-    StageHost,
-    answer,
-    artifacts,
-    make,
-    outcomes,
-    perform,
-    source,
-    workshop,
-)
+from tests.sandbox.js.stage import answer, artifacts, make, outcomes, perform, source, workshop
+from tests.sandbox.stage import GENEROUS, StageHost
 
 
 def test_commonjs_files_folders_json_and_packages_are_found() -> None:

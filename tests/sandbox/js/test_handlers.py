@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.contract import Finished
 from sandbox.errors import CompileError, MissingExportError
-from tests.sandbox.js.stage import StageHost, answer, make, outcomes, thrown
+from tests.sandbox.js.stage import answer, make, outcomes, thrown
+from tests.sandbox.stage import StageHost
 
 LAMBDA = {"Records": [{"cf": {"config": {"requestId": "r-1"}, "request": {"uri": "/a"}}}]}
 FORMS = {

@@ -20,7 +20,8 @@ from sandbox.contract import (
 )
 from sandbox.errors import BuildLimitError, CompileError
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import GENEROUS, StageHost, answer, make, outcome, outcomes, perform
+from tests.sandbox.js.stage import answer, make, outcome, outcomes, perform
+from tests.sandbox.stage import GENEROUS, StageHost
 
 CPU = Limits(cpu_ms=60, wall_ms=60_000)
 SMALL = Limits(cpu_ms=20_000, wall_ms=60_000, memory_bytes=16 * 1024 * 1024)

@@ -21,7 +21,8 @@ from sandbox.js.image import Image
 from sandbox.js.program import JsProgram, ready_images
 from sandbox.runtime import Sandbox
 from sandbox.settings import Settings
-from tests.sandbox.js.stage import GENEROUS, StageHost, artifacts, make, perform, workshop
+from tests.sandbox.js.stage import artifacts, make, perform, workshop
+from tests.sandbox.stage import GENEROUS, StageHost
 
 ROOT = Path(__file__).resolve().parents[3]
 needs_images = pytest.mark.skipif(

@@ -16,7 +16,8 @@ from sandbox.js.image import Image, pack, unpack
 from sandbox.js.program import JsProgram, idle_instances, ready_images
 from sandbox.runtime import Sandbox
 from sandbox.shelf import Shelf
-from tests.sandbox.js.stage import GENEROUS, StageHost, make, outcomes, perform
+from tests.sandbox.js.stage import make, outcomes, perform
+from tests.sandbox.stage import GENEROUS, StageHost
 
 CHAOS = """
 const kept = [];

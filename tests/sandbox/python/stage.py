@@ -1,10 +1,9 @@
 """Builds Python functions in this process and runs them in a real sandbox; what tests of kind ``python`` share."""
 
-import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,14 @@ import pytest
 from sandbox.artifacts import ArtifactStore
 from sandbox.builder import artifact_name
 from sandbox.capi import Engine, EngineConfig
-from sandbox.contract import Finished, Kind, Limits, Outcome, Source, Threw
+from sandbox.contract import Finished, Kind, Outcome, Source, Threw
 from sandbox.errors import CompileError
 from sandbox.hostcalls import HostFunctions
 from sandbox.kinds import Workshop
 from sandbox.python import build, foundation
 from sandbox.python.foundation import foundation_name
 from sandbox.python.shim_build import ShimBuildError, ensure_shim
-from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import Made, StageHost
-
-GENEROUS = Limits(cpu_ms=20_000, wall_ms=60_000)
+from tests.sandbox.stage import Made, Stage
 
 
 @cache
@@ -87,34 +83,8 @@ def make(python: str | Mapping[str, str], *, entry: str = "index.py", handler: s
     return Made(name, parts.facts, parts.warnings)
 
 
-def perform(scene: Callable[[Sandbox], Awaitable[Any]]) -> Any:
-    """Run a scene in a sandbox of its own."""
-
-    async def whole() -> Any:
-        sandbox = Sandbox(artifacts=artifacts())
-        try:
-            return await scene(sandbox)
-        finally:
-            await sandbox.close()
-
-    return asyncio.run(whole())
-
-
-def outcomes(
-    made: Made, events: list[Any], *, limits: Limits = GENEROUS, host: StageHost | None = None
-) -> list[Outcome]:
-    """Return how each event ended, one after the other on one loaded program."""
-
-    async def scene(sandbox: Sandbox) -> list[Outcome]:
-        program = sandbox.load(made.name)
-        chosen = host or StageHost()
-        return [
-            await sandbox.run(program, json.dumps(event).encode(), limits=limits, host=chosen)
-            for event in events
-        ]
-
-    ended: list[Outcome] = perform(scene)
-    return ended
+_stage = Stage(artifacts)
+perform, outcomes = _stage.perform, _stage.outcomes
 
 
 def outcome(python: str | Mapping[str, str], event: Any = None, **options: Any) -> Outcome:

@@ -10,8 +10,8 @@ from sandbox.errors import (
     ForbiddenImportError,
     MissingExportError,
 )
-from tests.sandbox.js.stage import StageHost
 from tests.sandbox.python.stage import MARKS, answer, answers, make, outcomes
+from tests.sandbox.stage import StageHost
 
 pytestmark = MARKS
 HANDLER = "def lambda_handler(event, context):\n    return 1\n"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sandbox.contract import Finished
-from tests.sandbox.js.stage import StageHost
 from tests.sandbox.python.stage import MARKS, answer, answers, make, outcomes, thrown, value
+from tests.sandbox.stage import StageHost
 
 pytestmark = MARKS
 

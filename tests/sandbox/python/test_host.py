@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from sandbox.contract import HostCallError
-from tests.sandbox.js.stage import StageHost
 from tests.sandbox.python.stage import MARKS, answer, thrown
+from tests.sandbox.stage import StageHost
 
 pytestmark = MARKS
 

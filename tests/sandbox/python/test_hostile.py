@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.contract import Finished, Limit, Limits, Outcome, OverLimit, Threw, Trapped
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import StageHost
-from tests.sandbox.python.stage import GENEROUS, MARKS, answer, make, outcome, perform, thrown
+from tests.sandbox.python.stage import MARKS, answer, make, outcome, perform, thrown
+from tests.sandbox.stage import GENEROUS, StageHost
 
 pytestmark = MARKS
 

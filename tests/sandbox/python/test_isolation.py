@@ -18,8 +18,8 @@ from sandbox.event import build as build_event
 from sandbox.kinds import Workshop
 from sandbox.python.program import PythonProgram
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import StageHost
-from tests.sandbox.python.stage import GENEROUS, MARKS, answers, make, outcomes, perform, workshop
+from tests.sandbox.python.stage import MARKS, answers, make, outcomes, perform, workshop
+from tests.sandbox.stage import GENEROUS, StageHost
 
 pytestmark = MARKS
 
