@@ -110,12 +110,15 @@ class Api:
 
     async def functions(self, _: Call) -> Any:
         """Return every function and its live version."""
-        store, disk = self.shelf.store, self.shelf.disk
-        since = await disk.run(store.live_since)
-        rollouts = await disk.run(store.rollouts)
+        store = self.shelf.store
+
+        def at_one_instant() -> tuple[Any, ...]:
+            return store.live(), store.live_since(), store.rollouts()
+
+        lives, since, rollouts = await self.shelf.disk.run(at_one_instant)
         users = users_by_function(self.pop.site)
         rows = []
-        for name, version in (await disk.run(store.live)).items():
+        for name, version in lives.items():
             rows.append(
                 _summary(version)
                 | {
@@ -140,13 +143,16 @@ class Api:
         return _tagged(await self._versions(call))
 
     async def _versions(self, call: Call) -> dict[str, Any]:
-        store, disk = self.shelf.store, self.shelf.disk
-        versions = await disk.run(store.versions, call.name)
+        store = self.shelf.store
+
+        def at_one_instant() -> tuple[Any, ...]:
+            # One turn of the thread that also writes: who compares the history with what is live sees no half change.
+            return store.versions(call.name), store.live(), store.history(call.name), store.rollouts()
+
+        versions, lives, history, rollouts = await self.shelf.disk.run(at_one_instant)
         if not versions:
             raise unknown_function(call.name)
-        live = (await disk.run(store.live)).get(call.name)
-        history = await disk.run(store.history, call.name)
-        rollout = (await disk.run(store.rollouts)).get(call.name)
+        live, rollout = lives.get(call.name), rollouts.get(call.name)
         counts = totals(await self.pop.stats())
         return {
             "name": call.name,

@@ -4,15 +4,14 @@ Who may write is checked here again although workers have checked it: a worker r
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgefaas.contract import LiveFunction
+from edgefaas.control.kv_export import Export
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import ConfigError, KvError, KvThrottledError, UnknownFunctionError
-from edgefaas.kv.formats import as_ndjson
 from edgefaas.kv.operations import find
 from edgefaas.kv.pairs import ANYTHING, Batch, Entry, Expected, Facts, Page, check_batch
 from edgefaas.kv.rate import TokenBucket
@@ -20,8 +19,6 @@ from edgefaas.kv.seeds import read_seed
 from edgefaas.kv.store import KV_FILE, PairFile, PairStore, unknown_key, unknown_namespace
 from edgefaas.site import KvNamespace
 
-EXPORT_PAGE = 500
-EXPORT_MAX_S = 600.0  # a reader who takes longer holds back the file's housekeeping, and is cut off
 EXPORTS_MAX = 4
 BUCKETS_MAX = 10_000
 
@@ -44,7 +41,7 @@ class KvKeeper:
         self._clock = clock
         self._namespaces: Mapping[str, KvNamespace] = {}
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
-        self._exports = 0
+        self._exports: set[Export] = set()
 
     async def configure(self, namespaces: Mapping[str, KvNamespace]) -> None:
         """Make what the site says, each with its ``import`` in it; what was there stays.
@@ -96,32 +93,14 @@ class KvKeeper:
         await self.facts(name)
         return await self._disk.run(self._file.page, name, **wanted)
 
-    async def export(self, name: str, *, prefix: bytes = b"") -> AsyncIterator[bytes]:
-        """Return the pairs as NDJSON, all as they were at one instant. Raises KvError."""
+    async def export(self, name: str, *, prefix: bytes = b"") -> Export:
+        """Return a reader of the pairs, for the caller to close. Raises KvError."""
         await self.facts(name)
-        if self._exports >= EXPORTS_MAX:
+        if len(self._exports) >= EXPORTS_MAX:
             raise KvThrottledError(f"{EXPORTS_MAX} exports are under way", remedy="Wait for one of them.")
-        return self._lines(name, prefix)
-
-    async def _lines(self, name: str, prefix: bytes) -> AsyncIterator[bytes]:
-        disk = DiskThread()  # its own thread and connection: its transaction stands while the reader reads
-        self._exports += 1
-        try:
-            file = await disk.run(PairFile, self._path)
-            with ExitStack() as stack:
-                stack.callback(file.close)
-                await disk.run(stack.enter_context, file.snapshot())
-                async with asyncio.timeout(EXPORT_MAX_S):
-                    after, more = b"", True
-                    while more:
-                        page = await disk.run(
-                            file.page, name, prefix=prefix, after=after, limit=EXPORT_PAGE, values=True
-                        )
-                        more, after = page.more, page.entries[-1].key if page.entries else b""
-                        yield as_ndjson((entry.key, entry.value or b"") for entry in page.entries)
-        finally:
-            self._exports -= 1
-            disk.close()
+        export = Export(self._path, name, prefix, ended=lambda: self._exports.discard(export))
+        self._exports.add(export)
+        return export
 
     # Writing
 
@@ -175,6 +154,8 @@ class KvKeeper:
 
     def close(self) -> None:
         """Write what waits, and let go of the files."""
+        for export in list(self._exports):
+            export.close()
         self._disk.close()
         self._store.close()
         self._file.close()

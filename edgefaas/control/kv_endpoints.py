@@ -12,15 +12,19 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from edgefaas.control.access import Scope
 from edgefaas.control.api import BadRequestError, Call, Endpoint, count, flag
 from edgefaas.control.kv import KvKeeper
+from edgefaas.control.kv_export import Export
 from edgefaas.errors import KvError
 from edgefaas.kv.formats import as_plain, read_pair
 from edgefaas.kv.pairs import Batch, Entry, Expected, Facts
 
 KEYS_DEFAULT, KEYS_MAX = 100, 1_000
+EXPORT_MAX_S = 600.0  # a reader who takes longer holds back the file's housekeeping, and is cut off
 VALUE_BODY_BYTES = 8 * 1024 * 1024  # the largest max_value_kb
 BATCH_BODY_BYTES = 64 * 1024 * 1024
 _OCTETS = "application/octet-stream"
@@ -119,10 +123,22 @@ class KvApi:
 
     async def kv_export(self, call: Call) -> Any:
         """Return every pair as NDJSON, all as they were at one instant."""
-        lines = await self.keeper.export(call.name, prefix=call.query("prefix").encode())
-        return StreamingResponse(
-            lines, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"}
-        )
+        return _Exported(await self.keeper.export(call.name, prefix=call.query("prefix").encode()))
+
+
+class _Exported(StreamingResponse):
+    """Closes what it reads when it ends, whether or not its reader stayed, or a line was asked for at all."""
+
+    def __init__(self, export: Export) -> None:
+        super().__init__(export, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+        self._export = export
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(EXPORT_MAX_S):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._export.close()
 
 
 def kv_endpoints(api: KvApi) -> list[Endpoint]:

@@ -21,6 +21,11 @@ class DiskThread:
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
+    def end_with(self, function: Callable[[], None]) -> None:
+        """Let ``function`` be the last call, after what is queued; do not wait for it."""
+        self._executor.submit(function)
+        self._executor.shutdown(wait=False)
+
     def close(self) -> None:
         """Finish what is queued."""
         self._executor.shutdown(wait=True)

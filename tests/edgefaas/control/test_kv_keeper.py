@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgefaas.contract import LiveFunction
 from edgefaas.control.kv import EXPORTS_MAX, KvKeeper
+from edgefaas.control.kv_export import Export
 from edgefaas.errors import (
     ConfigError,
     EdgeError,
@@ -128,16 +129,55 @@ def test_exports_at_the_same_time_are_bounded_and_each_is_of_one_instant(tmp_pat
     async def use(keeper: KvKeeper) -> None:
         await keeper.write("closed", Batch(puts=tuple((b"%04d" % number, b"1") for number in range(1_200))))
         begun = [await keeper.export("closed") for _ in range(EXPORTS_MAX)]
-        first = [await anext(lines) for lines in begun]
+        lines = [aiter(export) for export in begun]
+        first = [await anext(those) for those in lines]
         with pytest.raises(KvThrottledError):
             await keeper.export("closed")
         await keeper.write("closed", Batch(puts=((b"9999", b"2"),), deletes=(b"1100",)))
-        for lines, start in zip(begun, first, strict=True):
-            whole = start + b"".join([part async for part in lines])
+        for export, those, start in zip(begun, lines, first, strict=True):
+            whole = start + b"".join([part async for part in those])
             assert whole.count(b"\n") == 1_200
             assert b"9999" not in whole
-        again = [part async for part in await keeper.export("closed", prefix=b"9")]
-        assert b"".join(again) == b'{"key":"9999","value":"2"}\n'
+            export.close()
+        again = await keeper.export("closed", prefix=b"9")
+        assert b"".join([part async for part in again]) == b'{"key":"9999","value":"2"}\n'
+        again.close()
+
+    kept(tmp_path, use)
+
+
+async def first_of(export: Export) -> bytes:
+    return await anext(aiter(export))
+
+
+def test_exports_that_are_given_up_at_any_instant_leave_room_for_others_and_a_process_that_lives(
+    tmp_path: Path,
+) -> None:
+    async def use(keeper: KvKeeper) -> None:
+        await keeper.write(
+            "closed", Batch(puts=tuple((b"%04d" % number, b"1234567890") for number in range(9_000)))
+        )
+        for turn in range(100):
+            export = await keeper.export("closed")
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(first_of(export))
+                for _ in range(turn % 5):
+                    await asyncio.sleep(0)
+                reading.cancel()
+                export.close()  # while a page is read, as a rule
+
+    kept(tmp_path, use)
+
+
+def test_an_export_that_nobody_began_to_read_counts_until_it_is_closed(tmp_path: Path) -> None:
+    async def use(keeper: KvKeeper) -> None:
+        begun = [await keeper.export("closed") for _ in range(EXPORTS_MAX)]
+        with pytest.raises(KvThrottledError):
+            await keeper.export("closed")
+        for export in begun:
+            export.close()
+            export.close()
+        (await keeper.export("closed")).close()
 
     kept(tmp_path, use)
 
