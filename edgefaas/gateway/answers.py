@@ -64,6 +64,10 @@ def checked(status: int, lines: list[tuple[str, str]], reason: str = "") -> Answ
         raise wrong(
             f"has the status {status}, not one from {STATUS_MIN} to {STATUS_MAX}", "Answer with another."
         )
+    if not _is_value(reason):
+        raise wrong(
+            f"has a reason phrase that HTTP forbids: {reason[:80]!r}", "Leave control characters out."
+        )
     for name, value in lines:
         if not TOKEN.fullmatch(name.encode("latin-1", "replace")) or not _is_value(value):
             raise wrong(f"has a field that HTTP forbids: {name[:80]!r}", "Correct its name or value.")

@@ -195,6 +195,8 @@ def test_a_status_line_of_http_counts_as_status() -> None:
         (b"Status: 99", "Status"),
         (b"Status: 199", "status 199"),
         (b"Status: 600", "status 600"),
+        (b"Status: 200 O\rK", "reason phrase"),
+        (b"Status: 200 O\x00K", "reason phrase"),
         (b"Content-Type: a/b\nContent-Length: -1", "Content-Length"),
         (b"Content-Type: a/b\nContent-Length: 1\nContent-Length: 2", "Content-Length"),
         (b"Content-Type: a/b\nX-Edge-Continue: elsewhere", "no path"),
