@@ -199,6 +199,7 @@ class OriginConnection(asyncio.Protocol):
         if error is not None and not self.lost:  # the viewer's body broke: the request can't be completed
             if self._head is not None and not self._head.done():
                 self._head.set_exception(error)
+                self._head.exception()  # whoever asked may have left
             self.transport.abort()
 
     def abandon(self) -> None:

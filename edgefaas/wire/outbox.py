@@ -18,7 +18,10 @@ _outboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox]" = weak
 
 
 class GatheringTransport:
-    """A connection's transport; ``write_later`` gathers, everything else is as ever."""
+    """A connection's transport; ``write_later`` gathers, everything else is as ever.
+
+    Nothing raises once the connection is closed or closing.
+    """
 
     __slots__ = ("_outbox", "_transport", "_waiting")
 
@@ -37,25 +40,28 @@ class GatheringTransport:
     def flush(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, []
-        if waiting:
+        if waiting and not self._transport.is_closing():
             self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def write(self, data: bytes) -> None:
         """Write at once, after what waits."""
         if self._waiting:
             self.flush()
-        self._transport.write(data)
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         """Write at once, after what waits."""
         if self._waiting:
             self.flush()
-        self._transport.writelines(pieces)
+        if not self._transport.is_closing():
+            self._transport.writelines(pieces)
 
     def write_eof(self) -> None:
         """End the stream, after what waits."""
         self.flush()
-        self._transport.write_eof()
+        if not self._transport.is_closing():
+            self._transport.write_eof()
 
     def can_write_eof(self) -> bool:
         """Return whether the stream can be ended without closing it."""
@@ -78,11 +84,13 @@ class GatheringTransport:
 
     def pause_reading(self) -> None:
         """Stop reading."""
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read again."""
-        self._transport.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def is_closing(self) -> bool:
         """Return whether the transport is closed or closing."""

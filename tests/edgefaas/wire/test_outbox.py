@@ -1,8 +1,10 @@
 """Answers of one turn of the loop are written together, in order, and never lost."""
 
 import asyncio
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,9 @@ class RecordingTransport:
 
     def get_write_buffer_size(self) -> int:
         return 7
+
+    def is_closing(self) -> bool:
+        return bool({"close", "abort"} & {what for what, _ in self.done})
 
 
 def gathering(outbox: Outbox) -> tuple[GatheringTransport, RecordingTransport]:
@@ -110,3 +115,50 @@ def test_aborting_drops_what_waits() -> None:
         assert recording.done == [("abort", b"")]
 
     asyncio.run(main())
+
+
+class Kept(asyncio.Protocol):
+    """A server's side of connections, each behind a ``GatheringTransport``."""
+
+    made: ClassVar[list[tuple[GatheringTransport, asyncio.Event]]]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._gone = asyncio.Event()
+        outbox = outbox_of(asyncio.get_running_loop())
+        self.made.append((GatheringTransport(cast("asyncio.Transport", transport), outbox), self._gone))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._gone.set()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_viewer_who_is_gone_keeps_no_answer_of_others_and_nothing_raises(run: Any) -> None:
+    async def main() -> bytes:
+        class Server(Kept):
+            made: ClassVar = []
+
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Server, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        while len(Server.made) < len(streams):  # the kernel accepts when it likes
+            await asyncio.sleep(0)
+        (first, _), (gone, is_gone), (last, _) = Server.made
+        gone.abort()
+        await is_gone.wait()
+        for transport in (first, gone, last):
+            transport.write_later(b"answer")
+        gone.write(b"more")
+        gone.writelines([b"more"])
+        gone.pause_reading()
+        gone.resume_reading()
+        gone.write_eof()
+        gone.close()
+        async with asyncio.timeout(60):
+            got = [await streams[number][0].readexactly(6) for number in (0, 2)]
+        for _, writer in streams:
+            writer.close()
+        server.close()
+        return b",".join(got)
+
+    assert run(main()) == b"answer,answer"
