@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection
 from hashlib import blake2b
 from pathlib import Path
 
+from edgefaas.cache.descriptor import Descriptor
 from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.stored import DIGEST_BYTES, PIECE_BYTES, BodyDigest, BodyFile, StoredResponse, body_digest
 
@@ -102,7 +103,7 @@ async def stream(piece: FileSlice) -> AsyncIterator[bytes]:
         return
     body = piece.body
     try:
-        descriptor = await asyncio.to_thread(os.open, piece.path, os.O_RDONLY)
+        file = await asyncio.to_thread(Descriptor.of, piece.path)
     except OSError as error:
         raise DamagedBodyError(piece.path) from error
     try:
@@ -111,18 +112,21 @@ async def stream(piece: FileSlice) -> AsyncIterator[bytes]:
         while at < end:
             number = at // PIECE_BYTES
             start = number * PIECE_BYTES
-            octets = await asyncio.to_thread(_checked, descriptor, start, body, number)
+            octets = await asyncio.to_thread(_checked, file, start, body, number)
             wanted = None if octets is None else octets[at - start : min(end - start, PIECE_BYTES)]
             if not wanted:
                 raise DamagedBodyError(piece.path)
             yield wanted
             at += len(wanted)
     finally:
-        os.close(descriptor)
+        file.close()
 
 
-def _checked(descriptor: int, start: int, body: BodyFile | None, number: int) -> bytes | None:
-    octets = os.pread(descriptor, PIECE_BYTES, start)
+def _checked(file: Descriptor, start: int, body: BodyFile | None, number: int) -> bytes | None:
+    try:
+        octets = file.pread(PIECE_BYTES, start)
+    except OSError:
+        return None
     if body is None or not body.digests:
         return octets
     if number >= len(body.digests):

@@ -12,7 +12,6 @@ Asyncio, one event loop; file reads and writes run in threads. Nothing here know
 
 import asyncio
 import logging
-import os
 import sys
 import tempfile
 from collections import deque
@@ -20,6 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+from edgefaas.cache.descriptor import Descriptor
 from edgefaas.cache.stored import BodyDigest
 
 log = logging.getLogger("edgefaas.cache")
@@ -277,35 +277,33 @@ class Spool:
 class _SpoolFile:
     """The file behind a spool. Its methods may run in threads; one writer, any number of readers."""
 
-    closed = True
     path: Path | None = None
 
     def __init__(self, directory: Path) -> None:
-        self._descriptor, name = tempfile.mkstemp(prefix="arriving-", dir=directory)
+        number, name = tempfile.mkstemp(prefix="arriving-", dir=directory)
+        self._descriptor = Descriptor(number)
         self.path = Path(name)
         self.length_bytes = 0
-        self.closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Return whether nothing can be read any more."""
+        return self._descriptor.closed
 
     def write(self, octets: bytes) -> None:
         """Append octets; all of them, or OSError."""
-        view = memoryview(octets)
-        while view:
-            written = os.pwrite(self._descriptor, view, self.length_bytes)
-            self.length_bytes += written
-            view = view[written:]
+        self._descriptor.pwrite(octets, self.length_bytes)
+        self.length_bytes += len(octets)
 
     def read(self, at: int, length: int) -> bytes:
         """Return octets at an offset."""
-        return os.pread(self._descriptor, length, at)
+        return self._descriptor.pread(length, at)
 
     def close(self) -> None:
         """Close the descriptor; what is left in memory can still be read."""
-        if not self.closed:
-            self.closed = True
-            os.close(self._descriptor)
+        self._descriptor.close()
 
     def __del__(self) -> None:
-        self.close()
         if self.path is not None:  # nobody took it over
             self.path.unlink(missing_ok=True)
 
