@@ -464,7 +464,8 @@ class PopApp:
         await self._client.close()
         await self._outbound.close()
         await self._sandbox.close()
-        await asyncio.to_thread(self._store.close)
+        await asyncio.to_thread(self._store.stop)
+        self._store.close()  # on the loop, where it is read: a map that goes under a reader is a SIGSEGV
         self._pairs.close()
         self._front.close()
 

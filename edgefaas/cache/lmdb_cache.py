@@ -23,6 +23,7 @@ import lmdb
 from aiocache.base import BaseCache
 from aiocache.serializers import BaseSerializer
 
+from edgefaas.cache.opening import make_whole
 from edgefaas.cache.writer import WriterThread
 
 log = logging.getLogger("edgefaas.cache")
@@ -101,7 +102,12 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
             metasync=False,
             readahead=False,
         )
-        self._db = {name: self.env.open_db(name) for name in _DATABASES}
+        try:
+            make_whole(self.env, folder / "data.mdb")
+            self._db = {name: self.env.open_db(name) for name in _DATABASES}
+        except BaseException:
+            self.env.close()
+            raise
         self.env.reader_check()  # frees the slots of readers that were killed
         self.writer = WriterThread(self._commit, name="edgefaas-cache-writer")
 
@@ -161,13 +167,16 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
         with self.env.begin(write=True) as txn:
             rows = Rows(txn, self._db, self.bytes_max)
             touched, self._touched = self._touched, set()
-            rows.note_visits(touched)
+            rows.note_visits(tuple(touched))  # a reader on the event loop may still add one
             results = [(future, work(rows)) for work, future in works]
             evicted, evicted_bytes = rows.evict()
         self.evicted += evicted
         self.evicted_bytes += evicted_bytes
         if rows.gone and self.on_evict is not None:
-            self.on_evict(rows.gone)
+            try:
+                self.on_evict(rows.gone)
+            except Exception:  # the commit stands: its works may not be done again
+                log.exception("what %d evicted rows left behind was not removed", len(rows.gone))
         for future, result in results:
             future.set_result(result)
 

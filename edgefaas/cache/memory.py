@@ -202,6 +202,9 @@ class MemoryStore:
             await asyncio.sleep(0)
         return count
 
+    def stop(self) -> None:
+        """Put what waits where it belongs outside of memory: nothing here. Blocks."""
+
     def close(self) -> None:
         """Let go of what lies outside of memory: nothing here."""
 

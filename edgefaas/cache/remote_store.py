@@ -46,7 +46,7 @@ class RemoteStore(MemoryStore):
         self,
         bytes_max: int,
         remote: RemoteTier,
-        start: Callable[[Coroutine[Any, Any, None]], object],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         *,
         object_bytes_max: int | None = None,
     ) -> None:
@@ -108,7 +108,10 @@ class RemoteStore(MemoryStore):
             await self._tried(self.remote.catch_up(), DEADLINE_S)
 
     async def _purged(self, purge: Purge) -> None:
-        """Record a purge remotely; where that fails, it holds here."""
+        """Record a purge remotely, also when who asked for it leaves; where that fails, it holds here."""
+        await asyncio.shield(self._start(self._record(purge)))
+
+    async def _record(self, purge: Purge) -> None:
         if await self._tried(self.remote.purge(purge), None) is None:
             self.log.record(purge)
 

@@ -9,20 +9,19 @@ recorded holds in all.
 
 import logging
 import mmap
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import lmdb
 import msgpack
 
 from edgefaas.cache.bodies import BodyFolder
 from edgefaas.cache.entry import decode_row, encode_row
 from edgefaas.cache.lmdb_cache import Evicted, LmdbCache, Rows, row_key
 from edgefaas.cache.memory import VARIANTS_MAX
+from edgefaas.cache.opening import DAMAGE, Tenancy, drop, make_ready, note_damage
 from edgefaas.cache.partial import replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog
 from edgefaas.cache.stored import BodyFile, StoredResponse
@@ -40,8 +39,9 @@ class SharedCounter:
 
     def __init__(self, path: Path) -> None:
         with path.open("a+b") as file:
-            if file.seek(0, 2) < _COUNTER_BYTES:
-                file.truncate(_COUNTER_BYTES)
+            # Written, not only made longer: a hole that a full disk cannot fill would be a SIGBUS when it is mapped.
+            file.write(bytes(max(0, _COUNTER_BYTES - file.seek(0, 2))))
+            file.flush()
             self._map = mmap.mmap(file.fileno(), _COUNTER_BYTES)
         self._view = memoryview(self._map).cast("Q")
 
@@ -71,7 +71,13 @@ class DiskTier:
         self.bodies = BodyFolder(folder / "bodies")
         self.object_bytes_max = bytes_max // 2
         self.log = purges
-        self._cache = _opened(folder / "rows", bytes_max, clock, self._drop_files)
+        self._rows = folder / "rows"
+        self._tenancy = Tenancy(folder)
+        try:
+            self._cache = self._opened(bytes_max, clock)
+        except BaseException:
+            self._tenancy.leave()
+            raise
         self._counter = SharedCounter(folder / "purges.seq")
         self._clock = clock
         self._file_writer = ThreadPoolExecutor(1, thread_name_prefix="edgefaas-cache-bodies")
@@ -221,11 +227,36 @@ class DiskTier:
         self._cache.write(work).result()
         return self.bodies.vacuum(keep, older_than_s=older_than_s)
 
-    def close(self) -> None:
-        """Write what waits and close the files."""
+    def note_damage(self, error: BaseException) -> None:
+        """Where ``error`` says that the rows are damaged, have them dropped by who next opens them alone."""
+        if isinstance(error, DAMAGE):
+            note_damage(self._rows)
+
+    def stop(self) -> None:
+        """Write what waits, and take nothing more: blocks, so call it in a thread. Reading goes on."""
         self._file_writer.shutdown()
+        self._cache.writer.close()
+
+    def close(self) -> None:
+        """Stop and close the files, in the thread that reads: nobody may be reading."""
+        self.stop()
         self._cache.shut()
         self._counter.close()
+        self._tenancy.leave()
+
+    def _opened(self, bytes_max: int, clock: Callable[[], float]) -> LmdbCache:
+        """Open the rows; what is none of LMDB's is dropped, unless another process has it open."""
+        with self._tenancy.moving_in() as alone:
+            if not alone:
+                return LmdbCache(self._rows, bytes_max, clock, on_evict=self._drop_files)
+            make_ready(self._rows)
+            try:
+                return LmdbCache(self._rows, bytes_max, clock, on_evict=self._drop_files)
+            except DAMAGE as error:
+                log.warning("the cache in %s is damaged (%s) and starts anew", self._rows, error)
+            drop(self._rows)
+            make_ready(self._rows)
+            return LmdbCache(self._rows, bytes_max, clock, on_evict=self._drop_files)
 
     def _number_on(self) -> None:
         """Go on after the number that workers have seen, where the file with the records was lost.
@@ -264,18 +295,6 @@ class DiskTier:
                 names -= _files(value, self.bodies.path)
         for name in names:
             self.bodies.remove(name)
-
-
-def _opened(
-    folder: Path, bytes_max: int, clock: Callable[[], float], on_evict: Callable[[list[Evicted]], None]
-) -> LmdbCache:
-    """Open the rows; a file that is none of LMDB's is dropped, for it is only a cache."""
-    try:
-        return LmdbCache(folder, bytes_max, clock, on_evict=on_evict)
-    except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
-        log.warning("the cache in %s is damaged (%s) and starts anew", folder, error)
-        shutil.rmtree(folder)
-        return LmdbCache(folder, bytes_max, clock, on_evict=on_evict)
 
 
 def _files(row: bytes, folder: Path) -> set[str]:

@@ -147,8 +147,7 @@ class TieredStore(MemoryStore):
         A token taken afterwards lets newer responses for them be stored.
         """
         done = [self._invalidated(uri) for uri in uris]
-        futures = [asyncio.wrap_future(future) for _, future in done if future is not None]
-        await asyncio.gather(*futures, return_exceptions=True)
+        await _all_done([future for _, future in done if future is not None])
         self._catch_up()
         return sum(count for count, _ in done)
 
@@ -186,7 +185,7 @@ class TieredStore(MemoryStore):
         try:
             if future is None:
                 raise BufferError("the disk rests")
-            await asyncio.wrap_future(future)
+            await _done(future)
         except _DISK_ERRORS:
             self.log.record(purge)
         self._catch_up()
@@ -201,15 +200,19 @@ class TieredStore(MemoryStore):
 
     async def settled(self) -> None:
         """Wait until everything that was handed to the disk is there, or has failed."""
-        await asyncio.gather(*map(asyncio.wrap_future, tuple(self._waiting)), return_exceptions=True)
+        await _all_done(tuple(self._waiting))
 
     def damaged(self, stored: StoredResponse) -> None:
         """Forget a response whose body file turned out to be damaged."""
         self.disk_stats.damaged += 1
         self.remove(stored)
 
+    def stop(self) -> None:
+        """Write what waits to disk, and nothing more after that: blocks, so call it in a thread."""
+        self.disk.stop()
+
     def close(self) -> None:
-        """Write what waits and close the disk tier."""
+        """Write what waits and close the disk tier, in the thread that reads."""
         self.disk.close()
 
     def _catch_up(self) -> None:
@@ -276,6 +279,7 @@ class TieredStore(MemoryStore):
 
     def _rest(self, error: BaseException) -> None:
         if self._clock() >= self._resting_until_s:
+            self.disk.note_damage(error)
             log.warning("the cache on disk failed (%s); memory only for %d s", error, RETRY_S)
         self.disk_stats.failures += 1
         self._resting_until_s = self._clock() + RETRY_S
@@ -287,6 +291,20 @@ class TieredStore(MemoryStore):
             self._pending[uri] = left
         else:
             del self._pending[uri]
+
+
+async def _done(future: "Future[T]") -> T:
+    """Wait for work that was handed to the disk. It is done also when nobody waits for it any more.
+
+    Giving up a future of the writer would take the work back: a viewer who leaves while what its POST outdated
+    is dropped would leave that to all others.
+    """
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+async def _all_done(futures: "Iterable[Future[Any]]") -> None:
+    """Wait until all have ended, well or not."""
+    await asyncio.gather(*map(_done, futures), return_exceptions=True)
 
 
 def open_tiers(

@@ -41,8 +41,9 @@ class Machine:
         self.tasks: list[asyncio.Task[None]] = []
         self.store = RemoteStore(10_000_000, RemoteTier(shared, PurgeLog()), self.start)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        self.tasks.append(asyncio.get_running_loop().create_task(work))
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self.tasks.append(task := asyncio.get_running_loop().create_task(work))
+        return task
 
     async def settled(self) -> None:
         await asyncio.gather(*self.tasks)

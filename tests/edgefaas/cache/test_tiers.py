@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -353,6 +354,45 @@ def test_what_a_post_leaves_can_be_stored_once_its_invalidation_holds(store: Tie
         assert store.get(entry("/1").key) == ()
 
     run(scenario())
+
+
+def test_an_invalidation_holds_on_disk_also_when_nobody_waits_for_it(
+    store: TieredStore, tmp_path: Path
+) -> None:
+    one = entry("/1")
+    store.put(one)
+    settle(store)
+
+    async def scenario() -> None:
+        held = threading.Event()
+        store.disk.cache.write(lambda _: held.wait(60))  # the writer is busy, so what comes is waiting
+        waiting = asyncio.ensure_future(store.invalidate_everywhere([one.uri]))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        held.set()
+        await store.settled()
+        assert store.get(one.key) == ()
+
+    run(scenario())
+    store.clear()
+    assert store.get(one.key) == ()
+
+
+def test_a_file_that_cannot_be_removed_does_not_undo_the_commit(
+    store: TieredStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(entry("/1", body=LARGE))
+    settle(store)
+    (path,) = (tmp_path / "bodies").iterdir()
+    path.unlink()
+    path.mkdir()  # what cannot be unlinked
+    with caplog.at_level(logging.ERROR, "edgefaas.cache"):
+        done = store.disk.remove(entry("/1", body=LARGE))
+        assert done.exception(60) is None
+    assert "not removed" in caplog.text
+    path.rmdir()
 
 
 WORKER = """
