@@ -120,7 +120,8 @@ class Passing:
         """End the wait of every request there that may be sent elsewhere."""
         loop = asyncio.get_running_loop()
         for timeout in tuple(self._waiting.get(pop, ())):
-            timeout.reschedule(loop.time())
+            if not timeout.expired():  # taken back a moment ago, and not woken yet
+                timeout.reschedule(loop.time())
 
     async def _sent(self, pop: MeshPop, request: Request, *, replayable: bool) -> Response:
         origin = UrlOrigin(
