@@ -92,9 +92,9 @@ class FakeOrigin:
                         headers[name.lower()] = value.strip()
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 if headers.get("transfer-encoding") == "chunked":
-                    while size := int((await reader.readline()).split(b";")[0], 16):
+                    while size := int((await reader.readuntil(b"\n")).split(b";")[0], 16):
                         body += (await reader.readexactly(size + 2))[:-2]
-                    await reader.readline()
+                    await reader.readuntil(b"\n")
                 seen = Seen(method, target, headers, body)
                 self.seen.append(seen)
                 if self.gate is not None:
