@@ -4,6 +4,7 @@ It exports ``memory``, ``alloc(len i32) -> i32`` and ``handle(ptr i32, len i32) 
 ``ptr << 32 | len``, and may export ``_initialize()``, which runs first. See docs/guest-abi.md.
 """
 
+import re
 from collections.abc import Generator
 
 from sandbox.artifacts import Artifact
@@ -68,10 +69,11 @@ def assembled(source: Source) -> bytes:
 
 
 def wat_error(entry: str, text: str) -> CompileError:
-    """Return the assembler's complaint, with its line: it says ``--> <anon>:3:8``."""
-    place = text.partition("-->")[2].strip().split(":")
-    line = int(place[1]) if len(place) > 1 and place[1].isdigit() else None
-    return CompileError(f"{entry}: {text.splitlines()[0]}", remedy="Mend the text.", line=line)
+    """Return the assembler's complaint, with its line and column: it says ``--> <anon>:3:8``."""
+    place = re.search(r"--> [^\n:]*:(\d+):(\d+)", text)
+    where = f"{entry}:{place[1]}:{place[2]}" if place else entry
+    line = int(place[1]) if place else None
+    return CompileError(f"{where}: {text.splitlines()[0]}", remedy="Mend the text.", line=line)
 
 
 def load(artifact: Artifact, bench: Bench) -> "EventProgram":

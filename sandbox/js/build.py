@@ -51,6 +51,7 @@ ENVIRONMENT = "process.env"
 IMAGE, PACKAGE = "image.z", "package.z"
 DEFAULT_HANDLER = "handler"
 LOCAL_HANDLER = "edgefaas handler"
+WRAPPER = "(function (exports, require, module, __filename, __dirname) { "
 _SLICE_US = 10_000
 _LOCAL_NAME = re.compile(r"^[A-Za-z_$][\w$]*$")
 
@@ -186,7 +187,8 @@ class _Job:
                     self.bytecode[full] = self.compile_file(compiler, full, text)
                 except ScriptError as error:
                     if full == self.entry:
-                        raise _compile_error(error) from error
+                        before = len(WRAPPER) if self.kinds[full] == COMMON else 0
+                        raise _compile_error(error, text, before) from error
                     self.bytecode[full] = f"{error} ({_place(error) or path})"
         finally:
             compiler.close()
@@ -215,7 +217,7 @@ class _Job:
         found = ""
         if path == self.entry and _LOCAL_NAME.match(self.handler):
             found = f';return typeof {self.handler} === "undefined" ? undefined : {self.handler}'
-        return f"(function (exports, require, module, __filename, __dirname) {{ {text}\n{found}}})"
+        return f"{WRAPPER}{text}\n{found}}})"
 
     def refuse_unknown_imports(self, own: list[str]) -> None:
         """Name the first import of the author's own files that can never be loaded. Raises ForbiddenImportError."""
@@ -335,9 +337,20 @@ def _place(error: ScriptError) -> str:
     return found[1] if found else ""
 
 
-def _compile_error(error: ScriptError) -> CompileError:
-    place = _place(error)
-    return _with_line(CompileError, f"{place + ': ' if place else ''}{error}", error)
+def _compile_error(error: ScriptError, text: str, before: int) -> CompileError:
+    """Return the error for a file that does not parse, with line and column.
+
+    ``before`` are the characters that stand before its first line. What is missing is missing at its end.
+    """
+    found = re.search(re.escape(ROOT) + r"([^\s():]+):(\d+):(\d+)", error.stack)
+    if found is None:
+        return CompileError(str(error), remedy="Mend the source.")
+    last = len(text.splitlines()) or 1
+    line, column = int(found[2]), int(found[3])
+    if line == 1:
+        column = max(1, column - before)
+    where = f"{found[1]}:{line}:{column}" if line <= last else f"{found[1]}:{last}, at its end"
+    return CompileError(f"{where}: {error}", remedy="Mend the source.", line=min(line, last))
 
 
 def _with_line(kind: type[CompileError], message: str, error: ScriptError) -> CompileError:

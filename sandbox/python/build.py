@@ -304,6 +304,8 @@ def _cached(path: str) -> str:
 def _syntax_error(path: str, told: dict[str, str]) -> CompileError:
     line = told.get("line")
     where = f"{path}:{line}" if line else path
+    if line and told.get("column"):
+        where += f":{told['column']}"
     return CompileError(
         f"{where}: {told['message']}", remedy="Correct the syntax.", line=int(line) if line else None
     )

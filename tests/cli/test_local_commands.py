@@ -137,7 +137,7 @@ def test_test_tells_how_a_function_failed_and_can_expect_it(shell: Shell) -> Non
 def test_a_text_that_does_not_assemble_is_named_with_its_line(shell: Shell) -> None:
     Path("wrong.wat").write_text('(module\n  (func (export "x") (i32.cost 1)))\n')
     ended = shell("test", "wrong.wat")
-    assert (ended.code, "wrong.wat, line 2: " in ended.err.lower()) == (1, True)
+    assert (ended.code, "wrong.wat:2:23: " in ended.err.lower()) == (1, True)
 
 
 def test_validate_counts_what_is_good(shell: Shell) -> None:

@@ -125,7 +125,7 @@ def _check(data):
         code = compile(tree, name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         told = {"error": type(error).__name__, "message": getattr(error, "msg", None) or str(error)}
-        told["line"] = getattr(error, "lineno", None)
+        told["line"], told["column"] = getattr(error, "lineno", None), getattr(error, "offset", None)
         return b"1" + json.dumps(told).encode()
     head = json.dumps(list(_imports(tree))).encode()
     return b"0" + head + b"\n" + importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + marshal.dumps(code)
@@ -249,6 +249,7 @@ def _told(error):
         last = last.tb_next
     if isinstance(error, SyntaxError) and error.filename:
         told["message"], told["file"], told["line"] = error.msg, error.filename, error.lineno
+        told["column"] = error.offset
     if isinstance(error, ModuleNotFoundError):
         told["lacks"] = error.name
     try:

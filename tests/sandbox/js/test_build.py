@@ -281,7 +281,7 @@ def test_the_builder_builds_in_a_child_process(tmp_path: Path) -> None:
             wanted = source(f"exports.handler = async () => {tmp_path.name!r}")
             built = await builder.build(wanted)
             assert built.facts["api"] == "lambda-edge"
-            with pytest.raises(CompileError, match=r"index\.js:2: SyntaxError") as caught:
+            with pytest.raises(CompileError, match=r"^index\.js:2:9: SyntaxError") as caught:
                 await builder.build(source("\nlet x = ;"))
             assert caught.value.line == 2
         finally:

@@ -151,12 +151,24 @@ def test_a_missing_handler_is_named_at_build() -> None:
 
 
 @pytest.mark.parametrize(
-    ("js", "line"), [("let a = 1;\nlet a = 2;", 2), ("exports.handler = async () => {\n\n  let x = ;\n}", 3)]
+    ("js", "line", "column"),
+    [
+        ("let a = 1;\nlet a = 2;", 2, 7),
+        ("exports.handler = async () => {\n\n  let x = ;\n}", 3, 11),
+        ("let x = ;", 1, 9),
+        ("export const x = 1..;", 1, 21),  # a module, which nothing stands around
+    ],
 )
-def test_a_syntax_error_names_file_and_line(js: str, line: int) -> None:
-    with pytest.raises(CompileError, match=rf"index\.js:{line}: SyntaxError") as caught:
+def test_a_syntax_error_names_file_line_and_column(js: str, line: int, column: int) -> None:
+    with pytest.raises(CompileError, match=rf"^index\.js:{line}:{column}: SyntaxError") as caught:
         make(js)
     assert caught.value.line == line
+
+
+def test_what_is_missing_is_missing_at_the_end_of_its_file() -> None:
+    with pytest.raises(CompileError, match=r"^index\.js:2, at its end: SyntaxError") as caught:
+        make("\nexports.handler = (")
+    assert caught.value.line == 2
 
 
 def test_what_the_top_level_throws_names_file_and_line() -> None:

@@ -30,14 +30,14 @@ HANDLER = "def lambda_handler(event, context):\n    return 1\n"
 def test_a_syntax_error_is_named_with_file_and_line(python: str, line: int) -> None:
     with pytest.raises(CompileError) as caught:
         make(python)
-    assert str(caught.value).startswith(f"index.py:{line}: ")
+    assert str(caught.value).startswith(f"index.py:{line}:")
     assert caught.value.line == line
 
 
 def test_a_syntax_error_in_another_file_is_named_too() -> None:
-    with pytest.raises(CompileError, match=r"^other\.py:2: "):
+    with pytest.raises(CompileError, match=r"^other\.py:2:5: "):
         make({"index.py": f"import other\n{HANDLER}", "other.py": "\nx = = 1\n"})
-    with pytest.raises(CompileError, match=r"^lib/other\.py:1: "):
+    with pytest.raises(CompileError, match=r"^lib/other\.py:1:5: "):
         make({"index.py": f"import lib.other\n{HANDLER}", "lib/other.py": "x = = 1\n"})
     with pytest.raises(CompileError, match=r"index\.py: .*null bytes"):
         make("x = '\0'\n")
