@@ -108,6 +108,13 @@ class Fleet:
         for worker in self._processes:
             worker.kill()
 
+    async def abandon(self) -> None:
+        """End every worker at once, and let none follow; nobody is served yet."""
+        self._draining = True
+        self.kill()
+        await asyncio.gather(*(worker.wait() for worker in self._processes))
+        await self._background.close()
+
     async def _spawned(self, index: int) -> WorkerProcess:
         """Return a worker whose application has started. Raises EdgeError."""
         worker = await WorkerProcess.spawn(

@@ -219,7 +219,10 @@ class Supervisor:
         secure = self._sockets[0].tls
         tls = bound_address(self._tls, secure).secure_url if self._tls and secure else ""
         try:
-            server = await self._start()
+            server = await self._started()
+            if server is None:  # told to stop before anything was served
+                await self._give_up()
+                return
             self._folder.announce(admin=admin.url, listen=listen.url)
             if not self._stop.is_set():
                 sys.stdout.write(f"ready {listen.url}{f' {tls}' if tls else ''}\n")
@@ -235,6 +238,28 @@ class Supervisor:
             self._disk.close()
             self._store.close()
             self._kv.close()
+
+    async def _started(self) -> AdminServer | None:
+        """Start; return None when told to stop meanwhile, at once: what a kill would leave whole, this does too."""
+        loop = asyncio.get_running_loop()
+        starting, stopped = loop.create_task(self._start()), loop.create_task(self._stop.wait())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if starting.done():
+            return starting.result()
+        starting.cancel()
+        await asyncio.wait({starting})
+        return None if starting.cancelled() else starting.result()
+
+    async def _give_up(self) -> None:
+        """End everything that a start had begun; no viewer was there."""
+        await self._fleet.abandon()
+        self._hub.end_streams()
+        await self._watching.close()
+        await self._background.close()
+        await self._builder.close()
+        await self._hub.close()
+        await self._exporter.close()
 
     async def _start(self) -> AdminServer:
         await self._disk.run(self._access.load, now_s=_wall_s())

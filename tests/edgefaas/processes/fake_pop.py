@@ -5,6 +5,7 @@ their loop; ``throws`` ends every run; ``syntax error`` does not build. A
 viewer's request is a run of every function.
 """
 
+import asyncio
 import hashlib
 import os
 import time
@@ -162,6 +163,9 @@ class FakeBuilder:
         content = source.files[source.entry]
         if b"syntax error" in content:
             raise CompileError("unexpected error", remedy="Correct the syntax.", line=3)
+        if b"builds for ever" in content:
+            (self._artifacts / "began").touch()
+            await asyncio.Event().wait()
         name = hashlib.sha256(content).hexdigest()
         (self._artifacts / name).write_bytes(content)
         return Built(artifact=name, warnings=("it is fake",) if b"warn" in content else ())

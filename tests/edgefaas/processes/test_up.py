@@ -17,6 +17,7 @@ from tests.edgefaas.processes.running import (
     end,
     refused_up,
     running_up,
+    spawn_up,
     until,
     write_site,
 )
@@ -81,6 +82,23 @@ def test_a_site_that_an_application_refuses_is_refused_with_its_words(tmp_path: 
 def test_a_first_function_that_does_not_compile_is_refused_with_file_and_line(tmp_path: Path) -> None:
     words = refused_up(write_site(tmp_path, text="syntax error"), workers=1)
     assert "hello.js, line 3" in words
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_pop_that_is_told_to_stop_while_it_seeds_ends_at_once_and_starts_again(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    process = spawn_up(write_site(tmp_path, text="builds for ever"))
+    try:
+        until(lambda: list((tmp_path / "data").rglob("began")))
+        process.send_signal(number)
+        said, words = process.communicate(timeout=DEADLINE_S)
+    finally:
+        end(process)
+    assert (process.returncode, said, words) == (code, "", "")
+    write_site(tmp_path)
+    with running_up(tmp_path) as up:
+        assert up.texts() == {"from the file"}
 
 
 def test_a_function_that_no_longer_compiles_keeps_the_old_one_live(tmp_path: Path) -> None:
