@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from cli import words
+from cli.admin import data_folder, find_config
 from cli.build import build_when_needed
 from cli.events import read_event, read_json
+from cli.pretending import find_viewer, pretended_event, viewer_options
 from cli.telling import tell
 from edgefaas.errors import UsageError
 
@@ -32,24 +34,31 @@ from edgefaas.errors import UsageError
     metavar="[NAMESPACE=]FILE",
     help="Pairs that it finds; by default those of kv.json. May be repeated.",
 )
+@viewer_options
 @click.option(
     "--json", "as_json", is_flag=True, help="Print outcome, result, logs and usage as one JSON object."
 )
-def test(  # one per option
+def test(  # noqa: PLR0913  # one per option
     *,
     function: Path,
     event: Path | None,
     handler: str | None,
     expect: Path | None,
     files: tuple[str, ...],
+    country: str | None,
+    address: str | None,
     as_json: bool,
 ) -> int:
     """Run a function once in the sandbox.
 
     The result is printed as JSON on stdout; logs, CPU time and memory on stderr. Without --event,
     request.json of the folder is taken. Ends with 1 when the function does not finish, or the result is
-    not the expected one. What it writes to the key-value store is forgotten.
-    """
+    not the expected one. What it writes to the key-value store is forgotten. With --country or --address the
+    event's viewer comes from there: address, location and device fields.
+
+    \b
+    edgefaas test hello --event hello/request.json --country JP
+    """  # noqa: D301  # \b is click's mark
     from edgefaas.functions import read_function
     from edgefaas.trial import try_function
 
@@ -64,11 +73,19 @@ def test(  # one per option
     if not files and (function / "kv.json").is_file():
         files = (str(function / "kv.json"),)
     pairs = _pairs(files, bundle.kv)
-    told = asyncio.run(try_function(bundle, read_event(event), artifacts=_artifacts(), pairs=pairs))
+    data = _event(event, country, address)
+    told = asyncio.run(try_function(bundle, data, artifacts=_artifacts(), pairs=pairs))
     for warning in told["warnings"]:
         words.warn(warning)
     code = tell(told, as_json=as_json)
     return code if expect is None else _compare(told, expected, expect)
+
+
+def _event(event: Path | None, country: str | None, address: str | None) -> bytes:
+    """Return the event, from where it is to come. Raises UsageError, ConfigError."""
+    viewer = find_viewer(country, address, site=None, geo=data_folder(None, find_config()) / "geo")
+    data = read_event(event)
+    return data if viewer is None else json.dumps(pretended_event(json.loads(data), viewer)).encode()
 
 
 def _pairs(files: tuple[str, ...], names: tuple[str, ...]) -> dict[str, list[tuple[bytes, bytes]]]:

@@ -59,7 +59,7 @@ def up(  # noqa: PLR0913  # one per option
     from edgefaas.supervisor import up as run
 
     config = config or find_config() or Path(CONFIG_NAME)
-    keys, keys_where = _keys(secret_key_file)
+    keys, keys_where = given_keys(secret_key_file)
     return run(
         UpOptions(
             config=config,
@@ -75,7 +75,7 @@ def up(  # noqa: PLR0913  # one per option
     )
 
 
-def _keys(path: Path | None) -> "tuple[tuple[Key, ...], str]":
+def given_keys(path: Path | None) -> "tuple[tuple[Key, ...], str]":
     """Return the keys that are given from outside, and where. The variable is not handed on to workers."""
     from edgefaas.control.keyring import KEY_FILE, KEY_VARIABLE, parse_keys, read_keys
 

@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,10 +39,13 @@ from edgefaas.origin import OriginClient
 from edgefaas.origins import Origins
 from edgefaas.outbound import Outbound
 from edgefaas.pages import error_page, page_for
+from edgefaas.paths import follow, path_of
+from edgefaas.pretence import pretend_viewer
 from edgefaas.routes import Routes
-from edgefaas.site import CacheSizes, DirectoryOrigin, Site
+from edgefaas.site import CacheSizes, DirectoryOrigin, Pretence, Site
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import finish_exchange
+from edgefaas.tracing.spans import Span
 from edgefaas.tracing.tracer import SpanSink, Tracer, no_spans
 from edgefaas.triggers import Triggers
 from edgefaas.wire import http_date, prepare
@@ -107,7 +111,6 @@ class PopApp:
             if isinstance(self._store, TieredStore)
             else SPOOL_FILE_BYTES,
         )
-        self._keeper = Keeper(store=self._store)
         self._forms = FormMaker(self._store, self._background.start)
         self._id_prefix = secrets.token_hex(6)
         self._ids = 0
@@ -152,6 +155,7 @@ class PopApp:
         self._trace(site)
         self._log_access(site)
         self._arms.serve(site.origins)
+        self._keeper = Keeper(store=self._store, keeps=site.pretence is None or site.pretence.caches)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
         express = self._express if self._may_express(site) else None
@@ -210,11 +214,12 @@ class PopApp:
             and site.access_log != "all"
             and site.access_file.file is None
             and site.server_timing != "always"
+            and site.pretence is None
         )
 
     def _may_start_ahead(self, site: Site) -> bool:
         """Return whether a function may be started before its request is looked at: nothing comes before it."""
-        untold = site.access_file.file is None and site.server_timing != "always"
+        untold = site.access_file.file is None and site.server_timing != "always" and site.pretence is None
         return untold and self._any_host and self._front.takes_all
 
     def _next_id(self) -> str:
@@ -321,11 +326,20 @@ class PopApp:
             self._begin_trace(self._tracer, request)
         if request.path == site.router.health_path:
             return self._health(request)
+        if site.pretence is not None:
+            await self._from_afar(request, site.pretence)
         if site.server_timing != "never" and (
             site.server_timing == "always" or "x-edge-server-timing" in request.headers
         ):
             return await self._timed(request)
         return await self._received(request)
+
+    async def _from_afar(self, request: Request, pretence: Pretence) -> None:
+        """Let a request take as long as its viewer's round trip takes, and keep what happens on its way."""
+        follow(request, time.perf_counter_ns)
+        if pretence.round_trip_ms:  # all of it before: the viewer cannot tell
+            await in_task()
+            await asyncio.sleep(pretence.round_trip_ms / 1000)
 
     def _begin_trace(self, tracer: Tracer, request: Request) -> None:
         if request.path == self._site.router.health_path:  # asked every second by every other POP
@@ -345,6 +359,8 @@ class PopApp:
     async def _received(self, request: Request) -> Response | Prepared:
         site, front = self._site, self._front  # another site may come into force while this waits
         received = front.receive(request)
+        if site.pretence is not None:
+            pretend_viewer(request, site.pretence)
         if not self._any_host and not serves_host(site, request.host):
             return self._answers.sign(request, error_page(421, request), "Error")
         routed = front.route(request, received)
@@ -394,8 +410,16 @@ class PopApp:
             finish_exchange(request.trace, exchange, word, self._site.router.pop)
         if self._access is not None:
             self._access.note(exchange, word)
-        if kept == "all" or (kept == "requests" and word != HIT):
+        if request.trace is not None and (steps := request.trace.trace.kept) is not None:
+            self._log(self._path_line(exchange, steps, word))
+        elif kept == "all" or (kept == "requests" and word != HIT):
             self._log(access_line(exchange, word, time_now()))
+
+    def _path_line(self, exchange: Exchange, steps: list[Span], word: str) -> LogLine:
+        """Return the log's line of a request whose path was kept."""
+        line, pretence = access_line(exchange, word, time_now()), self._site.pretence or Pretence()
+        path = path_of(exchange, steps, pop=self._site.router.pop, pretence=pretence)
+        return replace(line, fields={**line.fields, "path": path})
 
     # -- PopSide -------------------------------------------------------------------------------------------
 
@@ -487,7 +511,7 @@ def access_line(exchange: Exchange, word: str, at_s: float) -> LogLine:
     by = "".join(f" {name}@{version[:7]}" for name, version in ran.items())
     traced = (
         {}
-        if request.trace is None or not request.trace.recorded
+        if request.trace is None or not request.trace.recorded or not request.trace.trace.tells
         else {"trace_id": request.trace.trace.trace_id}
     )
     return LogLine(

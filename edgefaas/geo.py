@@ -10,7 +10,7 @@ import logging
 import os
 from pathlib import Path
 
-from edgefaas.errors import StateError
+from edgefaas.errors import ConfigError, StateError
 from edgefaas.site import RouterPolicy
 from router import GeoDatabase, Location, RouterError, database_type, install
 
@@ -73,14 +73,28 @@ class GeoFiles:
         self._database.close()
 
     def _wanted(self) -> tuple[Path | None, Path | None]:
-        return (
-            self._policy.geoip_city or self._installed(CITY),
-            self._policy.geoip_asn or self._installed(ASN),
-        )
+        return wanted_files(self._policy, self._folder)
 
-    def _installed(self, name: str) -> Path | None:
-        path = self._folder / name if self._folder is not None else None
+
+def open_geo(policy: RouterPolicy | None, folder: Path | None) -> GeoDatabase:
+    """Return the database that a POP with this policy and this folder of installed files locates viewers by.
+
+    Raises ConfigError: a file is no good.
+    """
+    try:
+        return GeoDatabase.open(*wanted_files(policy or RouterPolicy(), folder))
+    except RouterError as error:
+        raise ConfigError(str(error), remedy=error.remedy) from error
+
+
+def wanted_files(policy: RouterPolicy, folder: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the City and the ASN file: the site's, else the installed, else None."""
+
+    def installed(name: str) -> Path | None:
+        path = folder / name if folder is not None else None
         return path if path is not None and path.exists() else None
+
+    return policy.geoip_city or installed(CITY), policy.geoip_asn or installed(ASN)
 
 
 def install_geo(source: Path, folder: Path) -> list[tuple[str, Path]]:

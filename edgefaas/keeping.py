@@ -43,9 +43,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
-    """Keeps responses in the store of this worker, and on the disk that all workers share."""
+    """Keeps responses in the store of this worker, and on the disk that all workers share; none unless it ``keeps``."""
 
     store: MemoryStore
+    keeps: bool = True
 
     def freshened(self, ask: Ask, held: StoredResponse, newer: Response, timing: Timing) -> StoredResponse:
         """Bring ``held`` up to date by a 304 and return what to answer with."""
@@ -63,6 +64,8 @@ class Keeper:
         """
         if uris := invalidated_by(ask.request, response, ask.policy):
             await self.store.invalidate_everywhere(uris)
+        if not self.keeps:
+            return Pass("the cache is off")
         decided = storability(ask.request, response, ask.policy, ask.key, timing)
         if isinstance(decided, Store) and sets_a_cookie_unsaid(decided):
             decided = Pass("set-cookie without a lifetime", supersedes=response.status < SERVER_ERROR)

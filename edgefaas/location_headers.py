@@ -162,6 +162,13 @@ MAKERS: Mapping[str, Callable[[_Viewer], str | None]] = {
     "CloudFront-Viewer-Header-Order": lambda viewer: ":".join(name for name, _ in viewer.request.headers),
     "CloudFront-Viewer-Header-Count": lambda viewer: str(len(viewer.request.headers)),
 }
+VIEWER_FIELDS = tuple(
+    name
+    for name in MAKERS
+    if name.startswith(("CloudFront-Viewer-", "CloudFront-Is-"))
+    and not name.endswith(("-Http-Version", "-TLS", "-Header-Order", "-Header-Count"))
+)
+"""Those that follow from the viewer's address and User-Agent alone, and not from the connection."""
 _CANONICAL = {name.lower(): name for name in MAKERS}
 
 

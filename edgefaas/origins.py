@@ -120,7 +120,9 @@ class Origins:
             span = trace.child(f"origin {origin.name}")
             span.attributes["edgefaas.origin"] = origin.name
             with ending(span):
-                return await self._ask_one(origin, request, behaviour)
+                response = await self._ask_one(origin, request, behaviour)
+                span.attributes["http.response.status_code"] = response.status
+                return response
         span = trace.child(request.method, Kind.CLIENT)
         span.attributes["edgefaas.origin"] = origin.name
         note_client(span, request, origin.url)

@@ -316,8 +316,23 @@ class KvNamespace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pretence:
+    """What ``edgefaas dev`` lets a POP pretend for those who write its functions; see ``edgefaas.pretence``.
+
+    ``viewer`` is the address that viewers beside the POP seem to have ("" for their own), ``pop`` the name of the POP
+    that seems to answer ("" for the site's own), and ``round_trip_ms`` how far away it seems to be. Without ``caches``
+    nothing is stored.
+    """
+
+    viewer: str = ""
+    pop: str = ""
+    round_trip_ms: float = 0.0
+    caches: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Everything one ``edgefaas.toml`` says."""
+    """Everything one ``edgefaas.toml`` says; ``pretence`` is not from there."""
 
     name: str
     hosts: tuple[str, ...] = ("*",)
@@ -341,3 +356,4 @@ class Site:
     kv: Mapping[str, KvNamespace] = field(default_factory=dict)
     access_file: AccessLogPolicy = AccessLogPolicy()
     keep_versions: int = KEEP_VERSIONS  # of each function; 0: all
+    pretence: Pretence | None = None  # None where real viewers are served

@@ -49,8 +49,9 @@ from edgefaas.listen import Address, UnixAddress, bind, bound_address, is_loopba
 from edgefaas.listeners import Inherited
 from edgefaas.named import named
 from edgefaas.onlooker import Onlooker
+from edgefaas.pretence import pretending
 from edgefaas.sampling import Sampler
-from edgefaas.site import Site
+from edgefaas.site import Pretence, Site
 from edgefaas.tracing.exporter import Exporter
 from edgefaas.workerprocess import Launch
 
@@ -76,6 +77,7 @@ class UpOptions:
     keys_where: str = KEY_FILE
     app: str = "edgefaas.app:PopApp"
     builder: str = "sandbox:Builder"
+    pretence: Pretence | None = None  # of a POP for who writes its functions
 
 
 class BuilderFactory(Protocol):
@@ -158,7 +160,7 @@ class Supervisor:
     async def reload(self) -> list[str]:
         """Read the site's file again and serve it. Raises EdgeError; then the old site stays."""
         async with self._reloading:
-            site = await self._disk.run(load_site, self._options.config)
+            site = await self._disk.run(read_site, self._options)
             warnings = await self._seed(site)
             await self._kv.configure(site.kv)
             await self._fleet.reconfigure(site)
@@ -422,7 +424,7 @@ def up(options: UpOptions) -> int:
         stream=sys.stderr, level=logging.WARNING, format="edgefaas: %(levelname)s %(message)s"
     )
     os.umask(0o077)  # the data folder holds environments and a token
-    site = load_site(options.config)
+    site = read_site(options)
     if options.http2:
         refuse_http2(options, site)
     make_builder: BuilderFactory = named(options.builder)
@@ -440,6 +442,12 @@ def up(options: UpOptions) -> int:
         )
     with folder.locked(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(live())
+
+
+def read_site(options: UpOptions) -> Site:
+    """Return the site as it is to be served. Raises ConfigError."""
+    site = load_site(options.config)
+    return site if options.pretence is None else pretending(site, options.pretence)
 
 
 def secure_address(options: UpOptions, site: Site) -> Address | None:

@@ -1,5 +1,6 @@
 """router: where a viewer should be served. Location, latency, health and choice; no WebAssembly here."""
 
+from router.address import is_beside
 from router.choice import Chooser
 from router.decision import ChoiceSettings, Decision, Reason
 from router.distance import distance_km, fibre_bound_ms
@@ -22,6 +23,7 @@ from router.hop import Hop, sign_hop, verify_hop
 from router.load import PopLoad
 from router.location import UNKNOWN, Location
 from router.mesh import Mesh, Pop
+from router.places import address_in, is_country
 from router.probe import ProbePolicy, Prober, ProbeResult, probe
 from router.proxy_protocol import ProxyHeader, read_proxy_header
 from router.steering import (
@@ -82,10 +84,13 @@ __all__ = [
     "TrustPolicy",
     "ViewerAddress",
     "Way",
+    "address_in",
     "database_type",
     "distance_km",
     "fibre_bound_ms",
     "install",
+    "is_beside",
+    "is_country",
     "probe",
     "read_proxy_header",
     "read_rtt_ms",

@@ -104,6 +104,12 @@ _LOCAL_V4_FIRST = frozenset([0, 10, 100, 127, 169, 172, 192, *range(224, 256)])
 _GLOBAL_V6 = 0x20  # 2000::/3 is all that is assigned as global unicast (RFC 4291, 2.4)
 
 
+def is_beside(address: str) -> bool:
+    """Say whether an address is local, or none at all (such as that of a Unix socket): no database can place it."""
+    octets = packed(address)
+    return octets is None or is_local(octets)
+
+
 def is_local(octets: bytes) -> bool:
     """Say whether the address is private, loopback, link-local, shared, multicast or unspecified.
 

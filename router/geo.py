@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ DEFAULT_CITY = Path(__file__).parent / "data" / "edge-geo.mmdb"
 ATTRIBUTION = "IP Geolocation by DB-IP, https://db-ip.com"  # CC BY 4.0 asks that it be shown
 CACHED_ADDRESSES_MAX = 65_536  # in each of two generations; about 300 bytes each
 CACHED_RECORDS_MAX = 65_536
+NETWORKS_MAX = 20_000_000  # of a hostile tree, which may have no end
 WALKED_NODES_MAX = 20_000  # a database as small as this is looked at wholly
 PROBES = 2_048  # addresses looked up before a file is believed
 _REMEDY = "Give a City, Country or ASN database in .mmdb form, complete and unpacked."
@@ -33,6 +35,7 @@ class _Reader(Protocol):
     """What is used of ``maxminddb``'s reader."""
 
     def get(self, ip_address: str) -> object: ...
+    def __iter__(self) -> Iterator[tuple[IPv4Network | IPv6Network, object]]: ...
     def close(self) -> None: ...
 
 
@@ -100,6 +103,12 @@ class GeoDatabase:
             self._old, self._young = self._young, {}
         self._young[ip] = found
         return found
+
+    def networks(self) -> Iterator[tuple[IPv4Network | IPv6Network, Location]]:
+        """Yield each network of the City file, and where that is; all of them take seconds."""
+        if self._city is not None:
+            for network, record in islice(self._city.reader, NETWORKS_MAX):
+                yield network, self._location(record)
 
     def reload_if_changed(self) -> bool:
         """Open files that were replaced on disk; return whether any was. Call it every few seconds.

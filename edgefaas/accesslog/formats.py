@@ -196,7 +196,7 @@ def json_line(exchange: Exchange, context: Context) -> bytes:
         line["content_type"] = content[1].decode("latin-1")
     if exchange.tls[0]:
         line["tls_version"], line["tls_cipher"] = exchange.tls
-    if request.trace is not None and request.trace.recorded:
+    if request.trace is not None and request.trace.recorded and request.trace.trace.tells:
         line["trace_id"] = request.trace.trace.trace_id
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 

@@ -30,9 +30,13 @@ class Kind(IntEnum):
 
 
 class Trace:
-    """What the spans of one request share. ``now_ns`` gives Unix nanoseconds; ``ended`` takes recorded spans."""
+    """What the spans of one request share. ``now_ns`` gives Unix nanoseconds; ``ended`` takes recorded spans.
 
-    __slots__ = ("ended", "left", "now_ns", "recorded", "state", "trace_id")
+    ``tells`` is false where nobody who is asked hears of the trace: it is for this POP alone. ``kept`` are the spans
+    that have ended, where somebody wants to see them at the end of the request.
+    """
+
+    __slots__ = ("ended", "kept", "left", "now_ns", "recorded", "state", "tells", "trace_id")
 
     def __init__(
         self,
@@ -41,12 +45,15 @@ class Trace:
         recorded: bool,
         now_ns: Callable[[], int],
         ended: Callable[["Span"], None],
+        tells: bool = True,
     ) -> None:
         self.trace_id = parent.trace_id if parent is not None else new_trace_id()
         self.state = parent.state if parent is not None else ""
         self.recorded = recorded
         self.now_ns = now_ns
         self.ended = ended
+        self.tells = tells
+        self.kept: list[Span] | None = None
         self.left = SPANS_MAX
 
 

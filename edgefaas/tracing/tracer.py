@@ -114,7 +114,9 @@ class Tracer:
 
 
 def with_context(headers: Headers, span: Span) -> Headers:
-    """Return a copy of ``headers`` that says who asks: ``span``."""
+    """Return a copy of ``headers`` that says who asks: ``span``; ``headers`` where its trace tells nobody."""
+    if not span.trace.tells:
+        return headers
     context = span.context
     sent = headers.copy()
     sent.remove("traceparent", "tracestate")

@@ -13,6 +13,8 @@ from uvicorn.server import ServerState
 from edgefaas.app import PopApp
 from edgefaas.config import parse_site
 from edgefaas.contract import LogLine, ViewerSide
+from edgefaas.pretence import pretending
+from edgefaas.site import Pretence
 from edgefaas.tracing.spans import PlainSpan
 from edgefaas.wire import bind
 
@@ -162,8 +164,8 @@ class Pop:
 
 
 @asynccontextmanager
-async def pop(site: str, folder: Path) -> AsyncIterator[Pop]:
-    """Serve the site (TOML text; relative paths from ``folder``) as one worker would."""
+async def pop(site: str, folder: Path, *, pretence: Pretence | None = None) -> AsyncIterator[Pop]:
+    """Serve the site (TOML text; relative paths from ``folder``) as one worker would, or as ``dev`` does."""
     log: list[LogLine] = []
     spans: list[PlainSpan] = []
 
@@ -171,8 +173,9 @@ async def pop(site: str, folder: Path) -> AsyncIterator[Pop]:
         spans.extend(batch)
         return True
 
+    parsed = parse_site(site, folder=folder)
     app = PopApp(
-        site=parse_site(site, folder=folder),
+        site=parsed if pretence is None else pretending(parsed, pretence),
         artifacts=folder / "artifacts",
         data=folder / "data",
         log=log.append,
