@@ -6,14 +6,17 @@ overridden here is not public. Not pure: owns transports. Source: RFC 9113.
 """
 
 import asyncio
+import contextlib
 import logging
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived
 from h2.events import Event as FrameEvent
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.task_group import TaskGroup
@@ -28,7 +31,7 @@ from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.typing import ConnectionState
 from uvicorn.server import ServerState
 
-from edgefaas.asgi import AsgiFace
+from edgefaas.asgi import AsgiFace, BrokenBodyError
 from edgefaas.contract import ViewerSide
 from edgefaas.wire import WireProtocol, WireSettings
 from edgefaas.wire.connection import tls_of
@@ -36,6 +39,8 @@ from edgefaas.wire.connection import tls_of
 STREAMS_MAX = 100  # at a time, of one connection
 READ_BYTES = 64 * 1024
 FRAME_BYTES_MAX = 9 + 16_384  # RFC 9113, 4.1 and 4.2: nothing larger is offered
+
+_VISIBLE = re.compile(rb"[!-~]+")
 
 log = logging.getLogger("edgefaas.http2")
 
@@ -51,7 +56,7 @@ class Http2:
     def apply(self, settings: WireSettings) -> None:
         """Serve new connections by these limits."""
         self._settings = settings
-        self._app = ASGIWrapper(AsgiFace(self._viewer_side, settings))  # type: ignore[arg-type]  # its scopes are narrower
+        self._app = ASGIWrapper(_told(AsgiFace(self._viewer_side, settings)))  # its scopes are narrower
         config = Config()
         config.include_date_header = config.include_server_header = False
         config.errorlog = log
@@ -178,9 +183,10 @@ class ViewerStreams(H2Protocol):
                 # The rest of a body whose request was answered early; it counts for the connection's window.
                 self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, RequestReceived) and self.context.terminated.is_set():
-                self.connection.reset_stream(
-                    event.stream_id, ErrorCodes.REFUSED_STREAM
-                )  # safe to repeat: 8.7
+                self._reset(event.stream_id, ErrorCodes.REFUSED_STREAM)  # safe to repeat: 8.7
+            elif isinstance(event, RequestReceived) and (status := _refused(event.headers)):
+                with contextlib.suppress(ProtocolError):  # the stream was reset since
+                    self.connection.send_headers(event.stream_id, [(":status", status)], end_stream=True)
             else:
                 await super()._handle_events([event])
         await self._flush()
@@ -205,4 +211,30 @@ class ViewerStreams(H2Protocol):
     def _reset(self, stream_id: int, code: ErrorCodes) -> None:
         stream = self.connection.streams.get(stream_id)
         if stream is not None and not stream.closed:
-            self.connection.reset_stream(stream_id, code)
+            with contextlib.suppress(ProtocolError):  # the whole connection is closed
+                self.connection.reset_stream(stream_id, code)
+
+
+def _refused(fields: Iterable[tuple[Any, Any]]) -> str:
+    """Return the status for what hypercorn would end the connection over, "" for none: one stream's fault is its own.
+
+    A pseudo-field that is no visible ASCII is malformed (RFC 9113, 8.1.1); CONNECT has no path, and no tunnel here.
+    """
+    pseudo = {name: value for name, value in fields if name.startswith(b":")}
+    if pseudo.get(b":method") == b"CONNECT":
+        return "405"
+    if b":path" not in pseudo or not all(_VISIBLE.fullmatch(value) for value in pseudo.values()):
+        return "400"
+    return ""
+
+
+def _told(app: AsgiFace) -> Any:
+    """Return the application for a server that would tell of a broken body by a traceback."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except BrokenBodyError as error:  # the stream is reset by who sees that its answer is not complete
+            log.warning("the answer to %s %s is not complete: %s", scope["method"], scope["path"], error)
+
+    return serve

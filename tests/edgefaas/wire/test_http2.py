@@ -236,3 +236,17 @@ def test_octets_that_are_no_http_2_end_the_connection_alone(tmp_path: Path, octe
         assert isinstance(served.side.requests[0].headers, Headers)
 
     run(tmp_path, use)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/ü", 400), ("CONNECT", "/", 405)])
+def test_a_request_that_is_malformed_costs_its_own_stream_alone(
+    method: str, path: str, status: int, tmp_path: Path
+) -> None:
+    async def use(served: Serving, viewer: Viewer2) -> None:
+        refused = await viewer.begin(path, method=method, end=False)
+        await viewer.send(refused, b"a body that nobody reads")
+        assert (await viewer.finish(refused)).status == status
+        assert (await viewer.ask("/one")).status == 200
+        assert [request.path for request in served.side.requests] == ["/one"]
+
+    run(tmp_path, use)

@@ -58,6 +58,8 @@ class Viewer2:
         """Send a head; return the stream's number."""
         number = self.h2.get_next_available_stream_id()
         head = [(":method", method), (":path", path), (":scheme", "https"), (":authority", "a.example")]
+        if method == "CONNECT":  # RFC 9113, 8.5
+            head = [head[0], head[3]]
         self.h2.send_headers(number, [*head, *fields.items()], end_stream=end)
         self.streams[number] = Stream()
         await self.flush()
