@@ -101,6 +101,8 @@ class Fleet:
         await asyncio.gather(
             *(worker.drain(grace_s=grace_s, timeout_s=timeout_s) for worker in self._processes)
         )
+        async with self._joined:
+            self._joined.notify_all()  # nobody joins any more
         await self._background.close()
 
     def kill(self) -> None:
@@ -178,15 +180,15 @@ class Fleet:
             worker, failures = replacement[0], replacement[1] + 1
 
     async def _replace(self, index: int, failures: int) -> tuple[WorkerProcess, int] | None:
-        while not self._draining:
-            if failures:
-                await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10)))
+        await _backoff(failures)
+        while not self._draining:  # else the sockets are closed
             try:
                 worker = await self._spawned(index)
                 await self._join(worker)
             except EdgeError as error:
                 failures += 1
                 log.error("worker %d cannot start: %s", index, error.advice)  # noqa: TRY400
+                await _backoff(failures)
             else:
                 return worker, failures
         return None
@@ -359,16 +361,18 @@ class Fleet:
         return [worker for worker in self._members.values() if not worker.gone]
 
     async def _some_members(self) -> list[WorkerProcess]:
-        """Return the members, waiting for one to join when there is none. Raises StateError."""
+        """Return the members, waiting for one to join when there is none. Raises NoWorkerError."""
         try:
             async with asyncio.timeout(MEMBER_TIMEOUT_S), self._joined:
-                await self._joined.wait_for(lambda: bool(self._present()))
+                await self._joined.wait_for(lambda: bool(self._present()) or self._draining)
         except TimeoutError:
             raise NoWorkerError(
                 f"No worker has been running for {MEMBER_TIMEOUT_S:.0f} s",
                 remedy="See the POP's log for why.",
             ) from None
-        return self._present()
+        if not (members := self._present()):
+            raise NoWorkerError("The POP ends", remedy="Ask again when it has started anew.")
+        return members
 
     async def _all(
         self, members: Sequence[WorkerProcess], act: Callable[[WorkerProcess], Awaitable[T]]
@@ -382,6 +386,11 @@ class Fleet:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+
+async def _backoff(failures: int) -> None:
+    if failures:
+        await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10)))
 
 
 async def _news(worker: WorkerProcess, told: Mapping[str, Any]) -> Any:

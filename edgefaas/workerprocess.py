@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live
 from edgefaas.control.plain import to_plain
 from edgefaas.deadman import ENDINGS
+from edgefaas.errors import StateError
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
 
@@ -49,7 +50,7 @@ class WorkerProcess:
         self._process = process
         self._channel = channel
         self._background = Background()
-        self._background.start(channel.serve(), name=f"channel of worker {index}")
+        self._background.start(self._serve(), name=f"channel of worker {index}")
 
     @classmethod
     async def spawn(
@@ -64,30 +65,32 @@ class WorkerProcess:
     ) -> "WorkerProcess":
         """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else.
 
-        ``on_ask`` answers what it asks; it need not be what an honest worker would ask.
+        ``on_ask`` answers what it asks; it need not be what an honest worker would ask. Raises StateError: the machine
+        has no process, memory or file left.
         """
         inherited = [sockets.plain.fileno()]
         secure = []
         if sockets.tls is not None:
             inherited.append(sockets.tls.fileno())
             secure.append(f"--listen-tls={sockets.tls.fileno()}")
-        ours, theirs = socket.socketpair()
-        with theirs:
-            ours.settimeout(0)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "edgefaas.worker",
-                f"--control={theirs.fileno()}",
-                f"--listen={sockets.plain.fileno()}",
-                *secure,
-                *(["--http2"] if launch.http2 else []),
-                f"--index={index}",
-                f"--app={launch.app}",
-                pass_fds=(theirs.fileno(), *inherited),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=STDERR,  # stdout belongs to the line that says ready
+        try:
+            ours, process = await _started(
+                [
+                    "-m",
+                    "edgefaas.worker",
+                    f"--listen={sockets.plain.fileno()}",
+                    *secure,
+                    *(["--http2"] if launch.http2 else []),
+                    f"--index={index}",
+                    f"--app={launch.app}",
+                ],
+                inherited,
             )
+        except OSError as error:
+            raise StateError(
+                f"Worker {index} cannot be started: {error.strerror or error}",
+                remedy="Free memory, processes or open files of this machine, or raise their limits.",
+            ) from None
 
         def tell(op: str, args: Mapping[str, Any]) -> None:
             if op == "logs":
@@ -97,6 +100,14 @@ class WorkerProcess:
 
         channel = await Channel.open(ours, ask=on_ask, tell=tell, peer=f"worker {index}")
         return cls(index, process, channel)
+
+    async def _serve(self) -> None:
+        """Serve the channel; a process that does not end with it is told nothing any more, and must not serve on."""
+        try:
+            await self._channel.serve()
+        finally:
+            if self._process.returncode is None:
+                asyncio.get_running_loop().call_later(EXIT_TIMEOUT_S, self.kill)
 
     @property
     def pid(self) -> int:
@@ -180,3 +191,25 @@ class WorkerProcess:
         except (ChannelClosedError, TimeoutError):
             self.kill()
         await self.wait()
+
+
+async def _started(
+    arguments: Sequence[str], inherited: Sequence[int]
+) -> tuple[socket.socket, asyncio.subprocess.Process]:
+    """Start Python with these arguments; return our end of its control channel, and the process. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            ours.settimeout(0)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *arguments,
+                f"--control={theirs.fileno()}",
+                pass_fds=(theirs.fileno(), *inherited),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=STDERR,  # stdout belongs to the line that says ready
+            )
+        except BaseException:
+            ours.close()
+            raise
+    return ours, process

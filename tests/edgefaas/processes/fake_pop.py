@@ -1,13 +1,15 @@
 """A POP application and a builder that need no sandbox: what workers run in the tests of processes.
 
 The fake "program" is the entry's text. The text ``refuse`` is refused by workers, ``crash`` ends them, ``hang`` stops
-their loop; ``throws`` ends every run; ``syntax error`` does not build. A
+their loop; ``mute`` breaks their channel and holds on; ``throws`` ends every run; ``syntax error`` does not build. A
 viewer's request is a run of every function.
 """
 
 import asyncio
 import hashlib
 import os
+import signal
+import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from edgefaas.arms import Arms, canary_of
 from edgefaas.cache.purge import Purge
 from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
 from edgefaas.control.deploy import Builder
+from edgefaas.deadman import ENDINGS
 from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.message import Headers, Prepared, Request, Response
@@ -97,6 +100,8 @@ class FakePop:
         live, text = self._live[function]
         if text == "hang":
             time.sleep(1_000)  # noqa: ASYNC251  # the point of the test
+        if text == "mute":
+            _break_off()
         if text == "throws":
             return {"outcome": "threw", "error": "it threw", "remedy": "Mend it.", "version": live.version}
         self._log(
@@ -151,6 +156,14 @@ class FakePop:
 
     def finished(self, exchange: Exchange) -> None:
         self._meter.exchanged(exchange.status, exchange.body_bytes, exchange.took_s)
+
+
+def _break_off() -> None:
+    """Send nonsense to the supervisor and end by nothing but its hand: what a program does that took a worker over."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    (control,) = [word.partition("=")[2] for word in sys.argv if word.startswith("--control=")]
+    os.write(int(control), b"\xff" * 4)
+    time.sleep(1_000)
 
 
 class FakeBuilder:

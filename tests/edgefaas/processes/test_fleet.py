@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import resource
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,11 @@ from typing import Any
 import pytest
 
 from edgefaas import fleet as fleets
+from edgefaas import workerprocess
 from edgefaas.channel import ChannelClosedError
 from edgefaas.contract import LiveFunction
 from edgefaas.errors import StateError
-from edgefaas.fleet import Fleet
+from edgefaas.fleet import Fleet, NoWorkerError
 from edgefaas.listen import Address, bind
 from edgefaas.listeners import Inherited
 from edgefaas.site import Site
@@ -39,7 +43,7 @@ def with_fleet(
     workers: int = 2,
     app: str = "tests.edgefaas.processes.fake_pop:FakePop",
 ) -> None:
-    for text in ("one", "two", "hang", "refuse"):
+    for text in ("one", "two", "hang", "refuse", "mute"):
         (folder / text).write_text(text)
 
     async def main() -> None:
@@ -110,9 +114,6 @@ def test_changes_while_workers_die_end_in_one_state_in_all(tmp_path: Path) -> No
             row = fleet.state[turn % 2]
             if row["pid"] is not None:
                 killed.add(row["pid"])
-                import os
-                import signal
-
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(row["pid"], signal.SIGKILL)
             with contextlib.suppress(Exception):
@@ -122,3 +123,55 @@ def test_changes_while_workers_die_end_in_one_state_in_all(tmp_path: Path) -> No
         assert len(texts) == 1
 
     with_fleet(tmp_path, use)
+
+
+def test_a_worker_that_cannot_be_started_for_want_of_files_is_started_when_there_are_some(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The keeper of such a worker ended with an error of the system, and nobody ever replaced the worker."""
+
+    async def use(fleet: Fleet) -> None:
+        await fleet.start({"hello": function("one")})
+        await fleet.serve()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            os.kill(fleet.state[0]["pid"], signal.SIGKILL)
+            await until(lambda: "cannot be started" in caplog.text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await until(lambda: fleet.state[0]["running"])
+        assert (await fleet.invoke("hello", b"{}"))["text"] == "one"
+
+    with_fleet(tmp_path, use, workers=1)
+
+
+def test_a_worker_that_breaks_off_its_channel_and_lives_on_is_ended_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell it anything any more: it would serve what was live then for as long as it likes."""
+    monkeypatch.setattr(workerprocess, "EXIT_TIMEOUT_S", 0.05)
+
+    async def use(fleet: Fleet) -> None:
+        await fleet.start({"hello": function("one"), "mute": function("mute", "mute")})
+        await fleet.serve()
+        with pytest.raises(ChannelClosedError):
+            await fleet.invoke("mute", b"{}")
+        await until(lambda: fleet.restarts == 1 and fleet.state[0]["running"])
+        assert (await fleet.invoke("hello", b"{}"))["text"] == "one"
+
+    with_fleet(tmp_path, use, workers=1)
+
+
+def test_who_needs_a_worker_of_a_pop_that_has_ended_is_told_at_once(tmp_path: Path) -> None:
+    """A deploy under way held the end of the POP up for 20 s: it waited for a worker to join."""
+
+    async def use(fleet: Fleet) -> None:
+        await fleet.start({"hello": function("one")})
+        await fleet.drain(timeout_s=2)
+        with pytest.raises(NoWorkerError, match="The POP ends"):
+            await fleet.activate({"hello": function("two")})
+        with pytest.raises(NoWorkerError, match="The POP ends"):
+            await fleet.invoke("hello", b"{}")
+
+    with_fleet(tmp_path, use, workers=1)
