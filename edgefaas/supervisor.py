@@ -163,7 +163,11 @@ class Supervisor:
             site = await self._disk.run(read_site, self._options)
             warnings = await self._seed(site)
             await self._kv.configure(site.kv)
-            await self._fleet.reconfigure(site)
+            try:
+                await self._fleet.reconfigure(site)
+            except BaseException:
+                await self._kv.configure(self._site.kv)
+                raise
             self._exporter.apply(site)
             if self._options.listen_tls is None and site.listening.tls != self._site.listening.tls:
                 warnings.append("listen.tls is changed: that takes a restart")
@@ -282,9 +286,11 @@ class Supervisor:
         self._refuse_missing()
         await self._purger.repeat(boot=boot_id())
         self._background.start(self._builder.prepare(), name="spare builder")
-        self._watching.start(self._sampler.run(), name="sampler")
-        self._watching.start(self._rollout_watch().run(), name="rollouts")
-        self._watching.start(self._deployer.house.tidy(lambda: self._site.keep_versions), name="pruning")
+        self._watching.keep(self._sampler.run, name="sampler")
+        self._watching.keep(self._rollout_watch().run, name="rollouts")
+        self._watching.keep(
+            lambda: self._deployer.house.tidy(lambda: self._site.keep_versions), name="pruning"
+        )
         server = self._admin_server()
         self._background.start(server.serve(sockets=[self._admin_socket]), name="admin API")
         await self._fleet.serve()

@@ -2,7 +2,7 @@
 
 Started as ``python -m edgefaas.worker`` with inherited descriptors: its end of the control channel and
 its listening sockets. It serves when told to, drains when told to, and ends at once when its supervisor
-is gone.
+is gone: it sees that itself, and the kernel sees to it where it cannot.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from edgefaas.named import named
 from edgefaas.site import Site
 from edgefaas.tracing.spans import PlainSpan
 from edgefaas.tracing.tracer import SpanSink
+from sandbox.parent import end_with_parent
 
 _HOLD_THE_LOOP = frozenset({"start", "activate", "reconfigure", "serve", "purge"})  # for as long as it takes
 UNSENT_LOG_BYTES_MAX = 4 * 1024 * 1024
@@ -180,7 +181,7 @@ class Worker:
             await self._serving
         await listeners.open(self._server)
         self._listeners = listeners
-        self._background.start(listeners.watch(), name="certificates")
+        self._background.keep(listeners.watch, name="certificates")
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -279,6 +280,7 @@ async def _no_asgi(_scope: object, _receive: object, _send: object) -> None:
 
 def main() -> None:
     """Run one worker until it is drained or orphaned."""
+    end_with_parent()  # a held worker would keep its socket, and with it the port, from the next supervisor
     faulthandler.enable()  # before the first engine: afterwards it would turn traps into crashes
     parser = argparse.ArgumentParser(prog="edgefaas.worker")
     parser.add_argument("--control", type=int, required=True)

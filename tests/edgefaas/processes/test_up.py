@@ -1,5 +1,6 @@
 """``edgefaas up`` from outside: start, refusals, signals."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -146,10 +147,12 @@ def test_sighup_reads_the_site_again_and_a_bad_one_changes_nothing(tmp_path: Pat
         up.process.send_signal(signal.SIGHUP)
         answer = up.admin("POST", "/v1/site/reload")
         assert (answer.status, "TOML" in answer.json["error"]) == (422, True)
-        write_site(tmp_path, name="unwanted", text="newer")
+        write_site(tmp_path, name="unwanted", text="newer", more="[kv.unwanted]\n")
         answer = up.admin("POST", "/v1/site/reload")
         assert "unwanted" in answer.json["error"]
         assert {up.view()["site"] for _ in range(8)} == {"second"}
+        spaces = up.admin("GET", "/v1/kv").json["namespaces"]
+        assert [(space["name"], space["in_site"]) for space in spaces] == [("unwanted", False)]
         assert up.stop() == 0
     finally:
         end(up.process)
@@ -188,6 +191,24 @@ def test_workers_do_not_outlive_a_killed_supervisor_and_the_folder_is_free_again
         until(lambda: all(gone(pid) for pid in workers))
     with running_up(tmp_path) as up:
         assert up.texts() == {"from the file"}
+
+
+def test_a_held_worker_does_not_keep_the_port_of_a_killed_supervisor(tmp_path: Path) -> None:
+    """It could not see that its supervisor was gone, and the next start found the port in use."""
+    folder = write_site(tmp_path / "site")
+    with running_up(folder) as up:
+        port = int(up.url.rpartition(":")[2])
+        held = up.pids()[0]
+        os.kill(held, signal.SIGSTOP)
+        try:
+            up.process.kill()
+            up.process.wait(DEADLINE_S)
+            until(lambda: gone(held))
+            with running_up(folder, listen=port) as again:
+                assert again.texts() == {"from the file"}
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(held, signal.SIGKILL)
 
 
 def test_a_viewer_in_the_middle_of_an_answer_is_not_cut_off_by_a_drain(tmp_path: Path) -> None:
