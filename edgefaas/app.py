@@ -229,7 +229,7 @@ class PopApp:
     async def start(self) -> None:
         """Begin the background work (probing other POPs, reloading GeoIP files)."""
         await self._front.listen()
-        self._front_task = self._background.start(self._front.run(), name="front")
+        self._front_task = self._background.keep(self._front.run, name="front")
         if isinstance(self._store, TieredStore):
             older_than_s = time_now() - SPOOLED_AN_HOUR_AGO_S
             vacuum = partial(self._store.disk.vacuum, older_than_s=older_than_s)
@@ -440,7 +440,7 @@ class PopApp:
         self._build(site)
         if self._front_task is not None:
             self._front_task.cancel()
-            self._front_task = self._background.start(self._front.run(), name="front")
+            self._front_task = self._background.keep(self._front.run, name="front")
         front.close()
 
     async def purge(self, purge: Purge) -> int:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+AGAIN_S = 1.0
 
 log = logging.getLogger("edgefaas.background")
 
@@ -24,6 +26,13 @@ class Background:
         task.add_done_callback(self._ended)
         return task
 
+    def keep(self, make: Callable[[], Coroutine[Any, Any, None]], *, name: str) -> asyncio.Task[None]:
+        """Run what ``make`` returns, and for as long as it fails, which is logged, begin it anew after a second.
+
+        For what is to go on for ever: nobody would notice that it had ended.
+        """
+        return self.start(_kept(make, name), name=name)
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -41,3 +50,12 @@ class Background:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _kept(make: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    while True:
+        try:
+            return await make()
+        except Exception:
+            log.exception("%s failed; it begins anew", name)
+        await asyncio.sleep(AGAIN_S)

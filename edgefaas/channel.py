@@ -153,7 +153,9 @@ class Channel:
     def _send(self, frame: Mapping[str, Any]) -> None:
         if self._closed:
             raise ChannelClosedError(f"The {self._peer} is gone", remedy="Try again.")
-        body = msgpack.packb(frame, default=str)  # a log line's field may be anything
+        # A log line's field may be anything, and text may hold half a surrogate pair, which UTF-8 has not: a line that
+        # could not be sent would stop those behind it for good.
+        body = msgpack.packb(frame, default=str, unicode_errors="backslashreplace")
         if len(body) > FRAME_MAX_BYTES:
             raise errors.EdgeError(
                 f"A message of {len(body)} bytes is over the control channel's {FRAME_MAX_BYTES}",

@@ -84,7 +84,7 @@ class Fleet:
             self._members[worker.index] = worker
         for worker in (first, *rest):
             self._background.start(self._keep(worker), name=f"keeper of worker {worker.index}")
-        self._background.start(self._watch(), name="watch")
+        self._background.keep(self._watch, name="watch")
         return refused
 
     async def serve(self) -> None:

@@ -354,8 +354,9 @@ class Front:
                 if self._nodes is not None:
                     group.create_task(self._nodes.run())
         finally:
-            if self._names is not None:
-                await self._names.aclose()
+            names, self._names = self._names, None
+            if names is not None:
+                await names.aclose()
 
     async def _listen_or_say(self) -> None:
         try:

@@ -77,7 +77,7 @@ class Listener:
             if not hmac.compare_digest(_mac(self._key, self._asked, text), mac):
                 return None
             told = _told(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None
         newest = max((number for number, _ in told.news), default=0)
         before = self._heard.pop(told.worker, 0)

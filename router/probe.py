@@ -8,6 +8,7 @@ draining`` is on its way out, everything else and silence is a failure. ``fields
 import asyncio
 import contextlib
 import random
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from router.mesh import Pop
 from router.tcp_info import read_rtt_ms
 
 ANSWER_BYTES_MAX = 262_144
+_STATUS = re.compile(rb"[1-5][0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def read_answer(answer: bytes, rtt_ms: float | None) -> ProbeResult:
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     words = lines[0].split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():  # noqa: PLR2004  version, status
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not _STATUS.fullmatch(words[1]):  # noqa: PLR2004  version, status
         return ProbeResult(ok=False, rtt_ms=rtt_ms, problem="the answer is not HTTP/1.1")
     status = int(words[1])
     fields = {

@@ -234,8 +234,9 @@ class Access:
                 "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?)",
                 (name, token.digest, orjson.dumps(sorted(scopes)).decode(), now_s, token.expires_at_s),
             )
-        self._tokens = {key: old for key, old in self._tokens.items() if old.name != name}
-        self._tokens[token.digest] = token
+        # In one step: this is the disk's thread, and the loop goes through them at every request.
+        others = {key: old for key, old in self._tokens.items() if old.name != name}
+        self._tokens = {**others, token.digest: token}
 
 
 class AccessError(EdgeError):

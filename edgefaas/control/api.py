@@ -38,6 +38,7 @@ from edgefaas.errors import EdgeError
 log = logging.getLogger("edgefaas.admin")
 
 SMALL_BODY_BYTES = 64 * 1024
+_DIGITS_MAX = 18  # of a number that is looked at; int() refuses 4,301
 REQUEST_ID_HEADER = "X-Request-Id"
 FLAGS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
 _PLAIN_ERRORS = {
@@ -113,7 +114,7 @@ class Call:
     def count(self, key: str, default: int, *, high: int) -> int:
         """Return a query parameter that is a number from 1 to ``high``. Raises BadRequestError."""
         text = self.query(key, str(default))
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= high:
+        if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX or not 1 <= int(text) <= high:
             raise BadRequestError(f'{key} is "{text[:80]}"', remedy=f"Use a whole number from 1 to {high}.")
         return int(text)
 

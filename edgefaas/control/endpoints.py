@@ -170,10 +170,21 @@ class Api:
 
         What is in it, and the values of its environment, are for those who may deploy.
         """
-        store, disk = self.shelf.store, self.shelf.disk
-        trusted = call.may(Scope.DEPLOY)
-        version = await disk.run(store.find, call.name, call.request.path_params["version"])
-        build = await disk.run(store.build, call.name, version.version)
+        store, blobs = self.shelf.store, self.shelf.blobs
+        trusted, with_files = call.may(Scope.DEPLOY), call.flag("files")
+        if with_files and not trusted:
+            raise ForbiddenError(
+                "The token may not read what is deployed", remedy=f"Use one with scope {Scope.DEPLOY}."
+            )
+
+        def at_one_instant() -> tuple[Any, ...]:
+            # Else a version might be pruned in between, and its files be said to be lost.
+            version = store.find(call.name, call.request.path_params["version"])
+            shown = with_files and version.kind != KIND  # a folder's files may be gigabytes
+            contents = {path: blobs.get(blob) for path, blob in version.files.items()} if shown else None
+            return version, store.build(call.name, version.version), contents
+
+        version, build, contents = await self.shelf.disk.run(at_one_instant)
         row = _summary(version) | {
             "entry": version.entry,
             "handler": version.handler,
@@ -182,14 +193,7 @@ class Api:
             "facts": dict(build.facts) if build else {},
             "warnings": list(build.warnings) if build else [],
         }
-        if call.flag("files") and not trusted:
-            raise ForbiddenError(
-                "The token may not read what is deployed", remedy=f"Use one with scope {Scope.DEPLOY}."
-            )
-        if call.flag("files") and version.kind != KIND:  # a folder's files may be gigabytes
-            contents = {
-                path: await disk.run(self.shelf.blobs.get, blob) for path, blob in version.files.items()
-            }
+        if contents is not None:
             row["contents"] = {path: base64.b64encode(data).decode() for path, data in contents.items()}
         return row
 

@@ -209,6 +209,8 @@ class RotatingFile:
 
     def write(self, block: bytes) -> None:
         """Append whole lines, then rotate when the file is full."""
+        if self._file.closed:  # the rotation before could not open the next one
+            self._open()
         self._file.write(block)
         self._file.flush()
         self._size += len(block)

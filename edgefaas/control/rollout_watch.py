@@ -95,8 +95,12 @@ class RolloutWatch:
             await self._watched.deploys.rollouts_changed.wait()
             self._watched.deploys.rollouts_changed.clear()
             windows = Windows()
-            while await self.look(windows):  # noqa: ASYNC110  # counters are looked at, there is no event
-                await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                while await self.look(windows):  # noqa: ASYNC110  # counters are looked at, there is no event
+                    await asyncio.sleep(LOOK_EVERY_S)
+            except BaseException:
+                self._watched.deploys.rollouts_changed.set()  # who begins anew goes on watching
+                raise
 
     async def look(self, windows: Windows) -> bool:
         """Look once; return whether there is anything left to watch."""

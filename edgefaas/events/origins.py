@@ -17,6 +17,7 @@ from edgefaas.site import Trigger
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _TLS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 FORBIDDEN_CUSTOM = frozenset(
@@ -196,7 +197,7 @@ class OriginReader:
 
     def port(self, value: object) -> int:
         """Return a port that origins may have."""
-        if isinstance(value, str) and value.isdecimal():
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
         good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= PORT_MAX
         if not good or (self.aws and value not in (80, 443) and int(str(value)) < UNPRIVILEGED_PORT_MIN):
@@ -206,7 +207,7 @@ class OriginReader:
 
     def seconds(self, name: str, value: object) -> int:
         """Return a timeout of 1 to 120 s."""
-        if isinstance(value, str) and value.isdecimal():
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
             value = int(value)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 1 <= value <= TIMEOUT_MAX_S:
             self.refuse(name, value, "1 to 120 seconds")

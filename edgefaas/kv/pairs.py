@@ -184,4 +184,5 @@ def weight(pairs: Iterable[tuple[bytes, bytes]]) -> int:
 
 def after_prefix(prefix: bytes) -> bytes:
     """Return the first octets that come after everything that begins with ``prefix``, for UTF-8 keys."""
-    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
+    kept = prefix.rstrip(b"\xff")  # no UTF-8 holds that octet, but a guest may ask for it
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else b"\xff"

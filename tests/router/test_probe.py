@@ -55,6 +55,7 @@ def test_a_pop_that_drains_says_so() -> None:
         (b"HTTP/1.1 500 Oops\r\n\r\n", "it answered 500"),
         (b"HTTP/1.1 503 Busy\r\n\r\n", "it answered 503"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP"),
+        (b"HTTP/1.1 " + b"2" * 5_000 + b" OK\r\n\r\n", "not HTTP"),  # int() refuses so many digits
         (b"", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(ANSWER_BYTES_MAX), "more than"),
     ],

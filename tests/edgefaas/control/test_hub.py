@@ -159,6 +159,24 @@ def test_lines_are_remembered_over_a_restart_but_for_one_cut_by_a_kill(tmp_path:
     assert asyncio.run(look()) == ["before"]
 
 
+def test_a_rotation_that_fails_loses_lines_until_there_is_room_and_no_longer(tmp_path: Path) -> None:
+    """The file stayed closed for as long as the POP ran."""
+    file = RotatingFile(tmp_path / "logs", max_bytes=20)
+    moved = tmp_path / "moved"
+
+    def write(number: int) -> None:
+        file.write(b'{"text":"line %d of the log"}\n' % number)
+
+    (tmp_path / "logs").rename(moved)
+    for number in range(2):
+        with pytest.raises(FileNotFoundError):
+            write(number)
+    moved.rename(tmp_path / "logs")
+    write(2)
+    file.close()
+    assert b"line 2" in (tmp_path / "logs" / "pop.1.jsonl").read_bytes()
+
+
 def test_files_rotate_and_the_oldest_goes(tmp_path: Path) -> None:
     file = RotatingFile(tmp_path, max_bytes=20, kept=3)
     for number in range(6):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,3 +168,29 @@ def test_nothing_is_left_to_watch_without_a_rule() -> None:
     deploys = RecordedDeploys(rollout(rule=None))
     play(deploys, [(0, stats(1)), (1, stats(1, new=(100, 100)))])
     assert not deploys.taken_back
+
+
+def test_who_begins_anew_after_something_unforeseen_goes_on_watching() -> None:
+    """The news that there is something to watch was used up: the canary was never looked at again."""
+    deploys = RecordedDeploys(rollout())
+    answers = [[stats(1)], [{"functions": [{"name": "a"}]}], [stats(1)], [stats(1, new=(10, 10))]]
+
+    async def ask() -> list[dict[str, Any]]:
+        return answers.pop(0)
+
+    async def tell(_: Sequence[Rollout], reason: str) -> None:
+        pass
+
+    async def main() -> None:
+        watched = Watched(deploys=deploys, rollouts=deploys.all, stats=ask, clock=lambda: 1.0, told=tell)
+        watch = RolloutWatch(watched)
+        deploys.rollouts_changed.set()
+        async with asyncio.timeout(60):
+            with pytest.raises(KeyError):
+                await watch.run()
+            again = asyncio.ensure_future(watch.run())
+            while not deploys.taken_back:
+                await asyncio.sleep(0.01)
+            again.cancel()
+
+    asyncio.run(main())

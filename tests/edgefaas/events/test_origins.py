@@ -93,6 +93,8 @@ def test_an_origin_holds_exactly_one_of_custom_and_s3() -> None:
         ("port", 0),
         ("port", 65_536),
         ("port", "x"),
+        ("port", "9" * 5_000),  # int() refuses so many digits
+        ("port", "\u0661\u0660\u0662\u0664"),  # digits, but not those of a port
         ("port", True),
         ("protocol", "ftp"),
         ("keepaliveTimeout", 0),

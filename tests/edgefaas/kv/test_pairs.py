@@ -53,6 +53,13 @@ def test_what_begins_with_a_prefix_is_exactly_what_lies_between_its_ends(
     assert other.startswith(prefix) == (prefix <= other < after_prefix(prefix))
 
 
+@pytest.mark.parametrize("prefix", [b"\xff", b"\xff\xff", b"a\xff"])
+def test_a_prefix_that_no_key_can_have_has_an_end_too(prefix: bytes) -> None:
+    """A guest may list any octets; these made an error of ours."""
+    end = after_prefix(prefix)
+    assert not any(prefix <= other.encode() < end for other in ("a", "b", "\U0010ffff"))
+
+
 @given(pair=st.none() | st.integers(1, 9), namespace=st.integers(1, 9), number=st.integers(1, 9))
 def test_a_write_happens_only_in_the_state_that_its_etag_names(
     pair: int | None, namespace: int, number: int

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -266,6 +266,12 @@ def test_no_token_at_all_is_no_guess_and_who_guesses_is_told_when_to_come_back(u
 def test_a_flag_that_is_neither_yes_nor_no_is_refused(up: Up) -> None:
     assert up.admin("GET", "/v1/logs?follow=maybe").status == 400
     assert up.admin("GET", "/v1/logs?follow=0").status == 200
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "9" * 5_000, "-1", "\u0661", "1e3", ""])
+def test_a_count_that_is_none_is_refused_however_long(up: Up, limit: str) -> None:
+    answer = up.admin("GET", f"/v1/logs?limit={quote(limit)}")
+    assert (answer.status, "Use a whole number" in answer.json["remedy"]) == (400, True)
 
 
 def test_a_token_that_ends_lives_a_hundred_years_at_most(up: Up) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgefaas import channel as channels
@@ -60,6 +60,26 @@ def test_what_is_sent_arrives(value: Any) -> None:
     async def main() -> None:
         async with Pair(echo) as pair:
             assert await pair.near.ask("echo", {"value": value}, timeout_s=DEADLINE_S) == value
+
+    asyncio.run(main())
+
+
+@given(texts=st.lists(st.text(st.characters()), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=40)
+@example(texts=["half a pair: \ud83d"])
+def test_any_text_can_be_told_and_holds_nothing_up(texts: list[str]) -> None:
+    """A log line with half a surrogate pair could not be packed, and every later line waited behind it for good."""
+
+    async def main() -> None:
+        async with Pair() as pair:
+            for text in texts:
+                pair.near.tell("logs", {"text": text})
+            pair.near.tell("logs", {"text": "the last"})
+            async with asyncio.timeout(DEADLINE_S):
+                while len(pair.told) <= len(texts):
+                    await asyncio.sleep(0)
+            sound = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
+            assert [args["text"] for _, args in pair.told] == [*sound, "the last"]
 
     asyncio.run(main())
 
