@@ -39,7 +39,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Operate": {
         "logs": ("cli.logs", "Read the logs, and follow them."),
         "top": ("cli.top", "Show live what the POP and its functions do."),
-        "ui": ("cli.ui", "Say where the POP's page is, and open it."),
+        "ui": ("cli.ui", "Print a link that signs a browser in to the POP's page."),
         "purge": ("cli.purge", "Drop stored responses, everywhere."),
         "pops": ("cli.pops", "List the points of presence and ask how they are."),
         "route": ("cli.route", "Say where a viewer would be served, and why."),

@@ -19,6 +19,7 @@ import orjson
 
 from edgefaas.control.blobs import write_file
 from edgefaas.control.bundle import NAME, digest
+from edgefaas.control.sessions import Sessions
 from edgefaas.control.store import Store
 from edgefaas.errors import EdgeError, StateError
 
@@ -103,6 +104,7 @@ class Access:
         self._store = store
         self._folder = folder
         self._limit = FailureLimit()
+        self._sessions = Sessions()
         self._tokens: dict[str, Token] = {}
 
     def load(self, *, now_s: float) -> None:
@@ -160,7 +162,35 @@ class Access:
         for known, token in self._tokens.items():
             if hmac.compare_digest(known, given):
                 found = token
-        return found
+        return found or self._in_session(given)
+
+    def _in_session(self, given: str) -> Token | None:
+        """Return the token of a session; one whose own token is revoked has ended."""
+        session = self._sessions.get(given)  # by digest: how long it takes tells nothing of the secret
+        if session is None or session.parent not in self._tokens:
+            self._sessions.end(given)
+            return None
+        return session.token
+
+    def ticket(self, token: Token, *, now_s: float) -> str:
+        """Return what signs one browser in with this token's scopes, once, within ``TICKET_LIFE_S``."""
+        session = self._sessions.get(token.digest)
+        return self._sessions.issue(token.digest if session is None else session.parent, now_s=now_s)
+
+    def sign_in(self, ticket: str, *, now_s: float) -> tuple[str, Token]:
+        """Return the secret of a session, and its token, for a ticket.
+
+        Failures are not counted: nobody guesses 256 bits within two minutes.
+
+        Raises UnauthorizedError: it is unknown, was used, or is too old; or its token is not good any more.
+        """
+        parent = self._tokens.get(self._sessions.redeem(ticket, now_s=now_s) or "")
+        if parent is None or (parent.expires_at_s is not None and parent.expires_at_s <= now_s):
+            raise UnauthorizedError(
+                "This link was used already, or is too old",
+                remedy="Ask for another with edgefaas ui, or give a token.",
+            )
+        return self._sessions.begin(parent, now_s=now_s)
 
     def tokens(self) -> list[Token]:
         """Return all tokens, the oldest first."""

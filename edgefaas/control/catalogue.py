@@ -187,6 +187,21 @@ def endpoints(api: Api, rollouts: RolloutApi, kv: KvApi, secrets: SecretApi) -> 
         ),
         Endpoint(method="GET", path="/v1/whoami", summary="Whose token is this?", answer=api.whoami),
         Endpoint(
+            method="POST",
+            path="/v1/tickets",
+            summary="Make a ticket that signs one browser in, once",
+            answer=api.make_ticket,
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/sessions",
+            summary="Turn a ticket into a session, whose secret is a token",
+            answer=api.sign_in,
+            scope=None,
+            body_max=SMALL_BODY_BYTES,
+            body_schema="Ticket",
+        ),
+        Endpoint(
             method="GET", path="/v1/tokens", summary="List tokens", answer=api.tokens, scope=Scope.ADMIN
         ),
         Endpoint(

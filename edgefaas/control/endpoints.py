@@ -24,6 +24,7 @@ from edgefaas.control.orders import Deployed, Terms, read_delivery
 from edgefaas.control.plain import to_plain
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.rollout import Rollout, rule_to_json
+from edgefaas.control.sessions import TICKET_LIFE_S
 from edgefaas.control.store import Change, Version, unknown_function
 from edgefaas.control.usage import missing_namespaces, users_by_function, users_of
 from edgefaas.errors import ConfigError, EdgeError
@@ -391,6 +392,20 @@ class Api:
         """Return whose token this is, and what it may do."""
         assert call.token is not None
         return _token_row(call.token)
+
+    async def make_ticket(self, call: Call) -> Any:
+        """Make what signs one browser in: good once, and briefly."""
+        assert call.token is not None
+        ticket = self.access.ticket(call.token, now_s=wall_s())
+        return {"ticket": ticket, "expires_in_s": TICKET_LIFE_S}
+
+    async def sign_in(self, call: Call) -> Any:
+        """Turn a ticket into a session; its secret is used as a token."""
+        ticket = call.object().get("ticket")
+        if not isinstance(ticket, str):
+            raise BadRequestError("ticket is missing", remedy="Send the one that /v1/tickets gave.")
+        secret, token = self.access.sign_in(ticket, now_s=wall_s())
+        return {**_token_row(token), "token": secret}
 
     async def revoke_token(self, call: Call) -> Any:
         """Make a token worthless."""

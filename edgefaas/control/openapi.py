@@ -222,6 +222,12 @@ def _schemas() -> dict[str, Any]:
                 "soft": {"type": "boolean", "default": False},
             },
         },
+        "Ticket": {
+            "type": "object",
+            "required": ["ticket"],
+            "additionalProperties": False,
+            "properties": {"ticket": text},
+        },
         "NewToken": {
             "type": "object",
             "required": ["name", "scopes"],

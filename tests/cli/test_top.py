@@ -238,11 +238,16 @@ def test_every_pop_whose_admin_address_is_known_is_asked_itself(
 
 
 @pytest.mark.slow
-def test_the_page_s_address_is_said_and_holds_no_token(shell: Shell, up: Up) -> None:
+def test_the_page_s_link_signs_in_and_holds_no_token(shell: Shell, up: Up) -> None:
     ended = shell("ui")
-    assert ended.out.startswith(f"{up.announced['admin']}/ui/\n")
+    assert ended.out.startswith(f"{up.announced['admin']}/ui/#ticket=")
     assert up.token not in ended.out
-    assert shell("ui", "--json").json == {"url": f"{up.announced['admin']}/ui/"}
+    told = shell("ui", "--json").json
+    assert told["link"].startswith(f"{told['url']}#ticket=")
+    ticket = told["link"].partition("=")[2]
+    first, second = (up.admin("POST", "/v1/sessions", {"ticket": ticket}, token="") for _ in range(2))
+    assert (first.status, second.status) == (200, 401)
+    assert up.admin("GET", "/v1/whoami", token=first.json["token"]).json["name"] == "admin"
 
 
 @pytest.mark.slow

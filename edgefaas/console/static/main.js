@@ -235,6 +235,34 @@ document.addEventListener("visibilitychange", () => {
   board.tick();
 });
 
-const before = kept();
-if (before) signIn(before);
-else showSignIn("");
+/** Take the ticket of a link out of the address, where history would keep it; "" where there is none. */
+function ticket() {
+  const found = new URLSearchParams(location.hash.slice(1)).get("ticket") ?? "";
+  if (found) history.replaceState(null, "", location.pathname);
+  return found;
+}
+
+/** Sign in by a link of edgefaas ui, else by what this tab kept, else ask. */
+async function begin() {
+  const found = ticket();
+  const before = kept();
+  if (found) {
+    try {
+      const session = await new Api("").post("/v1/sessions", { ticket: found });
+      await signIn(session.token);
+      return;
+    } catch (error) {
+      if (!before) {
+        showSignIn(wordsOf(error));
+        return;
+      }
+    }
+  }
+  if (before) await signIn(before);
+  else showSignIn("");
+}
+
+window.addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#ticket=")) begin(); // a link that was opened in this very tab
+});
+begin();

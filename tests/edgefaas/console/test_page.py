@@ -123,6 +123,20 @@ def test_the_token_is_kept_for_the_tab_alone_and_until_signing_out(tab: Tab, up:
     expect(page.get_by_label("Token")).to_be_focused()
 
 
+def test_a_link_signs_in_once_and_leaves_nothing_in_the_address(tab: Tab, up: Up) -> None:
+    ticket = up.admin("POST", "/v1/tickets").json["ticket"]
+    link = f"{up.announced['admin']}/ui/#ticket={ticket}"
+    tab.page.goto(link)
+    expect(tab.page.locator("#pulse")).to_have_text("live")
+    assert tab.page.url == f"{up.announced['admin']}/ui/"
+    assert not [url for url in tab.asked if ticket in url.partition("#")[0]]
+    assert up.token not in tab.page.evaluate("JSON.stringify(sessionStorage)")
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.goto("about:blank")
+    tab.page.goto(link)
+    expect(tab.page.get_by_role("alert")).to_contain_text("This link was used already")
+
+
 def test_a_token_that_is_revoked_meanwhile_leads_back_to_the_beginning(tab: Tab, up: Up) -> None:
     made = up.admin("POST", "/v1/tokens", {"name": "brief", "scopes": ["read"]}).json["token"]
     page = tab.sign_in(made)

@@ -17,6 +17,7 @@ from edgefaas.control.access import (
     TooManyFailuresError,
     UnauthorizedError,
 )
+from edgefaas.control.sessions import SESSION_LIFE_S, SESSIONS_MAX, TICKET_LIFE_S, TICKETS_MAX
 from edgefaas.control.store import Store
 from edgefaas.errors import StateError
 
@@ -142,3 +143,64 @@ def test_the_limit_counts_as_a_slow_obvious_one_does(times: list[float]) -> None
     for index, now_s in enumerate(times):
         recent = [at for at in times[: index + 1] if at > now_s - 10]
         assert limit.note("a", now_s=now_s) == (len(recent) <= 3)
+
+
+def ticket_of(access: Access, secret: str, *, now_s: float = 1.0) -> str:
+    token = access.check(f"Bearer {secret}", scope=Scope.READ, address="10.0.0.1", now_s=now_s)
+    return access.ticket(token, now_s=now_s)
+
+
+def test_a_ticket_is_good_once(access: Access) -> None:
+    ticket = ticket_of(access, access.create("looker", scopes=["read"], now_s=0))
+    secret, token = access.sign_in(ticket, now_s=2)
+    assert (token.name, set(token.scopes)) == ("looker", {"read"})
+    assert check(access, secret) == "looker"
+    with pytest.raises(ForbiddenError):
+        check(access, secret, Scope.PURGE)
+    for wrong in (ticket, "", "x", "\udcff"):
+        with pytest.raises(UnauthorizedError, match="used already, or is too old"):
+            access.sign_in(wrong, now_s=2)
+
+
+def test_a_ticket_ages_and_so_does_its_session(access: Access) -> None:
+    own = access.create("looker", scopes=["read"], now_s=0)
+    secret, _ = access.sign_in(ticket_of(access, own, now_s=0), now_s=TICKET_LIFE_S - 1)
+    with pytest.raises(UnauthorizedError):
+        access.sign_in(ticket_of(access, own, now_s=0), now_s=TICKET_LIFE_S)
+    end_s = TICKET_LIFE_S - 1 + SESSION_LIFE_S
+    assert check(access, secret, now_s=end_s - 1) == "looker"
+    with pytest.raises(UnauthorizedError):
+        check(access, secret, now_s=end_s)
+
+
+def test_a_session_ends_with_the_token_that_it_comes_from(access: Access) -> None:
+    brief = access.create("brief", scopes=["read"], now_s=0, expires_in_s=60)
+    secret, token = access.sign_in(ticket_of(access, brief), now_s=1)
+    assert token.expires_at_s == 60
+    again, _ = access.sign_in(ticket_of(access, secret), now_s=1)  # a session can ask for another
+    late = ticket_of(access, brief)
+    access.revoke("brief")
+    for ended in (secret, again):
+        with pytest.raises(UnauthorizedError):
+            check(access, ended)
+    with pytest.raises(UnauthorizedError):
+        access.sign_in(late, now_s=2)
+
+
+def test_tickets_and_sessions_are_bounded_and_the_oldest_goes(access: Access) -> None:
+    own = access.create("looker", scopes=["read"], now_s=0)
+    first = ticket_of(access, own)
+    for _ in range(TICKETS_MAX - 1):
+        ticket_of(access, own)
+    oldest, _ = access.sign_in(first, now_s=1)
+    for _ in range(SESSIONS_MAX - 1):
+        access.sign_in(ticket_of(access, own), now_s=1)
+    assert check(access, oldest) == "looker"
+    access.sign_in(ticket_of(access, own), now_s=1)
+    with pytest.raises(UnauthorizedError):
+        check(access, oldest)
+    lost = ticket_of(access, own)
+    for _ in range(TICKETS_MAX):
+        ticket_of(access, own)
+    with pytest.raises(UnauthorizedError):
+        access.sign_in(lost, now_s=1)
