@@ -44,9 +44,11 @@ from edgefaas.pretence import pretend_viewer
 from edgefaas.routes import Routes
 from edgefaas.site import CacheSizes, DirectoryOrigin, Pretence, Site
 from edgefaas.telemetry import Meter
+from edgefaas.through import Through, may_pass
 from edgefaas.tracing.semantics import finish_exchange
 from edgefaas.tracing.spans import Span
 from edgefaas.tracing.tracer import SpanSink, Tracer, no_spans
+from edgefaas.transit import Means, Transit, Viewer
 from edgefaas.triggers import Triggers
 from edgefaas.wire import http_date, prepare
 from edgefaas.wire.heads import Facts
@@ -171,9 +173,10 @@ class PopApp:
             never=site.router.health_path,
         )
         self._may_start = self._may_start_ahead(site)
+        admission = Admission(public_keys=site.public_keys, locate=self._front.locate)
         self._journey = Journey(
             routes=routes,
-            admission=Admission(public_keys=site.public_keys, locate=self._front.locate),
+            admission=admission,
             arms=self._arms,
             triggers=triggers,
             keeper=self._keeper,
@@ -188,6 +191,26 @@ class PopApp:
             default_root=site.default_root,
             express=express,
         )
+        self._through = Through(
+            site=site,
+            routes=routes,
+            admission=admission,
+            arms=self._arms,
+            client=self._client,
+            answers=self._answers,
+            means=Means(
+                front=front,
+                store=self._store,
+                flights=self._flights,
+                origins=origins,
+                journey=self._journey,
+                pages=site.error_pages,
+                wall_s=time_now,
+            ),
+            next_id=self._next_id,
+            never={site.router.health_path, *(("/",) if site.default_root else ())},
+        )
+        self._may_pass = may_pass(site, front)
 
     def _trace(self, site: Site) -> None:
         """Trace as the site says; what was recorded before is handed on."""
@@ -296,6 +319,18 @@ class PopApp:
             self.finished(Exchange(request=request, status=status, body_bytes=body_bytes, took_s=took_s))
         return started
 
+    def through(
+        self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: Viewer
+    ) -> Transit | None:
+        """Send a plain GET through to its origin, where that is all; see ``through``. Never raises."""
+        if not self._may_pass:
+            return None
+        try:
+            return self._through.start(target, facts, scheme, peer, viewer)
+        except Exception:  # the outermost layer; the journey begins anew
+            logger.exception("a request for %r was not passed through", target)
+            return None
+
     def connected(self, peer: str, sock: object) -> None:
         """Take note of a viewer's connection that was just opened: its round trip is known by now."""
         self._front.connected(peer, sock)
@@ -304,10 +339,13 @@ class PopApp:
         """Answer in a task: finish what ``inline`` began, or begin here (requests with a body)."""
         journey, request.begun = request.begun, None
         began_s = time.perf_counter()
-        front = self._front
-        front.began()
+        front = None if isinstance(journey, Transit) else self._front  # which was told already
+        if front is not None:
+            front.began()
         try:
-            if isinstance(journey, Suspended):
+            if isinstance(journey, Transit):
+                result = await journey.answer()
+            elif isinstance(journey, Suspended):
                 result = await journey
             else:
                 request.id = self._next_id()
@@ -315,7 +353,8 @@ class PopApp:
         except Exception as error:  # the outermost layer
             result = self._failed(error, request)
         finally:
-            front.ended(time.perf_counter() - began_s)
+            if front is not None:
+                front.ended(time.perf_counter() - began_s)
         response = as_response(result) if isinstance(result, Prepared) else result
         request.begun = response.headers.get("x-cache")
         return response

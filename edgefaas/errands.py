@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
-from edgefaas.cache import Forward, Pass, Store, StoredResponse, XCache
+from edgefaas.cache import Flight, Forward, Pass, Store, StoredResponse, XCache
 from edgefaas.events import Continue
 from edgefaas.message import Headers, Request, Response
 from edgefaas.site import Behaviour, Trigger
@@ -24,17 +25,33 @@ class Errand:
     alone: bool = False  # what others fetch, or what is stored, is not for this one
 
 
+class Asked(Protocol):
+    """A request that was sent to its origin ahead of its journey, at ``at_s``; see ``through``."""
+
+    @property
+    def at_s(self) -> float:
+        """When it was sent, in Unix seconds."""
+        ...
+
+    async def response(self) -> Response:
+        """Return what the origin answers. Raises OriginError. To be called once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What the origin is asked, and why.
 
-    ``held`` is what is stored; ``conditional`` are the fields that ask about it.
+    ``held`` is what is stored; ``conditional`` are the fields that ask about it. Where it has been ``asked`` already,
+    ``flight`` is the trip that others may have boarded since; None where they go by themselves.
     """
 
     errand: Errand
     reason: Forward
-    held: StoredResponse | None
-    conditional: Headers | None
+    held: StoredResponse | None = None
+    conditional: Headers | None = None
+    asked: Asked | None = None
+    flight: "Flight[FromStore | FromOrigin] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

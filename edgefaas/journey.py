@@ -231,10 +231,16 @@ class Journey:
     ) -> Response | Prepared:
         """Go to the origin. ``held`` is what is stored; ``conditional`` are the fields that ask about it."""
         await in_task()
+        return await self.go_on(Question(errand=errand, reason=reason, held=held, conditional=conditional))
+
+    async def go_on(self, question: Question) -> Response | Prepared:
+        """Go on with a request for which the store has no answer; also with one that went ahead (``through``).
+
+        Raises EdgeError, as ``answer`` does. To be called in a task.
+        """
+        errand = question.errand
         try:
-            got = await self._obtain(
-                Question(errand=errand, reason=reason, held=held, conditional=conditional)
-            )
+            got = await self._obtain(question)
         except OriginError as error:
             page = await self._error_page(errand, error.status)
             if page is not None:
@@ -248,12 +254,19 @@ class Journey:
         errand = question.errand
         if errand.alone or errand.request.redirections or not collapsible(errand.request):
             return await self._consult(question)
+        if question.flight is not None:
+            return await self._together_now(question, question.flight.key)
         # Who comes after a purge does not join a trip that began before it.
         key = f"{collapse_key(errand.key, errand.variants, errand.request.headers)}\n{errand.token}"
-        if self.flights.is_private(key):
+        if question.asked is not None or self.flights.is_private(key):
             got = await self._consult(question)
             self.flights.learn(key, private=not shareable(got, self.wall_s()))
             return got
+        return await self._together_now(question, key)
+
+    async def _together_now(self, question: Question, key: str) -> FromStore | FromOrigin:
+        """Share a trip for as long as the viewer is there."""
+        errand = question.errand
         interim = errand.request.interim
         if interim is None:
             return await self._together(question, key)
@@ -265,7 +278,12 @@ class Journey:
     async def _together(self, question: Question, key: str) -> FromStore | FromOrigin:
         """Share one trip to the origin with the viewers who miss the same object now."""
         errand = question.errand
-        flight, led = self.flights.board(key, partial(self._fly, question))
+        fetch = partial(self._fly, question)
+        if question.flight is None:
+            flight, led = self.flights.board(key, fetch)
+        else:
+            flight, led = question.flight, True
+            self.flights.take_off(flight, fetch)
         with waiting(None if led else errand.request.trace):
             seat = await flight.outcome(led=led, patience_s=PATIENCE_S)
         match seat:
@@ -284,7 +302,13 @@ class Journey:
                 await release(replace(got.response, body=body or b""))
             case _:
                 pass
-        return await self._consult(question)  # alone: what is shared is not for this viewer
+        # Alone: what is shared is not for this viewer.
+        return await self._consult(replace(question, asked=None, flight=None))
+
+    def carry_on(self, question: Question) -> None:
+        """End the trip of a request that went ahead and whose viewer has left: others may wait for it."""
+        assert question.flight is not None
+        self.flights.take_off(question.flight, partial(self._fly, question))
 
     async def _fly(self, question: Question, flight: Flight[FromStore | FromOrigin]) -> None:
         """The trip itself: a task that outlives the viewer who started it."""
@@ -313,9 +337,13 @@ class Journey:
         errand, held, conditional = question.errand, question.held, question.conditional
         request, policy = errand.request, errand.behaviour.cache
         sent = request if conditional is None else replace(request, headers=conditional)
-        asked_s = self.wall_s()
+        asked_s = self.wall_s() if question.asked is None else question.asked.at_s
+        generated_by = None
         try:
-            response, generated_by = await self._origin(sent, errand)
+            if question.asked is not None:
+                response = await question.asked.response()
+            else:
+                response, generated_by = await self._origin(sent, errand)
         except OriginError:
             stand_in = on_origin_failure(held, request, policy, status=None, now_s=self.wall_s())
             if isinstance(stand_in, ServeStale):

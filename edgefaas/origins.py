@@ -22,6 +22,7 @@ from edgefaas.events import (
 )
 from edgefaas.gateway import Gateway
 from edgefaas.message import Request, Response
+from edgefaas.origin.client import Begun
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import end_client, ending, note_client
@@ -42,6 +43,10 @@ class UrlClient(Protocol):
 
     async def fetch(self, origin: UrlOrigin, request: Request) -> Response:
         """Return head and streaming body. Raises OriginError, OriginTimeoutError."""
+        ...
+
+    async def finish(self, origin: UrlOrigin, request: Request, begun: Begun) -> Response:
+        """Return the same of a request that was sent before."""
         ...
 
 
@@ -88,6 +93,19 @@ class Origins:
         if turned.request.timings is not None:
             turned.request.timings.append(("origin", (perf_counter() - began_s) * 1000))
         return response
+
+    async def finish(self, origin: UrlOrigin, request: Request, begun: Begun, began_s: float) -> Response:
+        """Return the response to a request that was sent by ``OriginClient.begin`` at ``began_s`` (perf_counter).
+
+        Raises as ``ask`` does.
+        """
+        status = 0
+        try:
+            response = await self.client.finish(origin, request, begun)
+            status = response.status
+            return response
+        finally:
+            self.meter.asked(origin.name, status, perf_counter() - began_s)
 
     async def _choose(self, turned: Continue, behaviour: Behaviour) -> Response:
         choice = turned.origin

@@ -140,7 +140,8 @@ def _field_names(argument: str | None) -> frozenset[str] | None:
 
 
 @lru_cache(maxsize=2048)
-def _from_cache_control(text: str) -> ResponseDirectives:
+def cache_control_directives(text: str) -> ResponseDirectives:
+    """Return what the value of a response's Cache-Control says."""
     found = parse_directives(text)
     no_cache_fields = _field_names(found["no-cache"]) if "no-cache" in found else frozenset()
     private_fields = _field_names(found["private"]) if "private" in found else frozenset()
@@ -219,7 +220,7 @@ def response_directives(headers: Headers) -> ResponseDirectives:
             targeted = _from_targeted(text)
             if targeted is not None:
                 return targeted
-    return _from_cache_control(headers.get("cache-control") or "")
+    return cache_control_directives(headers.get("cache-control") or "")
 
 
 @lru_cache(maxsize=512)

@@ -74,8 +74,11 @@ class Flight(Generic[T]):
         self, key: str, memory_bytes: int, directory: Path | None, file_bytes_max: int = sys.maxsize
     ) -> None:
         self.key = key
-        self.spool = Spool(memory_bytes, directory, file_bytes_max=file_bytes_max)
         self.passengers = 0
+        self._memory_bytes = memory_bytes
+        self._directory = directory
+        self._file_bytes_max = file_bytes_max
+        self._spool: Spool | None = None
         self._announced: T | None = None
         self._private: T | None = None
         self._error: Exception | None = None
@@ -83,6 +86,13 @@ class Flight(Generic[T]):
         self._leader_left = False
         self.was_private = False
         self._settled = asyncio.Event()
+
+    @property
+    def spool(self) -> Spool:
+        """Return where the body arrives; made when somebody asks for it, which for most private ones nobody does."""
+        if self._spool is None:
+            self._spool = Spool(self._memory_bytes, self._directory, file_bytes_max=self._file_bytes_max)
+        return self._spool
 
     @property
     def settled(self) -> bool:
@@ -132,6 +142,11 @@ class Flight(Generic[T]):
         if self._announced is not None and not self.spool.finished and not self._bodiless:
             self.spool.abort(ConnectionAbortedError("the trip to the origin ended early"))
         self._settled.set()
+
+    def tidy(self) -> None:
+        """Remove what is left of a body that did not arrive wholly."""
+        if self._spool is not None and not self._spool.finished:
+            self._spool.discard()
 
     async def outcome(self, *, led: bool, patience_s: float | None = None) -> "Outcome[T]":
         """Wait until it is known what became of the trip; at most ``patience_s`` seconds."""
@@ -219,11 +234,37 @@ class Flights(Generic[T]):
         if flight is not None and flight.spool.readable:
             self.collapsed += 1
             return flight, False
-        flight = Flight[T](key, self._memory_bytes, self._directory, self._file_bytes_max)
+        flight = self._new(key)
         if not private:
             self._flying[key] = flight
-        self._start(self._fly(flight, fetch))
+        self.take_off(flight, fetch)
         return flight, True
+
+    def is_free(self, key: str) -> bool:
+        """Return whether no trip for ``key`` is under way."""
+        return key not in self._flying
+
+    def reserve(self, key: str) -> Flight[T]:
+        """Return a trip that others can board and its caller makes by itself; none may be under way.
+
+        It has to be ended: by ``take_off``, which makes it a trip like any other, or by ``return_alone``.
+        """
+        assert key not in self._flying
+        flight = self._flying[key] = self._new(key)
+        return flight
+
+    def _new(self, key: str) -> Flight[T]:
+        return Flight[T](key, self._memory_bytes, self._directory, self._file_bytes_max)
+
+    def take_off(self, flight: Flight[T], fetch: Callable[[Flight[T]], Coroutine[Any, Any, None]]) -> None:
+        """Run ``fetch`` for a trip, as a task of its own."""
+        self._start(self._fly(flight, fetch))
+
+    def return_alone(self, flight: Flight[T]) -> None:
+        """End a reserved trip: its answer was private, and who waited for it goes by themselves."""
+        self.leave(flight)
+        self.learn(flight.key, private=True)
+        flight.set_free()
 
     def leave(self, flight: Flight[T]) -> None:
         """Take a trip off the board: who comes now starts another (or finds what was stored)."""
@@ -239,8 +280,7 @@ class Flights(Generic[T]):
             self.leave(flight)
             self._learn(flight)
             flight.set_free()
-            if not flight.spool.finished:
-                flight.spool.discard()
+            flight.tidy()
 
     def _learn(self, flight: Flight[T]) -> None:
         """Remember which keys are not worth waiting for, and forget those that are again."""

@@ -249,19 +249,32 @@ def _about_response(
     request: Request, response: Response, policy: CachePolicy, directives: ResponseDirectives
 ) -> str | None:
     """Return which of the origin's words, or of the policy's, forbids storing."""
-    lenient = policy.min_ttl_s > 0
-    understood = response.status in UNDERSTOOD_STATUSES
+    if (reason := _about_words(response.status, policy, directives)) is not None:
+        return reason
     grants = directives.public or directives.must_revalidate or directives.s_maxage_s is not None
     reasons = {
-        "must-understand": directives.must_understand and not understood,
-        "no-store": directives.no_store and not directives.must_understand and not lenient,
-        "private": directives.private and not lenient,
         "authorization": not grants and "authorization" in request.headers,
         "set-cookie": not policy.store_set_cookie and "set-cookie" in response.headers,
         "vary *": STAR in vary_names(response.headers),
         "no explicit freshness": not _has_ground(response.status, response.headers, directives, policy),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _about_words(status: int, policy: CachePolicy, directives: ResponseDirectives) -> str | None:
+    """Return which directive forbids storing, whatever the other fields say."""
+    lenient = policy.min_ttl_s > 0
+    if directives.must_understand:
+        if status not in UNDERSTOOD_STATUSES:
+            return "must-understand"
+    elif directives.no_store and not lenient:
+        return "no-store"
+    return "private" if directives.private and not lenient else None
+
+
+def refused_by_words(status: int, policy: CachePolicy, directives: ResponseDirectives) -> bool:
+    """Return whether ``storability`` refuses a final response to a GET for what its directives say alone."""
+    return status >= _FIRST_FINAL_STATUS and _about_words(status, policy, directives) is not None
 
 
 def _has_ground(status: int, headers: Headers, directives: ResponseDirectives, policy: CachePolicy) -> bool:

@@ -7,12 +7,13 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from edgefaas.errors import OriginError, OriginTimeoutError
 from edgefaas.message import Headers, Request, Response
 from edgefaas.origin import fields
 from edgefaas.origin.connect import Endpoint, endpoint_of, open_connection
-from edgefaas.origin.connection import Exchange, NothingCameBackError, OriginConnection
+from edgefaas.origin.connection import Answered, Exchange, Look, NothingCameBackError, OriginConnection
 from edgefaas.origin.dns import Resolver
 from edgefaas.origin.health import EndpointHealth
 from edgefaas.origin.pool import ConnectionPool, Open, PoolLimits
@@ -63,6 +64,14 @@ def request_head(request: Request, headers: Headers, *, prefix: str, name: str) 
     return method + f" {target} HTTP/1.1\r\n".encode("ascii") + section + b"\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that was sent on an idle connection, and what its answer is waited for by."""
+
+    connection: OriginConnection
+    waiting: Answered
+
+
 class OriginClient:
     """Fetches from origins; one per worker."""
 
@@ -91,10 +100,48 @@ class OriginClient:
             OriginError: no connection, or an answer that is not strictly HTTP/1.1 (502).
             RequestError: the viewer broke the request's body.
         """
+        return await self._fetch(origin, request, None)
+
+    def head(self, origin: UrlOrigin, request: Request) -> bytes:
+        """Return the head of the request as it is sent to ``origin``. Raises OriginError: it cannot be written."""
+        endpoint = self._endpoint(origin)
+        headers = fields.to_origin(request, origin, authority=endpoint.authority)
+        return request_head(request, headers, prefix=endpoint.prefix, name=origin.name)
+
+    def prefix(self, origin: UrlOrigin) -> str:
+        """Return what stands before the path in each request to ``origin``."""
+        return self._endpoint(origin).prefix
+
+    def has_idle(self, origin: UrlOrigin) -> bool:
+        """Return whether ``begin`` has a connection to send on."""
+        return self._pool(self._endpoint(origin)).has_idle()
+
+    def begin(
+        self, origin: UrlOrigin, head: bytes, look: Look, interim: Callable[[int, Headers], None]
+    ) -> Begun:
+        """Send a GET whose head is ``head`` on an idle connection, without a task; see ``OriginConnection.begin``.
+
+        What ``look`` does not deal with, ``finish`` has to be asked for, or its connection abandoned.
+        """
+        connection = self._pool(self._endpoint(origin)).take_idle()
+        exchange = Exchange(
+            name=origin.name,
+            method="GET",
+            interim=interim,
+            first_byte_timeout_s=origin.first_byte_timeout_s,
+            idle_timeout_s=origin.idle_timeout_s,
+        )
+        return Begun(connection, connection.begin(exchange, head, look))
+
+    async def finish(self, origin: UrlOrigin, request: Request, begun: Begun) -> Response:
+        """Return what ``fetch`` would have returned, or raise it, for a request that ``begin`` sent."""
+        return await self._fetch(origin, request, begun)
+
+    async def _fetch(self, origin: UrlOrigin, request: Request, begun: Begun | None) -> Response:
+        """Fetch; where ``begun``, the first attempt was."""
         endpoint = self._endpoint(origin)
         pool = self._pool(endpoint)
-        headers = fields.to_origin(request, origin, authority=endpoint.authority)
-        head = request_head(request, headers, prefix=endpoint.prefix, name=origin.name)
+        head = self.head(origin, request)
         exchange = Exchange(
             name=origin.name,
             method=request.method,
@@ -107,10 +154,17 @@ class OriginClient:
         retriable = request.method in IDEMPOTENT and isinstance(request.body, bytes)
         fresh = False
         while True:
-            connection = await pool.checkout(opener, timeout_s=origin.connect_timeout_s, fresh=fresh)
-            reused = connection.exchanges_count > 0
+            if begun is not None:
+                connection, reused = begun.connection, True
+            else:
+                connection = await pool.checkout(opener, timeout_s=origin.connect_timeout_s, fresh=fresh)
+                reused = connection.exchanges_count > 0
             try:
-                answer, body = await connection.ask(exchange, head, request.body)
+                if begun is not None:
+                    waiting, begun = begun.waiting, None
+                    answer, body = await connection.answer(waiting)
+                else:
+                    answer, body = await connection.ask(exchange, head, request.body)
             except NothingCameBackError:
                 if not (retriable and reused):
                     raise

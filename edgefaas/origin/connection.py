@@ -20,8 +20,13 @@ from edgefaas.wire.outbox import GatheringTransport, outbox_of
 SWITCHING = 101
 INTERIM_LIMIT = 32  # 1xx heads per response
 
+Look = Callable[[bytes], bool]
+"""Is shown the first octets of an answer (none where there will be no answer), and says whether they were all of it, of
+a response that leaves the connection open, and are dealt with."""
+Answered = asyncio.Future[tuple["ResponseHead", IncomingBody]]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made per request
 class Exchange:
     """What one request needs of a connection. ``name`` is the origin's, for messages.
 
@@ -54,7 +59,8 @@ class OriginConnection(asyncio.Protocol):
         self._on_free = on_free
         self._on_lost = on_lost
         self._exchange: Exchange | None = None
-        self._head: asyncio.Future[tuple[ResponseHead, IncomingBody]] | None = None
+        self._head: Answered | None = None
+        self._look: Look | None = None
         self._buffer = b""
         self._interim_count = 0
         self._body: IncomingBody | None = None
@@ -134,31 +140,42 @@ class OriginConnection(asyncio.Protocol):
             OriginTimeoutError: no head within the first-byte deadline, or the origin stopped reading.
             OriginError: what came back is not HTTP.
         """
+        waiting = self._prepare(exchange)
+        if isinstance(body, bytes):
+            self.transport.write_later(head + body)
+            self._watch(exchange.first_byte_timeout_s)
+        else:
+            self.transport.write(head)
+            await self._send_streaming(exchange, body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head)
+        return await self.answer(waiting)
+
+    async def answer(self, waiting: Answered) -> tuple[ResponseHead, "bytes | OriginBody"]:
+        """Return what ``ask`` does, or raise it, for a request that was sent."""
+        answered, incoming = await waiting
+        return answered, incoming.take_all() if incoming.complete else OriginBody(incoming, self)
+
+    def begin(self, exchange: Exchange, head: bytes, look: Look) -> Answered:
+        """Send one request without a body, and return what ``answer`` waits for where ``look`` leaves it to that."""
+        waiting = self._prepare(exchange)
+        self._look = look
+        self.transport.write_later(head)
+        self._watch(exchange.first_byte_timeout_s)
+        return waiting
+
+    def _prepare(self, exchange: Exchange) -> Answered:
         assert self._exchange is None
         assert not self.lost
         self._exchange = exchange
         self.exchanges_count += 1
-        self._head = self._loop.create_future()
-        self._heard = False
+        self._heard = self._reusable = False
         self._interim_count = 0
-        self._reusable = False
         self._body = None
         self._buffer = b""
-        if isinstance(body, bytes):
-            self.transport.write_later(head + body)
-            self._watch(exchange.first_byte_timeout_s)
-            answered, incoming = await self._head
-        else:
-            self.transport.write(head)
-            answered, incoming = await self._ask_streaming(
-                exchange, body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head
-            )
-        return answered, incoming.take_all() if incoming.complete else OriginBody(incoming, self)
+        self._head = waiting = self._loop.create_future()
+        return waiting
 
-    async def _ask_streaming(
-        self, exchange: Exchange, body: AsyncIterator[bytes], *, chunked: bool
-    ) -> tuple[ResponseHead, IncomingBody]:
-        """Send the body while waiting: an origin may answer before it has read everything."""
+    async def _send_streaming(self, exchange: Exchange, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """Send the body until all is sent or answered: an origin may answer before it has read everything."""
         assert self._head is not None
         head = self._head
         upload = self._upload = self._loop.create_task(self._send_body(exchange, body, chunked=chunked))
@@ -166,7 +183,6 @@ class OriginConnection(asyncio.Protocol):
         await asyncio.wait((upload, head), return_when=asyncio.FIRST_COMPLETED)
         if not head.done() and not upload.cancelled() and upload.exception() is None:
             self._watch(exchange.first_byte_timeout_s)
-        return await head
 
     async def _send_body(self, exchange: Exchange, body: AsyncIterator[bytes], *, chunked: bool) -> None:
         async for piece in body:
@@ -204,6 +220,7 @@ class OriginConnection(asyncio.Protocol):
 
     def abandon(self) -> None:
         """Close: nobody wants the rest of the answer."""
+        self._look = None
         if not self.lost:
             self.transport.abort()
 
@@ -212,6 +229,8 @@ class OriginConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take octets from the origin."""
         self._active_at_s = self._loop.time()
+        if self._look is not None and self._seen(self._look, data):
+            return
         try:
             if self._body is not None and not self._body.complete:
                 self._receive_body(data)
@@ -229,6 +248,16 @@ class OriginConnection(asyncio.Protocol):
                 )
             )
             self.transport.abort()
+
+    def _seen(self, look: Look, data: bytes) -> bool:
+        """Show ``data`` to who sent the request without a task; return whether the exchange is over by that."""
+        self._look = None
+        if not look(data):
+            return False
+        self._head = None
+        self._reusable = True
+        self._finish()
+        return True
 
     def _receive_head(self, data: bytes) -> None:
         assert self._exchange is not None
@@ -312,6 +341,8 @@ class OriginConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _fail(self, error: OriginError) -> None:
+        if self._look is not None:
+            self._seen(self._look, b"")
         if self._head is not None and not self._head.done():
             self._head.set_exception(error)
             self._head.exception()  # whoever asked may have left

@@ -105,6 +105,17 @@ class ConnectionPool:
                 if handed is not None and not handed.transport.is_closing():
                     return handed
 
+    def has_idle(self) -> bool:
+        """Return whether ``checkout`` would return a used connection at once."""
+        idle = self._idle
+        while idle and idle[-1].transport.is_closing():
+            idle.pop()
+        return bool(idle)
+
+    def take_idle(self) -> OriginConnection:
+        """Return what ``checkout`` would return; only after ``has_idle``."""
+        return self._idle.pop()
+
     async def _open(self, open_connection: Open) -> OriginConnection:
         self._opening_count += 1
         try:

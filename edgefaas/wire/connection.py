@@ -9,7 +9,7 @@ import math
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from edgefaas.contract import NO_TLS
 from edgefaas.errors import RequestError
@@ -31,6 +31,14 @@ def tls_of(transport: Any) -> tuple[str, str]:
     secure = transport.get_extra_info("ssl_object")
     cipher = secure.cipher() if secure is not None else None
     return (str(secure.version() or ""), str(cipher[0])) if cipher else NO_TLS
+
+
+class InHand(Protocol):
+    """What a request is answered by while the connection waits: a task, or what the viewer side has sent through."""
+
+    def cancel(self) -> object:
+        """End it: the viewer has left."""
+        ...
 
 
 class ViewerConnection(asyncio.Protocol, ABC):
@@ -69,8 +77,8 @@ class ViewerConnection(asyncio.Protocol, ABC):
         self._ignored_bytes = 0
         self._reading_paused = False
         self._resume_scheduled = False
-        # the request that is being answered by a task
-        self._task: asyncio.Task[None] | None = None
+        # the request that is being answered
+        self._task: InHand | None = None
         self._receiver: BodyReceiver | None = None  # until the last octet of its body is here
         self._tunnel: IncomingBody | None = None  # the viewer's octets after a switch of protocols
         self._request: Request | None = None

@@ -20,10 +20,10 @@ from edgefaas.errors import RequestError
 from edgefaas.message import Headers, Prepared, Request
 from edgefaas.wire import heads
 from edgefaas.wire.clock import http_date
-from edgefaas.wire.connection import ViewerConnection
+from edgefaas.wire.connection import InHand, ViewerConnection
 from edgefaas.wire.grammar import HEAD_LIMIT_BYTES, has_bare_lf
 from edgefaas.wire.incoming import IncomingBody
-from edgefaas.wire.outgoing import OutgoingResponse
+from edgefaas.wire.outgoing import STATUS_VIEWER_LEFT, OutgoingResponse
 from edgefaas.wire.receiving import DISCARD_LIMIT_BYTES, BodyReceiver
 from edgefaas.wire.render import InvalidResponseError, prepare, refusal, render_interim
 from edgefaas.wire.requests import answer_to_asterisk, keeps_alive, make_request
@@ -53,12 +53,17 @@ Ahead = Callable[[bytes, heads.Facts, str, tuple[str, int]], Started | None]
 """Begins on a plain GET by raw target, facts, scheme and peer; see ``edgefaas.ahead``."""
 
 
+Through = Callable[[bytes, heads.Facts, str, tuple[str, int], "WireProtocol"], InHand | None]
+"""Sends a plain GET on to its origin, by raw target, facts, scheme, peer and connection; see ``edgefaas.through``."""
+
+
 class WireProtocol(ViewerConnection):
     """The protocol of one connection; see ``bind`` for how it gets its viewer side."""
 
     viewer_side: ClassVar[ViewerSide]
     express: ClassVar[Express]
     ahead: ClassVar[Ahead]
+    through: ClassVar[Through]
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -207,6 +212,12 @@ class WireProtocol(ViewerConnection):
                 self._keep_alive = True
                 self._write_inline(made.head, made.body, is_1_1=True)
                 return False
+            if started is None:
+                passing = type(self).through(target, facts, self._scheme, self._peer, self)
+                if passing is not None:
+                    self._task = passing
+                    self._ticker.set(self, math.inf)
+                    return True
         began_s = perf_counter()
         request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
         request.begun = started
@@ -312,7 +323,36 @@ class WireProtocol(ViewerConnection):
             )
         )
 
-    def _start(self, request: Request, began_s: float, *, is_1_1: bool) -> None:
+    def passed(self, request: Request, prepared: Prepared, began_s: float) -> None:
+        """Write the answer of what went ``through``, and turn to the next request."""
+        self._task = None
+        self._keep_alive = not self._draining
+        self._write_inline(prepared.head, prepared.body, is_1_1=True)
+        self._note(request, prepared.head, prepared.body, began_s)
+        if self._keep_alive and self._writable is None:
+            self._next()
+
+    def taken_over(self, request: Request, began_s: float, ended: Callable[[], None]) -> None:
+        """Answer what went ``through`` by a task after all; ``ended`` is called at the end of that."""
+        self._keep_alive = not self._draining
+        task = self._start(request, began_s, is_1_1=True)
+        task.add_done_callback(lambda _: ended())
+
+    def departed(self, request: Request, began_s: float) -> None:
+        """Note that the viewer of what went ``through`` left before there was an answer."""
+        took_s = perf_counter() - began_s
+        self.viewer_side.finished(
+            Exchange(
+                request=request,
+                status=STATUS_VIEWER_LEFT,
+                body_bytes=0,
+                took_s=took_s,
+                aborted=True,
+                tls=self._tls,
+            )
+        )
+
+    def _start(self, request: Request, began_s: float, *, is_1_1: bool) -> asyncio.Task[None]:
         self._request = request
         if is_1_1:
             request.interim = self._write_interim
@@ -322,6 +362,7 @@ class WireProtocol(ViewerConnection):
         self._task = task
         self.server_state.tasks.add(task)
         task.add_done_callback(self._answered)
+        return task
 
     def _write_interim(self, status: int, headers: Headers) -> None:
         """Pass a 1xx of the origin on (``Request.interim``); 100 and 101 are the wire's own business."""
@@ -417,6 +458,12 @@ def _never_ahead(_target: bytes, _facts: heads.Facts, _scheme: str, _peer: tuple
     """The same of what is begun."""
 
 
+def _never_through(
+    _target: bytes, _facts: heads.Facts, _scheme: str, _peer: tuple[str, int], _viewer: object
+) -> None:
+    """The same of what is sent through."""
+
+
 def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[WireProtocol]:
     """Return the protocol class for ``uvicorn.Config(http=...)`` that asks ``viewer_side``."""
     express = staticmethod(getattr(viewer_side, "express", _never))
@@ -427,6 +474,7 @@ def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[
         "settings": settings or WireSettings(),
         "express": express,
         "ahead": ahead,
+        "through": staticmethod(getattr(viewer_side, "through", _never_through)),
         "connected": staticmethod(connected) if connected is not None else None,
     }
     return type("BoundWireProtocol", (WireProtocol,), members)

@@ -1,0 +1,163 @@
+"""Pass a plain GET through to a URL origin, and its answer back, without a task.
+
+What nobody may store is asked for again and again: answers of APIs, pages for one viewer. Of such a request, under a
+behaviour without functions, the journey decides nothing between the store and the origin. So it is sent from inside the
+wire's callback, on an idle connection; and where the whole answer comes in one piece and may not be stored, it goes on
+to the viewer from inside the origin's callback (``transit``). Everything else is handed to the journey as it stands: a
+body that takes its time, an answer to be stored, an origin that fails.
+
+What is decided here is when nobody can tell the difference: ``passes`` for the behaviour, the wire's facts and the
+memos of front and admission for the request, ``glance`` for the response. Tests compare octets, the origin's and the
+viewer's.
+"""
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+
+from edgefaas.admission import UNPRETENDED, Admission
+from edgefaas.answers import Answers
+from edgefaas.arms import Arms
+from edgefaas.cache import Forward, XCache, cache_key
+from edgefaas.errors import OriginError, RequestError
+from edgefaas.events import Continue
+from edgefaas.front import UNFORGED, Front
+from edgefaas.message import Request, Response
+from edgefaas.namespaces import namespace_of
+from edgefaas.origin import OriginClient
+from edgefaas.routes import Routes
+from edgefaas.site import Behaviour, Origin, Site, UrlOrigin, ViewerProtocol
+from edgefaas.transit import Means, Plan, Transit, Viewer
+from edgefaas.wire.fields import WireHeaders
+from edgefaas.wire.heads import Facts, split_target
+from edgefaas.wire.render import encode_fields
+
+
+def passes(behaviour: Behaviour, origin: Origin | None) -> bool:
+    """Return whether a plain GET goes to its origin as it came, whoever sent it, and nobody looks at the answer."""
+    return (
+        isinstance(origin, UrlOrigin)
+        and not behaviour.triggers
+        and (behaviour.methods is None or "GET" in behaviour.methods)
+        and behaviour.viewer_protocol is ViewerProtocol.ALLOW_ALL
+        and not behaviour.trusted_keys
+        and not behaviour.location_headers
+        and behaviour.origin_request is None
+        and behaviour.cache.cookies.mode == "forward"
+    )
+
+
+def may_pass(site: Site, front: Front) -> bool:
+    """Return whether anything of the site asks for more of a request than its behaviour does."""
+    return (
+        "*" in site.hosts and front.takes_all and site.server_timing != "always" and not site.telemetry.otlp
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Through:
+    """Passes requests through for one site. ``never`` are paths that mean something else than what they say."""
+
+    site: Site
+    routes: Routes
+    admission: Admission
+    arms: Arms
+    client: OriginClient
+    answers: Answers
+    means: Means
+    next_id: Callable[[], str]
+    never: Container[str]
+    _plans: dict[int, tuple[Behaviour, Plan | None]] = field(default_factory=dict, init=False)
+
+    def start(
+        self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: Viewer
+    ) -> Transit | None:
+        """Send a plain GET with these facts to its origin; None where the journey has to begin, with nothing done."""
+        try:
+            path, query, authority = split_target(target)
+            behaviour = self.routes.match(path)
+        except RequestError:  # the journey says what is wrong with it
+            return None
+        plan = None if behaviour is None or authority else self._plan_of(behaviour)
+        if plan is None or facts.conditions or self.arms.splits or path in self.never:
+            return None
+        policy = plan.behaviour.cache
+        if query and policy.query.mode != "all":
+            return None
+        request = Request(
+            method="GET",
+            path=path,
+            query=query,
+            headers=WireHeaders(facts.block),
+            host=facts.host or "",
+            scheme=scheme,
+            viewer_ip=peer[0],
+            viewer_port=peer[1],
+        )
+        section = self._section(plan, facts, request)
+        if section is None or not self.client.has_idle(plan.origin):
+            return None
+        store, flights = self.means.store, self.means.flights
+        key = cache_key(request, policy, namespace=plan.namespace)
+        token = store.token()
+        trip = f"{key}\n{token}"
+        private = flights.is_private(trip)
+        if key in store or not (private or flights.is_free(trip)) or store.get(key):
+            return None
+        request.id = self.next_id()
+        request.ran = {}
+        transit = Transit(self.means, plan, request, viewer, (key, token, trip))
+        head = b"GET %b HTTP/1.1%b" % ((plan.prefix + request.target).encode("ascii"), section)
+        transit.begun = self.client.begin(plan.origin, head, transit.look, transit.interim)
+        transit.flight = None if private else flights.reserve(trip)
+        self.means.front.began()
+        return transit
+
+    def _plan_of(self, behaviour: Behaviour) -> Plan | None:
+        known = self._plans.get(id(behaviour))
+        if known is not None and known[0] is behaviour:
+            return known[1]
+        plan = None
+        origin = self.site.origins.get(behaviour.origin or "")
+        if isinstance(origin, UrlOrigin) and passes(behaviour, origin):
+            unsigned = Response(status=200)
+            asking = Request(method="GET", path="/")
+            signed = self.answers.forwarded(
+                asking, unsigned, Forward.URI_MISS, XCache.MISS, stored=False, collapsed=False
+            )
+            plan = Plan(
+                behaviour=behaviour,
+                origin=origin,
+                namespace=namespace_of(behaviour, Continue(asking), at_home=True),
+                prefix=self.client.prefix(origin),
+                memo=f"through {origin.name}",
+                signed=encode_fields(list(signed.headers)).removesuffix(b"\r\n"),
+            )
+        self._plans[id(behaviour)] = behaviour, plan
+        return plan
+
+    def _section(self, plan: Plan, facts: Facts, request: Request) -> bytes | None:
+        """Return what follows the request line for the origin; None where a field is not to be passed on as it came."""
+        memo = facts.block.memo
+        known = memo.get(plan.memo)
+        if isinstance(known, _Section) and known.plan is plan and known.address == request.viewer_ip:
+            return known.octets
+        if UNFORGED not in memo or UNPRETENDED not in memo:
+            self.means.front.receive(request)
+            if self.admission.admit(request, plan.behaviour, self.means.wall_s()) is not request:
+                return None
+            if UNFORGED not in memo or UNPRETENDED not in memo:
+                return None
+        try:
+            head = self.client.head(plan.origin, request)
+        except OriginError:  # the journey says so
+            return None
+        octets = head[head.index(b"\r\n") :]
+        memo[plan.memo] = _Section(plan, request.viewer_ip, octets)
+        return octets
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    plan: Plan
+    address: str
+    octets: bytes

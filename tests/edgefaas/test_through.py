@@ -1,0 +1,436 @@
+"""What goes through without a task: viewer and origin see the octets of the journey, and nobody is lost."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgefaas.app import PopApp
+from edgefaas.cache import Purge
+from edgefaas.site import (
+    Behaviour,
+    CachePolicy,
+    FunctionOrigin,
+    Selection,
+    Trigger,
+    UrlOrigin,
+    ViewerProtocol,
+)
+from edgefaas.through import passes
+from edgefaas.transit import MISS, Transit
+from edgefaas.wire.heads import Facts
+from edgefaas.wire.protocol import WireProtocol
+from tests.edgefaas.live import FakeOrigin, Pop, Seen, origin, pop, reply, serving
+from tests.edgefaas.test_ahead import WithoutAhead
+
+SITE = """
+[site]
+access_log = "all"
+{about}
+[origins.app]
+url = "http://127.0.0.1:{port}/prefix"
+headers = {{ X-Origin-Secret = "s" }}
+first_byte_timeout = {patience}
+[[behaviors]]
+path = "*"
+origin = "app"
+"""
+VARYING = re.compile(rb"(X-Edge-Request-Id: |<code>request )[0-9a-f]+|Date: [^\r]+")
+PORT = re.compile(r"127\.0\.0\.1:[0-9]+")
+ANSWERS = {
+    "no-store": reply("secret", Cache_Control="no-store"),
+    "said nothing": reply("plain", Set_Cookie="a=b"),
+    "private": reply("yours", Cache_Control="private, max-age=60", ETag='"p"'),
+    "dated": reply(
+        "dated", Date="Sun, 06 Nov 1994 08:49:37 GMT", Cache_Control="no-store", Connection="keep-alive"
+    ),
+    "stored": reply("shared", Cache_Control="max-age=60"),
+    "asked about": reply("maybe", ETag='"v"', Cache_Control="no-cache"),
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n",
+    "empty": reply(b"", Cache_Control="no-store"),
+    "no content": b"HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n",
+    "not found": reply("no", "404 Not Found", Cache_Control="no-store"),
+    "failing": reply("oh", "500 Internal Server Error"),
+    "hints": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    + reply("hinted", Cache_Control="no-store"),
+    "closing": reply("bye", Cache_Control="no-store", Connection="close"),
+    "stray": reply("four", Cache_Control="no-store") + b"HTTP/1.1 200 OK\r\n",
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
+    "nothing": b"",
+    "own fields": reply(
+        "x", Cache_Control="no-store", X_Cache="Hit from elsewhere", Cache_Status="other; hit"
+    ),
+}
+ENDING = ("closing", "stray", "no HTTP", "nothing")
+FIELDS = [
+    "",
+    "Cookie: a=b; c=d\r\nAccept: */*\r\n",
+    "X-Forwarded-For: 9.9.9.9\r\n",
+    "Connection: x-any\r\nX-Any: 1\r\n",
+    "Cache-Control: no-cache\r\n",
+    'If-None-Match: "v"\r\n',
+]
+
+
+class Spying(WithoutAhead):
+    """The viewer side whose transits are looked at."""
+
+    def __init__(self, app: PopApp) -> None:
+        super().__init__(app)
+        self.transits: list[Transit] = []
+
+    def through(
+        self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: WireProtocol
+    ) -> Transit | None:
+        transit = self.app.through(target, facts, scheme, peer, viewer)
+        if transit is not None:
+            self.transits.append(transit)
+        return transit
+
+    @property
+    def arrived(self) -> int:
+        """How many ended without the journey."""
+        return sum(transit.request.begun == MISS for transit in self.transits)
+
+
+@dataclass
+class Stage:
+    """A POP in front of an origin, on a port where what goes through is seen."""
+
+    served: Pop
+    fake: FakeOrigin
+    port: int
+    spy: Spying
+    viewers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def viewer(self) -> "Viewer":
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.viewers.append(writer)
+        return Viewer(reader, writer)
+
+    async def warm(self, count: int = 1) -> None:
+        """Have ``count`` idle connections to the origin, and a viewer's connection each."""
+        viewers = [await self.viewer() for _ in range(count)]
+        gate, self.fake.gate = self.fake.gate, asyncio.Event()
+        for at, viewer in enumerate(viewers):
+            viewer.ask(f"/warm/{at}")
+        async with asyncio.timeout(30):
+            while sum(seen.target.startswith("/prefix/warm") for seen in self.fake.seen) < count:
+                await asyncio.sleep(0)
+        self.fake.gate.set()
+        for viewer in viewers:
+            await viewer.answer()
+        self.fake.gate = gate
+        self.fake.seen.clear()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0)
+
+
+@dataclass
+class Viewer:
+    """One connection that stays."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def ask(self, target: str, fields: str = "") -> None:
+        self.writer.write(f"GET {target} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode())
+
+    async def answer(self) -> bytes:
+        """Return head and body of one answer that has a Content-Length."""
+        async with asyncio.timeout(30):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"\r\nContent-Length: ([0-9]+)", head)
+            assert length is not None
+            return head + await self.reader.readexactly(int(length[1]))
+
+    async def get(self, target: str) -> bytes:
+        self.ask(target)
+        return await self.answer()
+
+
+@asynccontextmanager
+async def staged(
+    replying: Callable[[Seen], bytes],
+    folder: Path,
+    *,
+    patience_s: float = 30,
+    about: str = "",
+    more: str = "",
+) -> AsyncIterator[Stage]:
+    async with origin(replying) as fake:
+        site = SITE.format(port=fake.port, patience=patience_s, about=about) + more
+        async with pop(site, folder) as served:
+            spy = Spying(served.app)
+            async with serving(spy) as port:
+                stage = Stage(served, fake, port, spy)
+                try:
+                    yield stage
+                finally:
+                    for writer in stage.viewers:
+                        writer.close()
+                        with contextlib.suppress(ConnectionError):
+                            await writer.wait_closed()
+
+
+def play(
+    folder: Path,
+    replying: Callable[[Seen], bytes],
+    scenario: Callable[[Stage], Coroutine[Any, Any, None]],
+    **options: Any,
+) -> None:
+    async def main() -> None:
+        async with staged(replying, folder, **options) as stage:
+            await scenario(stage)
+
+    asyncio.run(main())
+
+
+async def dialogue(port: int, target: str, fields: str) -> bytes:
+    """Ask four times on one connection, the last time with its end; return all that comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = f"GET {target} HTTP/1.1\r\nHost: a.example\r\n{fields}"
+        writer.write(f"{head}\r\n".encode() * 3 + f"{head}Connection: close\r\n\r\n".encode())
+        async with asyncio.timeout(30):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+def test_viewer_and_origin_get_the_octets_of_the_journey(tmp_path: Path) -> None:
+    async def main() -> None:
+        def replying(seen: Seen) -> bytes:
+            return ANSWERS[seen.target.split("/")[-1].split("?")[0].replace("%20", " ")]
+
+        async with (
+            staged(replying, tmp_path / "a") as one,
+            staged(replying, tmp_path / "b") as other,
+            serving(WithoutAhead(other.served.app)) as plain,
+        ):
+            for name in ANSWERS:
+                for at, fields in enumerate(FIELDS):
+                    target = f"/{at}/{name.replace(' ', '%20')}?a=1&b"
+                    got = await dialogue(one.port, target, fields)
+                    wanted = await dialogue(plain, target, fields)
+                    assert VARYING.sub(rb"\1", got) == VARYING.sub(rb"\1", wanted), (name, fields)
+                if name not in ENDING:
+                    assert one.spy.transits, name
+        assert [_masked(seen) for seen in one.fake.seen] == [_masked(seen) for seen in other.fake.seen]
+        assert _lines(one.served) == _lines(other.served)
+        assert _counts(one.served.app) == _counts(other.served.app)
+        assert one.spy.arrived > 30
+        assert not other.spy.transits
+
+    asyncio.run(main())
+
+
+def _masked(seen: Seen) -> tuple[str, dict[str, str]]:
+    return seen.target, {name: PORT.sub("", value) for name, value in seen.headers.items()}
+
+
+def _lines(served: Pop) -> list[tuple[object, ...]]:
+    names = ("target", "status", "bytes", "x_cache", "aborted", "versions")
+    return [(line.level, *(line.fields.get(name) for name in names)) for line in served.log]
+
+
+def _counts(app: PopApp) -> tuple[object, ...]:
+    stats: Any = app.stats()
+    told = [{**row, "latency_us": row["latency_us"]["count"]} for row in stats["origins"]]
+    cache = {name: stats["cache"][name] for name in ("hits", "stored", "objects_now")}
+    return stats["requests"], stats["words"], stats["statuses"], stats["body_bytes"], told, cache
+
+
+def test_who_asks_for_the_same_while_it_is_on_its_way_gets_the_one_answer(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewers = [await stage.viewer() for _ in range(5)]
+        for viewer in viewers:
+            viewer.ask("/a")
+        await stage.until(lambda: stage.served.app.stats()["collapsed"] == 4)
+        assert len(stage.spy.transits) == 1
+        stage.fake.gate.set()
+        answers = [await viewer.answer() for viewer in viewers]
+        assert all(answer.endswith(b"shared") for answer in answers)
+        assert [seen.target for seen in stage.fake.seen] == ["/prefix/a"]
+        assert b"Hit from edgefaas" in await viewers[0].get("/a")
+
+    play(tmp_path, lambda _: ANSWERS["stored"], scenario)
+
+
+def test_who_waited_for_what_turns_out_private_goes_by_themselves(tmp_path: Path) -> None:
+    bodies = iter(range(100))
+
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewers = [await stage.viewer() for _ in range(5)]
+        for viewer in viewers:
+            viewer.ask("/a")
+        await stage.until(lambda: stage.served.app.stats()["collapsed"] == 4)
+        stage.fake.gate.set()
+        answers = [await viewer.answer() for viewer in viewers]
+        assert len({answer.rsplit(b"\r\n", 1)[1] for answer in answers}) == 5
+        assert stage.spy.arrived == 1
+        later = [await viewer.get("/a") for viewer in viewers]  # known to be private by now: nobody waits
+        assert len(set(later)) == 5
+        assert stage.spy.arrived == 6
+
+    play(tmp_path, lambda _: reply(f"{next(bodies)}", Cache_Control="no-store"), scenario)
+
+
+@pytest.mark.parametrize("name", ["stored", "no-store"])
+def test_a_viewer_who_leaves_takes_nobody_along(tmp_path: Path, name: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        leader, follower = await stage.viewer(), await stage.viewer()
+        leader.ask("/a")
+        await stage.until(lambda: bool(stage.spy.transits))
+        follower.ask("/a")
+        await stage.until(lambda: stage.served.app.stats()["collapsed"] == 1)
+        leader.writer.close()
+        await stage.until(lambda: 499 in [line.fields["status"] for line in stage.served.log])
+        stage.fake.gate.set()
+        assert (await follower.answer()).endswith({"stored": b"shared", "no-store": b"secret"}[name])
+        assert len(stage.fake.seen) == {"stored": 1, "no-store": 2}[name]
+        (left,) = [line.fields for line in stage.served.log if line.fields["status"] == 499]
+        assert left["aborted"]
+
+    play(tmp_path, lambda _: ANSWERS[name], scenario)
+
+
+def test_nobody_waits_for_an_answer_whose_only_viewer_has_left(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        viewer = await stage.viewer()
+        await viewer.get("/a")
+        await viewer.get("/a")  # its answers are for one viewer each, that is known now
+        assert stage.spy.arrived == 1
+        stage.fake.gate = asyncio.Event()
+        viewer.ask("/a")
+        await stage.until(lambda: len(stage.spy.transits) == 2)
+        viewer.writer.close()
+        (pool,) = stage.served.app.stats()["origin_connections"].values()  # type: ignore[attr-defined]
+        assert pool["live"] == 1
+        await stage.until(lambda: not _live(stage))
+        stage.fake.gate.set()
+        assert (await (await stage.viewer()).get("/a")).endswith(b"secret")
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
+
+
+def _live(stage: Stage) -> int:
+    stats: Any = stage.served.app.stats()
+    return sum(pool["live"] for pool in stats["origin_connections"].values())
+
+
+def test_what_is_purged_while_it_is_on_its_way_is_not_stored(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewer = await stage.viewer()
+        viewer.ask("/a")
+        await stage.until(lambda: bool(stage.fake.seen))
+        assert stage.spy.transits
+        await stage.served.app.purge(Purge(kind="everything"))
+        stage.fake.gate.set()
+        assert (await viewer.answer()).endswith(b"shared")
+        assert b"Miss from edgefaas" in await viewer.get("/a")
+        assert b"Hit from edgefaas" in await viewer.get("/a")
+
+    play(tmp_path, lambda _: ANSWERS["stored"], scenario)
+
+
+def test_an_origin_that_says_nothing_in_time_is_the_journeys_to_answer_for(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        answer = await (await stage.viewer()).get("/a")
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        assert len(stage.spy.transits) == 1
+        assert stage.spy.arrived == 0
+        stage.fake.gate.set()
+        assert stage.served.log[-1].fields["status"] == 504
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario, patience_s=0.2)
+
+
+def test_a_connection_that_drains_is_closed_after_what_is_on_its_way(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewer = await stage.viewer()
+        viewer.ask("/a")
+        await stage.until(lambda: bool(stage.fake.seen))
+        (transit,) = stage.spy.transits
+        assert isinstance(transit.viewer, WireProtocol)
+        transit.viewer.shutdown()
+        stage.fake.gate.set()
+        answer = await viewer.reader.read()
+        assert b"\r\nConnection: close\r\n" in answer
+        assert answer.endswith(b"secret")
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
+
+
+def test_an_error_that_the_site_has_a_page_for_is_shown_as_that(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        answer = await (await stage.viewer()).get("/missing")
+        assert (answer[:12], answer[-4:]) == (b"HTTP/1.1 404", b"page")
+        assert len(stage.spy.transits) == 1
+
+    def replying(seen: Seen) -> bytes:
+        if seen.target.endswith("/page"):
+            return reply("page", Cache_Control="no-store")
+        return ANSWERS["no-store" if "warm" in seen.target else "not found"]
+
+    play(tmp_path, replying, scenario, more='[[error_pages]]\nstatus = 404\npath = "/page"\n')
+
+
+PLAIN = Behaviour(pattern="*", origin="app")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"triggers": {Trigger.VIEWER_RESPONSE: "f"}},
+        {"triggers": {Trigger.ORIGIN_REQUEST: "f"}},
+        {"methods": frozenset({"POST"})},
+        {"viewer_protocol": ViewerProtocol.HTTPS_ONLY},
+        {"trusted_keys": ("K1",)},
+        {"location_headers": ("CloudFront-Viewer-Country",)},
+        {"cache": CachePolicy(cookies=Selection(mode="none"))},
+    ],
+)
+def test_what_a_behaviour_adds_to_a_request_or_an_answer_keeps_it_from_going_through(
+    change: dict[str, Any],
+) -> None:
+    app = UrlOrigin(name="app", url="http://a.example")
+    assert passes(PLAIN, app)
+    assert not passes(PLAIN, None)
+    assert not passes(PLAIN, FunctionOrigin(name="app", function="f"))
+    assert not passes(replace(PLAIN, **change), app)
+
+
+@pytest.mark.parametrize(
+    "about", ['server_timing = "always"', 'hosts = ["a.example"]', 'default_root = "index.html"']
+)
+def test_a_site_that_asks_for_more_is_served_by_the_journey(tmp_path: Path, about: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        viewer = await stage.viewer()
+        for _ in range(3):
+            assert b"secret" in await viewer.get("/")
+        assert not stage.spy.transits
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario, about=about)
