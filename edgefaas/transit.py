@@ -193,5 +193,5 @@ class Transit:
         if self.flight is not None:
             self._means.journey.carry_on(self.question())
             return
-        self.begun.connection.abandon()
+        self.begun.connection.give_up(self.begun.waiting)
         self._means.origins.meter.asked(self._plan.origin.name, 0, perf_counter() - self.began_s)

@@ -121,7 +121,7 @@ class OriginClient:
     ) -> Begun:
         """Send a GET whose head is ``head`` on an idle connection, without a task; see ``OriginConnection.begin``.
 
-        What ``look`` does not deal with, ``finish`` has to be asked for, or its connection abandoned.
+        What ``look`` does not deal with, ``finish`` has to be asked for, or its connection given up.
         """
         connection = self._pool(self._endpoint(origin)).take_idle()
         exchange = Exchange(
@@ -170,9 +170,6 @@ class OriginClient:
                     raise
                 fresh = True  # nothing was processed: the idle connection had died (RFC 9110, 9.2.2)
                 continue
-            except BaseException:
-                connection.abandon()
-                raise
             return Response(
                 status=answer.status,
                 reason=answer.reason,

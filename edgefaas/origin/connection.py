@@ -134,6 +134,7 @@ class OriginConnection(asyncio.Protocol):
         has been resumed.
 
         ``head`` is complete, with the field that frames ``body``. A stream is sent chunked when ``head`` says so.
+        Who gives up the wait gives up the connection, unless its response is complete and somebody else has it.
 
         Raises:
             NothingCameBackError: the connection ended before anything came back.
@@ -146,12 +147,21 @@ class OriginConnection(asyncio.Protocol):
             self._watch(exchange.first_byte_timeout_s)
         else:
             self.transport.write(head)
-            await self._send_streaming(exchange, body, chunked=b"\r\nTransfer-Encoding: chunked\r\n" in head)
+            chunked = b"\r\nTransfer-Encoding: chunked\r\n" in head
+            try:
+                await self._send_streaming(exchange, body, chunked=chunked)
+            except BaseException:
+                self.give_up(waiting)
+                raise
         return await self.answer(waiting)
 
     async def answer(self, waiting: Answered) -> tuple[ResponseHead, "bytes | OriginBody"]:
         """Return what ``ask`` does, or raise it, for a request that was sent."""
-        answered, incoming = await waiting
+        try:
+            answered, incoming = await waiting
+        except BaseException:
+            self.give_up(waiting)
+            raise
         return answered, incoming.take_all() if incoming.complete else OriginBody(incoming, self)
 
     def begin(self, exchange: Exchange, head: bytes, look: Look) -> Answered:
@@ -217,6 +227,11 @@ class OriginConnection(asyncio.Protocol):
                 self._head.set_exception(error)
                 self._head.exception()  # whoever asked may have left
             self.transport.abort()
+
+    def give_up(self, waiting: Answered) -> None:
+        """Close, unless the answer that ``waiting`` is for is complete: the connection is somebody else's by then."""
+        if self._exchange is not None and self._head is waiting:
+            self.abandon()
 
     def abandon(self) -> None:
         """Close: nobody wants the rest of the answer."""

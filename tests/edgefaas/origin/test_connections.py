@@ -8,6 +8,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefaas import eager
 from edgefaas.errors import OriginBusyError, OriginError, OriginTimeoutError, RequestError
 from edgefaas.message import Headers, Request
 from edgefaas.origin import OriginClient, PoolLimits
@@ -49,6 +50,26 @@ def test_a_connection_that_the_origin_will_close_is_not_used_again(octets: bytes
             for count in range(1, 4):
                 assert await origin.get() == b"ok"
                 assert origin.connections_count == count
+
+    uvloop.run(main())
+
+
+def test_who_leaves_when_the_answer_is_complete_takes_the_connection_from_nobody() -> None:
+    """The connection is somebody else's by then, whose request may not be one that can be sent again."""
+
+    async def main() -> None:
+        async with scripted(keep_answering) as origin, asyncio.TaskGroup() as group:
+            leaving = group.create_task(origin.fetch())
+            while not any(counts["idle"] for counts in origin.client.stats().values()):
+                await asyncio.sleep(0)
+            assert not leaving.done()  # all has come, and who asked has not been told yet
+            leaving.cancel()
+            following = eager.start(origin.fetch(Request(method="POST", path="/")))
+            assert isinstance(following, eager.Suspended)
+            response = await following
+            assert await body_of(response) == b"ok"
+            assert leaving.cancelled()
+            assert origin.connections_count == 1
 
     uvloop.run(main())
 
