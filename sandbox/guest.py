@@ -5,6 +5,7 @@ functions need no other way to find it.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,17 @@ class GuestThrewError(Exception):
 
 class GuestFaultError(Exception):
     """Ends the invocation with ``Trapped``: the guest broke its ABI (bad pointer, lying length …)."""
+
+
+def description_of(output: bytes) -> dict[str, Any]:
+    """Return the JSON object by which a guest tells of its error. Raises GuestFaultError: a guest may say anything."""
+    try:
+        told = json.loads(output)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise GuestFaultError("it told of an error in words that are no JSON object")
+    return told
 
 
 class Guest:

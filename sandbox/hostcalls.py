@@ -19,6 +19,10 @@ from sandbox.wasi import define_wasi
 HOST_MODULE = "edgefaas"
 LEVELS = ("debug", "info", "warn", "error")
 RANDOM_BYTES_MAX = 65_536  # as in the Web Crypto API, getRandomValues
+# What a guest names and hands over is read in one go, while nobody else runs: it may not be all of its memory.
+NAME_BYTES_MAX = 4_096
+PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
+_U32 = 0xFFFF_FFFF
 
 
 class HostFunctions:
@@ -83,11 +87,27 @@ def _memory() -> Memory:
     return guest.memory
 
 
+def name_in(memory: Memory, pointer: int, length: int) -> str:
+    """Return a name that a guest points to; one that is too long for any name is "". Raises GuestPointerError."""
+    if NAME_BYTES_MAX < length & _U32 <= memory.size_bytes():
+        return ""
+    return memory.read(pointer, length).decode("utf-8", "replace")
+
+
+def payload_in(memory: Memory, pointer: int, length: int) -> bytes:
+    """Return what a guest hands over. Raises HostCallError when it is too much, GuestPointerError."""
+    if PAYLOAD_BYTES_MAX < length & _U32 <= memory.size_bytes():
+        raise HostCallError(
+            f"ERR_OUT_OF_RANGE: {length} bytes handed to the host, at most {PAYLOAD_BYTES_MAX} at a time"
+        )
+    return memory.read(pointer, length)
+
+
 def _log(level: int, pointer: int, length: int) -> None:
     guest = CURRENT.guest
     if guest.log_full:
         return
-    length &= 0xFFFF_FFFF
+    length &= _U32
     # What would be cut anyway is not copied first.
     text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
     guest.log(LEVELS[min(max(level, 0), len(LEVELS) - 1)], text.decode("utf-8", "replace"), length)
@@ -98,7 +118,7 @@ def _now() -> float:
 
 
 def _random(pointer: int, length: int) -> None:
-    length &= 0xFFFF_FFFF
+    length &= _U32
     if length > RANDOM_BYTES_MAX:
         raise HostCallError(f"random: {length} bytes asked, at most {RANDOM_BYTES_MAX} at a time")
     _memory().write(pointer, os.urandom(length))
@@ -106,7 +126,7 @@ def _random(pointer: int, length: int) -> None:
 
 def _env(name: int, length: int) -> int:
     guest = CURRENT.guest
-    value = guest.host.environment.get(_memory().read(name, length).decode("utf-8", "replace"))
+    value = guest.host.environment.get(name_in(_memory(), name, length))
     if value is None:
         return -1
     guest.result = value.encode()
@@ -115,22 +135,21 @@ def _env(name: int, length: int) -> int:
 
 def _take(pointer: int, length: int) -> int:
     guest = CURRENT.guest
-    taken = guest.result[: length & 0xFFFF_FFFF]
+    taken = guest.result[: length & _U32]
     _memory().write(pointer, taken)
     return len(taken)
 
 
 def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Operation:
     guest, memory = CURRENT.guest, _memory()
-    operation = memory.read(name, name_length).decode("utf-8", "replace")
-    data = memory.read(payload, payload_length)
+    operation = name_in(memory, name, name_length)
 
     def finish(answer: bytes) -> int:
         guest.result = answer
         return len(answer)
 
     try:
-        answer = guest.call_host(operation, data)
+        answer = guest.call_host(operation, payload_in(memory, payload, payload_length))
     except HostCallError as error:
         guest.result = str(error).encode("utf-8", "replace")
         return -1 - len(guest.result)

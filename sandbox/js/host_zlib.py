@@ -12,6 +12,7 @@ from sandbox.contract import HostCallError
 
 STEP_BYTES = 65_536
 STREAMS_MAX = 64
+_REST_BYTES_MAX = 4 * STEP_BYTES
 _GZIP_MAGIC = b"\x1f\x8b"
 _RAW, _GZIP, _ZLIB, _EITHER = -1, 16, 0, 32
 _MODES = {
@@ -66,6 +67,8 @@ class _Stream:
 
     def _unpack(self, data: bytes, *, last: bool) -> bytes:
         pending = self._rest + data
+        if len(pending) > _REST_BYTES_MAX:  # the library asks for all there is before it gives more
+            raise HostCallError("Z_BUF_ERROR: too much input waits")
         self._rest = b""
         try:
             if self._unpacker.eof:

@@ -19,7 +19,7 @@ import orjson
 from sandbox.capi import Linker, Memory
 from sandbox.contract import HostCallError, Limit
 from sandbox.guest import CURRENT, Guest, GuestFaultError, LimitReachedError
-from sandbox.hostcalls import LEVELS
+from sandbox.hostcalls import LEVELS, name_in, payload_in
 from sandbox.js import host_zlib
 
 MODULE = "edgefaas:js"
@@ -66,11 +66,11 @@ class Session:
         try:
             answer = self._perform(name, payload)
         except HostCallError as error:
-            return self._failed(str(error))
+            return self.failed(str(error))
         except (
             _BAD_ARGUMENTS
         ) as error:  # the library checks its arguments; a guest may have changed the library
-            return self._failed(f"ERR_INVALID_ARG_VALUE: {name}: {type(error).__name__}")
+            return self.failed(f"ERR_INVALID_ARG_VALUE: {name}: {type(error).__name__}")
         if isinstance(answer, bytes):
             self.guest.result = answer
             return _DONE | len(answer)
@@ -91,7 +91,8 @@ class Session:
         answer = self.guest.call_host(name, payload)
         return answer if isinstance(answer, bytes) else asyncio.ensure_future(answer)
 
-    def _failed(self, message: str) -> int:
+    def failed(self, message: str) -> int:
+        """Return what the guest is told of an operation that failed."""
         self.guest.result = message.encode("utf-8", "replace")
         return _FAILED | len(self.guest.result)
 
@@ -276,18 +277,19 @@ def _now() -> float:
 def _random(pointer: int, length: int) -> None:
     session_of(CURRENT.guest).random_used = True
     length &= _U32
-    while length:
-        part = min(length, RANDOM_BYTES_MAX)
-        _memory().write(pointer, os.urandom(part))
-        pointer, length = pointer + part, length - part
+    if length > RANDOM_BYTES_MAX:
+        raise GuestFaultError(f"it asked for {length} random bytes at once, at most {RANDOM_BYTES_MAX}")
+    _memory().write(pointer, os.urandom(length))
 
 
 def _call(name: int, name_length: int, payload: int, payload_length: int) -> int:
     memory = _memory()
     session = session_of(CURRENT.guest)
-    return session.call(
-        memory.read(name, name_length).decode("utf-8", "replace"), memory.read(payload, payload_length)
-    )
+    try:
+        data = payload_in(memory, payload, payload_length)
+    except HostCallError as error:
+        return session.failed(str(error))
+    return session.call(name_in(memory, name, name_length), data)
 
 
 def _take(pointer: int) -> None:

@@ -70,6 +70,8 @@ static JSValue native_forget(JSContext *ctx, JSValueConst this_value, int argc, 
     return JS_UNDEFINED;
 }
 
+#define RANDOM_BYTES_MAX 65536u /* imports.py: more would hold the host's loop, between pieces it may go on */
+
 /* random(Uint8Array) */
 static JSValue native_random(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -77,8 +79,10 @@ static JSValue native_random(JSContext *ctx, JSValueConst this_value, int argc, 
     uint8_t *bytes = JS_GetUint8Array(ctx, &length, argv[0]);
     if (JS_HasException(ctx))
         return JS_EXCEPTION;
-    if (length)
-        host_random(bytes, (uint32_t)length);
+    for (size_t part; length; bytes += part, length -= part) {
+        part = length < RANDOM_BYTES_MAX ? length : RANDOM_BYTES_MAX;
+        host_random(bytes, (uint32_t)part);
+    }
     return JS_UNDEFINED;
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import os
 import struct
 import time
@@ -19,7 +18,7 @@ from sandbox.artifacts import Artifact
 from sandbox.capi import WASM_PAGE_BYTES, Memory, RecycledStore, Store
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
-from sandbox.guest import Guest, GuestThrewError, LimitReachedError
+from sandbox.guest import Guest, GuestThrewError, LimitReachedError, description_of
 from sandbox.js.build import IMAGE, PACKAGE
 from sandbox.js.foundation import (
     BUILD,
@@ -350,7 +349,7 @@ _seeds = _draw_seeds()
 
 def _thrown(output: bytes) -> GuestThrewError:
     """Return the guest's error, its stack in terms of the author's files."""
-    told = json.loads(output)
+    told = description_of(output)
     lines = str(told.get("stack") or "").replace("/var/task/", "").splitlines()
     return GuestThrewError(
         str(told.get("message", "")), "\n".join(line for line in lines if "(edgefaas:" not in line)

@@ -15,7 +15,7 @@ import orjson
 from sandbox.capi import Linker, Memory
 from sandbox.contract import HostCallError
 from sandbox.guest import CURRENT, Guest, GuestFaultError
-from sandbox.hostcalls import LEVELS, Operation
+from sandbox.hostcalls import LEVELS, Operation, name_in, payload_in
 from sandbox.suspend import sleep
 
 MODULE = "edgefaas:python"
@@ -156,14 +156,14 @@ def _log(level: int, pointer: int, length: int) -> None:
 
 def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Operation:
     guest, memory = CURRENT.guest, _memory()
-    operation = memory.read(name, name_length).decode("utf-8", "replace")
+    operation = name_in(memory, name, name_length)
 
     def finish(answer: bytes) -> int:
         guest.result = answer
         return len(answer)
 
     try:
-        answer = _session().call(operation, memory.read(payload, payload_length))
+        answer = _session().call(operation, payload_in(memory, payload, payload_length))
     except HostCallError as error:
         guest.result = str(error).encode("utf-8", "replace")
         return -1 - len(guest.result)
@@ -181,7 +181,7 @@ def _sleep(duration_ms: float) -> int | Operation:
 
 
 def _file(what: int, pointer: int, length: int) -> int:
-    path = _memory().read(pointer, length).decode("utf-8", "replace")
+    path = name_in(_memory(), pointer, length)
     guest, tree = CURRENT.guest, _session().tree(path)
     content = tree.file(path)
     if content is not None:

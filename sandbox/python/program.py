@@ -16,7 +16,7 @@ from sandbox.artifacts import Artifact
 from sandbox.capi import PAGE_BYTES, Memory, RecycledStore
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
-from sandbox.guest import Guest, GuestFaultError, GuestThrewError, LimitReachedError
+from sandbox.guest import Guest, GuestFaultError, GuestThrewError, LimitReachedError, description_of
 from sandbox.kinds import Bench, Steps
 from sandbox.python.build import IMAGE, PACKAGE
 from sandbox.python.foundation import (
@@ -267,6 +267,8 @@ class PythonProgram:
 
 def _thrown(output: bytes) -> GuestThrewError:
     """Return the guest's error, with its traceback."""
-    told = json.loads(output)
-    said = f"{told['error']}: {told['message']}" if told["message"] else str(told["error"])
-    return GuestThrewError(said, str(told.get("stack", "")).rstrip("\n"))
+    told = description_of(output)
+    kind, message = told.get("error", ""), told.get("message", "")
+    return GuestThrewError(
+        f"{kind}: {message}" if message else str(kind), str(told.get("stack", "")).rstrip("\n")
+    )

@@ -138,9 +138,8 @@ def _write_from(stream: Output | LogOutput, memory: Memory, where: tuple[int, in
     for pointer, length in parts:  # all or nothing: refuse before a byte is taken
         if pointer + length > size_bytes:
             return Errno.FAULT
-    total = sum(length for _, length in parts)
-    memory.write(written, abi.U32.pack(total & _U32))
-    wanted = stream.wants(total)
+    wanted, counted = stream.wants(sum(length for _, length in parts))
+    memory.write(written, abi.U32.pack(counted & _U32))
     taken = []
     for pointer, length in parts:
         size = min(length, wanted)
@@ -178,10 +177,11 @@ def _read_into(stream: Input, memory: Memory, where: tuple[int, int, int]) -> in
     if parts is None:
         return Errno.INVAL
     size_bytes = memory.size_bytes()
-    total = 0
-    for pointer, length in parts:
+    for pointer, length in parts:  # all or nothing, as above
         if pointer + length > size_bytes:
             return Errno.FAULT
+    total = 0
+    for pointer, length in parts:
         data = stream.read(length)
         memory.write(pointer, data)
         total += len(data)
@@ -230,10 +230,13 @@ def _fd_close(descriptor: int) -> int:
 
 
 def _fd_renumber(source: int, target: int) -> int:
-    streams = wasi_of(CURRENT.guest).streams
+    wasi = wasi_of(CURRENT.guest)
+    streams = wasi.streams
     if source not in streams or target not in streams:
         return Errno.BADF
-    streams[target] = streams.pop(source)
+    if source != target:
+        _fd_close(target)
+        streams[target], wasi.flags[target] = streams.pop(source), wasi.flags.pop(source)
     return Errno.SUCCESS
 
 

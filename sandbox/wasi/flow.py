@@ -14,6 +14,8 @@ from sandbox.guest import Guest
 from sandbox.wasi.abi import RIGHT_FD_READ, RIGHT_FD_WRITE, RIGHT_POLL, Errno
 from sandbox.wasi.streams import Input, Output
 
+WRITE_BYTES_MAX = 1024 * 1024  # of one write; POSIX lets write(2) take less than it was given
+
 
 class FlowingInput(Input):
     """A stream whose bytes are asked of the host when they are wanted."""
@@ -74,9 +76,10 @@ class FlowingOutput(Output):
             leaving.result()
         return self._leaving
 
-    def wants(self, size: int) -> int:
-        """Return that all of it must be handed over."""
-        return size
+    def wants(self, size: int) -> tuple[int, int]:
+        """Return that as much of it is taken as is held at once: a guest may name its memory a thousand times over."""
+        taken = min(size, WRITE_BYTES_MAX)
+        return taken, taken
 
     def write(self, data: bytes) -> None:
         """Hand bytes on; to be called when ``future`` is None."""

@@ -51,11 +51,14 @@ class Output:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def wants(self, size: int) -> int:
-        """Return how much of so many bytes must be handed over. Raises LimitReachedError."""
+    def wants(self, size: int) -> tuple[int, int]:
+        """Return how much of so many bytes is to be handed over, and how much counts as written.
+
+        Raises LimitReachedError.
+        """
         if self._size + size > self._limit_bytes:
             raise LimitReachedError(Limit.OUTPUT, self._limit_bytes)
-        return size
+        return size, size
 
     def write(self, data: bytes) -> None:
         """Take bytes that were asked for by ``wants``."""
@@ -81,11 +84,11 @@ class LogOutput:
         self._line = b""
         self.last: tuple[bytes, ...] = ()  # for the detail of an outcome
 
-    def wants(self, size: int) -> int:
-        """Return how much of so many bytes must be handed over: what the log has room for, and a little."""
+    def wants(self, size: int) -> tuple[int, int]:
+        """Return that all of it counts as written, but only what the log has room for, and a little, is wanted."""
         if self._guest.log_full:
-            return 0
-        return min(size, self._guest.limits.log_bytes - self._guest.log_bytes + 1)
+            return 0, size
+        return min(size, self._guest.limits.log_bytes - self._guest.log_bytes + 1), size
 
     def write(self, data: bytes) -> None:
         """Log each whole line; keep the rest for later, up to a bound."""

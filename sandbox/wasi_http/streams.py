@@ -161,7 +161,8 @@ class LogSink:
 
     def __call__(self, data: bytes) -> None:
         """Log whole lines, as far as the log has room."""
-        self._output.write(data[: self._output.wants(len(data))])
+        wanted, _ = self._output.wants(len(data))
+        self._output.write(data[:wanted])
 
     def flush(self) -> None:
         """Log the last line."""

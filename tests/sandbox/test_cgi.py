@@ -139,3 +139,21 @@ def test_a_c_program_that_sleeps_is_stopped_at_its_wall_limit(tmp_path: Path, co
     assert isinstance(outcome, OverLimit)
     assert outcome.limit is Limit.WALL
     assert outcome.usage.cpu_us < 30_000
+
+
+def test_a_read_that_names_memory_beyond_its_end_takes_nothing(tmp_path: Path) -> None:
+    body = """
+      (i32.store (i32.const 32) (i32.const 64)) (i32.store (i32.const 36) (i32.const 4))
+      (i32.store (i32.const 40) (i32.const -8)) (i32.store (i32.const 44) (i32.const 4))
+      (if (i32.ne (call $read (i32.const 0) (i32.const 32) (i32.const 2) (i32.const 8)) (i32.const 21))
+        (then (unreachable)))
+      (drop (call $read (i32.const 0) (i32.const 32) (i32.const 1) (i32.const 8)))
+      (drop (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 8)))
+    """
+    read = '(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))'
+    source = COMMAND.replace("(module", f"(module {read}", 1).format(body=body).encode()
+    outcome = run(
+        tmp_path, Source(kind=Kind.CGI, files={"c.wat": source}, entry="c.wat"), event(stdin=b"abcdefgh")
+    )
+    assert isinstance(outcome, Finished), outcome
+    assert outcome.output == b"abcd"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 
 from sandbox.contract import Finished, HostCallError, Kind, Limit, Limits, OverLimit, Source, Threw
 from tests.sandbox.guests import Bed, RecordingHost, built, on_loop
@@ -159,3 +160,28 @@ def test_a_body_that_never_comes_ends_at_the_wall_limit(tmp_path: Path) -> None:
     outcome = on_loop(tmp_path, scene)
     assert isinstance(outcome, OverLimit)
     assert outcome.limit is Limit.WALL
+
+
+# Names the first 64 KiB of memory {times} times over in one write; the exit status tells how many KiB were taken.
+REPEATED = """
+    (loop $fill
+      (i32.store (i32.add (i32.const 1024) (local.get $errno)) (i32.const 0))
+      (i32.store (i32.add (i32.const 1028) (local.get $errno)) (i32.const 65536))
+      (br_if $fill (i32.lt_u
+        (local.tee $errno (i32.add (local.get $errno) (i32.const 8))) (i32.const {bytes}))))
+    (local.set $errno (call $write (i32.const 1) (i32.const 1024) (i32.const {times}) (i32.const 8)))
+    (call $exit (i32.shr_u (i32.load (i32.const 8)) (i32.const 10)))
+"""
+
+
+@pytest.mark.parametrize(("times", "taken_kib"), [(15, 960), (16, 1024), (17, 1024), (1_000, 1024)])
+def test_a_write_takes_a_mebibyte_at_most_however_often_it_names_the_same_memory(
+    tmp_path: Path, times: int, taken_kib: int
+) -> None:
+    async def scene(bed: Bed) -> tuple[str, int]:
+        peer = Peer()
+        program = bed.sandbox.load(built(tmp_path, echo(REPEATED.format(times=times, bytes=8 * times))))
+        outcome = await bed.sandbox.run(program, event(), limits=Limits(wall_ms=60_000), host=peer)
+        return str(getattr(outcome, "message", outcome)), len(await peer.taken.get())
+
+    assert on_loop(tmp_path, scene) == (f"it exited with status {taken_kib}", taken_kib * 1024)

@@ -15,6 +15,7 @@ from sandbox.contract import (
     OverLimit,
     Trapped,
 )
+from sandbox.hostcalls import NAME_BYTES_MAX, PAYLOAD_BYTES_MAX
 from tests.sandbox.guests import ECHO, Bed, RecordingHost, built, event_module, on_loop, run, wat
 
 LOG = '(import "edgefaas" "log" (func $log (param i32 i32 i32)))'
@@ -212,3 +213,35 @@ def test_random_bytes_of_exactly_the_limit_are_given_and_one_more_is_not(tmp_pat
 
     assert isinstance(run(tmp_path, asking(65_536)), Finished)
     assert isinstance(run(tmp_path, asking(65_537)), Trapped)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_sixteen_mebibytes_may_be_handed_to_the_host_and_not_one_byte_more(tmp_path: Path, more: int) -> None:
+    size = PAYLOAD_BYTES_MAX + more
+    text = event_module(
+        CALL_EVENT.replace("(local.get $length)))", f"(i32.const {size})))", 1),
+        imports=CALL + TAKE,
+        extra='(data (i32.const 16) "op")',
+        pages="300",
+    )
+    host = RecordingHost(calls={"op": lambda payload: b"%d" % len(payload)})
+    told = output(run(tmp_path, text, host=host, limits=Limits(wall_ms=60_000, cpu_ms=60_000)))
+    assert told == (
+        b"!ERR_OUT_OF_RANGE: 16777217 bytes handed to the host, at most 16777216 at a time"
+        if more
+        else b"16777216"
+    )
+
+
+@pytest.mark.parametrize(("length", "found"), [(NAME_BYTES_MAX, b"\x01"), (NAME_BYTES_MAX + 1, b"\xff")])
+def test_a_name_of_four_kibibytes_is_looked_up_and_a_longer_one_is_nobodys(
+    tmp_path: Path, length: int, found: bytes
+) -> None:
+    text = event_module(
+        "(memory.fill (i32.const 8192) (i32.const 120) (i32.const 8192))"
+        f"(i32.store (i32.const 64) (call $env (i32.const 8192) (i32.const {length})))"
+        "(call $pack (i32.const 64) (i32.const 1))",
+        imports=ENV,
+    )
+    host = RecordingHost({"x" * NAME_BYTES_MAX: "v", "x" * (NAME_BYTES_MAX + 1): "v"})
+    assert output(run(tmp_path, text, host=host)) == found

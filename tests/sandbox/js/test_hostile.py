@@ -3,10 +3,16 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import Awaitable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sandbox.capi import CallShape, Store, wat_to_wasm
+from sandbox.capi.linker import Linker
 from sandbox.contract import (
     Cancelled,
     Finished,
@@ -19,8 +25,11 @@ from sandbox.contract import (
     Trapped,
 )
 from sandbox.errors import BuildLimitError, CompileError
+from sandbox.guest import CURRENT, Guest, GuestFaultError, description_of
+from sandbox.js.host_zlib import perform as perform_zlib
+from sandbox.js.imports import define_imports
 from sandbox.runtime import Sandbox
-from tests.sandbox.js.stage import answer, make, outcome, outcomes, perform
+from tests.sandbox.js.stage import answer, make, outcome, outcomes, perform, workshop
 from tests.sandbox.stage import GENEROUS, StageHost
 
 CPU = Limits(cpu_ms=60, wall_ms=60_000)
@@ -288,3 +297,60 @@ def test_a_string_that_is_too_long_is_an_error_as_in_node() -> None:
     ended = outcome("exports.handler = async () => { let s = 'x'; for (;;) s += s }", limits=SMALL)
     assert isinstance(ended, Threw)
     assert "string too long" in ended.message
+
+
+def test_random_bytes_come_in_pieces_and_a_large_buffer_is_filled_to_its_last_byte() -> None:
+    script = """
+    exports.handler = async () => {
+      const bytes = require('crypto').randomFillSync(Buffer.alloc(200001));
+      return [bytes.subarray(0, 64), bytes.subarray(65504, 65568), bytes.subarray(-64)].map((part) => part.some(Boolean));
+    }
+    """
+    assert answer(script) == [True, True, True]
+
+
+def test_a_guest_that_reaches_past_the_library_gets_no_more_random_bytes_at_once_than_it_does() -> None:
+    engine = workshop().engine
+    linker = Linker(engine)
+    define_imports(linker)
+    text = b"""
+    (module
+      (import "edgefaas:js" "random" (func $random (param i32 i32)))
+      (memory (export "memory") 2)
+      (func (export "ask") (param i32 i32) (result i64) (call $random (local.get 0) (local.get 1)) (i64.const 1)))
+    """
+    pre = linker.prepare(engine.compile(wat_to_wasm(text)), ("memory", "ask"))
+    store = Store(engine, memory_bytes=1 << 20)
+    CURRENT.guest = guest = Guest(b"", Limits(), StageHost())
+    store.instantiate(pre)
+    guest.memory = store.memory(0)
+    assert store.call(1, CallShape("ii", "q"), 0, 65_536)
+    with pytest.raises(GuestFaultError, match="65537 random bytes"):
+        store.call(1, CallShape("ii", "q"), 0, 65_537)
+    store.close()
+
+
+def test_a_stream_that_is_fed_and_never_emptied_is_refused() -> None:
+    streams: dict[int, object] = {}
+    options = {"mode": "inflate", "level": -1, "windowBits": 15, "dictionary": None}
+    number = perform_zlib("zlib.open", json.dumps(options).encode(), streams)
+    step = json.dumps({"handle": int(number), "last": False}).encode() + b"\0"
+    packer = zlib.compressobj(9)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(400))
+    for at in range(0, 4 * 65_536, 65_536):
+        assert perform_zlib("zlib.step", step + bomb[at : at + 65_536], streams)[0] == 1
+    with pytest.raises(HostCallError, match="Z_BUF_ERROR"):
+        perform_zlib("zlib.step", step + bomb[4 * 65_536 : 5 * 65_536], streams)
+
+
+@given(output=st.one_of(st.binary(), st.text().map(str.encode), st.from_regex(rb"[\[{]{0,3000}")))
+def test_whatever_a_guest_says_of_its_error_is_an_object_or_a_fault(output: bytes) -> None:
+    with suppress(GuestFaultError):
+        assert isinstance(description_of(output), dict)
+
+
+def test_an_error_that_is_told_in_no_json_object_is_a_fault_of_the_guest() -> None:
+    assert description_of(b'{"message": "\\ud800"}') == {"message": "\ud800"}
+    for output in (b"", b"[1]", b"null", b"{", b"[" * 100_000):
+        with pytest.raises(GuestFaultError):
+            description_of(output)
