@@ -60,11 +60,12 @@ static Library lib;
 
 void edgefaas_bind(const Library *table) { lib = *table; }
 
-/* A tick of the epoch timer: one addition, on whatever stack there is. Calls that it interrupts go on. */
+/* A tick of the epoch timer: one addition, on whatever stack there is. Calls that it interrupts go on. Only the
+   kernel's timer says which engine: a signal that somebody sent by hand holds no pointer of ours. */
 static void on_tick(int number, siginfo_t *information, void *context) {
     (void)number;
     (void)context;
-    lib.increment_epoch(information->si_value.sival_ptr);
+    if (information->si_code == SI_TIMER) lib.increment_epoch(information->si_value.sival_ptr);
 }
 
 /* The signal whose value is the engine that ticks; -1 when somebody else uses it. See ticker.py. */

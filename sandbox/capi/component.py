@@ -16,7 +16,7 @@ from sandbox.capi.engine import Engine
 from sandbox.capi.faults import check, take_bytes
 from sandbox.capi.linker import AT_ONCE_WORDS, LATER_WORDS, RUNNING, Pending, write_error
 from sandbox.capi.store import Store
-from sandbox.capi.values import VAL_BYTES, decode, encode
+from sandbox.capi.values import VAL_BYTES, decode, delete, encode
 
 _INSTANCE, _ARGUMENTS, _ERROR, _FUNCTION = 16, 64, 8, 384
 _CONTINUATION_BYTES = 24
@@ -176,7 +176,11 @@ class ComponentStore(Store):
         self._future = c.component_func_call_async(
             frame + _FUNCTION, self.context, frame + _ARGUMENTS, len(arguments), None, 0, frame + _ERROR
         )
-        return self.poll()
+        try:
+            return self.poll()
+        finally:  # the library has copied them, but not before this
+            for at in range(len(arguments)):
+                delete(frame + _ARGUMENTS + VAL_BYTES * at)
 
 
 @cache  # for the life of the process: all components share them

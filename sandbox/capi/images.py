@@ -68,9 +68,13 @@ class ImageFile:
         _unmap: Callable[[int], None] | None = quick.image_close if quick is not None else None,
         _close: Callable[[int], None] = os.close,
     ) -> None:
+        try:
+            file = self._words[3]
+        except AttributeError:
+            return  # no file was to be had
         if _unmap is not None:  # bound early: at the interpreter's end modules go first
             _unmap(self.address)
-        _close(self._words[3])
+        _close(file)
 
 
 class Mirror:

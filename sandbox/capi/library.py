@@ -208,6 +208,7 @@ component_func_call_async = function(
     "wasmtime_component_func_call_async", _ptr, _ptr, _ptr, _ptr, _size, _ptr, _size, _ptr
 )
 component_val_new = function("wasmtime_component_val_new", _ptr, _ptr)
+component_val_delete = function("wasmtime_component_val_delete", None, _ptr)
 vallist_new_uninit = function("wasmtime_component_vallist_new_uninit", None, _ptr, _size)
 valrecord_new_uninit = function("wasmtime_component_valrecord_new_uninit", None, _ptr, _size)
 valtuple_new_uninit = function("wasmtime_component_valtuple_new_uninit", None, _ptr, _size)

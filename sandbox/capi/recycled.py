@@ -88,8 +88,10 @@ class RecycledStore(Store):
         frame = self._frame
         assert not RUNNING.polling
         RUNNING.host_call, RUNNING.polling = frame.host_call, True
-        came: bytes | int = quick.start(frame.address, data, len(data), seed, now_ms, output_max)
-        RUNNING.polling = False
+        try:
+            came: bytes | int = quick.start(frame.address, data, len(data), seed, now_ms, output_max)
+        finally:
+            RUNNING.polling = False
         if isinstance(came, bytes):
             self.memory_bytes = _word.unpack_from(frame.buffer, _MEMORY_BYTES)[0]
             return came

@@ -141,8 +141,10 @@ class Store:
         assert not RUNNING.polling
         RUNNING.host_call = frame.host_call
         RUNNING.polling = True
-        done = c.future_poll(self._future)
-        RUNNING.polling = False
+        try:
+            done = c.future_poll(self._future)
+        finally:  # a signal's handler may raise here, and memory may run out: the next guest runs all the same
+            RUNNING.polling = False
         if not done:
             return False
         c.future_delete(self._future)
@@ -239,10 +241,12 @@ class EventStore(Store):
             self._frame = frame = _free_frames.pop() if _free_frames else _Frame()
             assert not RUNNING.polling
             RUNNING.host_call, RUNNING.polling = frame.host_call, True
-            outcome = quick.open(
-                frame.address, engine.address, pre.packed, memory_bytes, table_elements, FIRST_SLICE_TICKS
-            )
-            RUNNING.polling = False
+            try:
+                outcome = quick.open(
+                    frame.address, engine.address, pre.packed, memory_bytes, table_elements, FIRST_SLICE_TICKS
+                )
+            finally:
+                RUNNING.polling = False
             self._opened(pre, outcome)
         except BaseException:
             self.close()
@@ -284,18 +288,20 @@ class EventStore(Store):
         frame = _free_frames.pop() if _free_frames else _Frame()
         assert not RUNNING.polling
         RUNNING.host_call, RUNNING.polling = frame.host_call, True
-        came: bytes | int = quick.once(
-            frame.address,
-            engine.address,
-            pre.packed,
-            memory_bytes,
-            table_elements,
-            FIRST_SLICE_TICKS,
-            event,
-            len(event),
-            output_max,
-        )
-        RUNNING.polling = False
+        try:
+            came: bytes | int = quick.once(
+                frame.address,
+                engine.address,
+                pre.packed,
+                memory_bytes,
+                table_elements,
+                FIRST_SLICE_TICKS,
+                event,
+                len(event),
+                output_max,
+            )
+        finally:
+            RUNNING.polling = False
         if isinstance(came, bytes):
             _free_frames.append(frame)
             return came, _word.unpack_from(frame.buffer, _MEMORY_BYTES)[0]
@@ -325,8 +331,10 @@ class EventStore(Store):
             assert self._future is None
             assert not RUNNING.polling
             RUNNING.host_call, RUNNING.polling = frame.host_call, True
-            outcome = quick.exchange(frame.address, event, len(event), output_max)
-            RUNNING.polling = False
+            try:
+                outcome = quick.exchange(frame.address, event, len(event), output_max)
+            finally:
+                RUNNING.polling = False
         if outcome == DONE:
             return ctypes.string_at(*_words.unpack_from(frame.buffer, _OUTPUT))
         self._shape = _ALLOC_SHAPE if outcome == PENDING else _HANDLE_SHAPE

@@ -151,6 +151,11 @@ def encode(context: int, address: int, value: object) -> None:
     _ENCODERS[type(value)](context, address, value)
 
 
+def delete(address: int) -> None:
+    """Give back what ``encode`` allocated, where the library has only copied it: the arguments of a call."""
+    c.component_val_delete(address)
+
+
 def _put(address: int, kind: int, payload: bytes) -> None:
     ctypes.memmove(address, bytes((kind, 0, 0, 0, 0, 0, 0, 0)) + payload, 8 + len(payload))
 
