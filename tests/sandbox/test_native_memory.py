@@ -75,6 +75,7 @@ def test_an_image_whose_file_is_not_there_is_an_error_and_nothing_more(tmp_path:
 
 def test_a_tick_that_somebody_sends_by_hand_moves_no_memory() -> None:
     sent = """
+import os
 from sandbox.capi.calls import quick
 os.kill(os.getpid(), quick.tick_signal())
 print("here")
