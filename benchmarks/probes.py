@@ -22,7 +22,7 @@ from benchmarks.server import Server
 
 WAIT_S = 30.0
 POLL_S = 0.001
-NEIGHBOURS = 4
+NEIGHBOURS = 8
 VICTIM_RATE = 300.0
 SPIN_STATUS = 503
 SOURCE = "exports.handler = async () => ({{ status: '200', body: '{word}' }});\n"
@@ -179,7 +179,7 @@ def _victim(target: Target, requests: Path) -> Measurement:
 
 
 def noisy_neighbour(target: Target) -> list[float]:
-    """Measure the p99 of a hello function beside four viewers of an endless loop."""
+    """Measure the p99 of a hello function beside eight viewers of an endless loop."""
     victim, spin = target.folder / "victim.requests", target.folder / "spin.requests"
     victim.write_bytes(request_text(Workload.HELLO_JS, "/js", Right(status=200, body=HELLO)))
     spin.write_text(f"GET /spin\n:status {SPIN_STATUS}\n")
@@ -192,7 +192,7 @@ def noisy_neighbour(target: Target) -> list[float]:
 
 @contextmanager
 def _load_beside(target: Target, requests: Path) -> Iterator[None]:
-    """Let four viewers ask for the endless loop, for as long as the block lasts."""
+    """Let eight viewers ask for the endless loop, for as long as the block lasts."""
     load = Load(
         port=target.server.port,
         requests=requests,
@@ -214,7 +214,7 @@ PROBES: Sequence[tuple[str, str, Callable[[Target], list[float]]]] = (
     ("deploy-to-live", "edgefaas deploy of a JavaScript file, until viewers get it", deploy_to_live),
     ("cold-first", "first request ever to a new version", cold_first_request),
     ("purge-to-gone", "edgefaas purge, until viewers get a new copy", purge_to_gone),
-    ("noisy-neighbour", f"p99 of a hello at {VICTIM_RATE:g}/s beside 4 endless loops", noisy_neighbour),
+    ("noisy-neighbour", f"p99 of a hello at {VICTIM_RATE:g}/s beside {NEIGHBOURS} endless loops", noisy_neighbour),
 )
 
 
