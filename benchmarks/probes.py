@@ -214,7 +214,11 @@ PROBES: Sequence[tuple[str, str, Callable[[Target], list[float]]]] = (
     ("deploy-to-live", "edgefaas deploy of a JavaScript file, until viewers get it", deploy_to_live),
     ("cold-first", "first request ever to a new version", cold_first_request),
     ("purge-to-gone", "edgefaas purge, until viewers get a new copy", purge_to_gone),
-    ("noisy-neighbour", f"p99 of a hello at {VICTIM_RATE:g}/s beside {NEIGHBOURS} endless loops", noisy_neighbour),
+    (
+        "noisy-neighbour",
+        f"p99 of a hello at {VICTIM_RATE:g}/s beside {NEIGHBOURS} endless loops",
+        noisy_neighbour,
+    ),
 )
 
 
