@@ -27,9 +27,9 @@ from sandbox.js.bundle import (
     DATA,
     ROOT,
     chunks_for,
-    imports_of,
     kinds_of,
     mentions_records,
+    names_in,
 )
 from sandbox.js.foundation import (
     BUILD,
@@ -44,6 +44,7 @@ from sandbox.js.foundation import (
 )
 from sandbox.js.image import pack
 from sandbox.js.imports import Package, Session
+from sandbox.js.scan import imports_of
 from sandbox.kinds import Parts, Workshop
 from sandbox.rehearsal import LIMITS, MODULE_SCOPE_S, Rehearsal
 
@@ -53,6 +54,8 @@ DEFAULT_HANDLER = "handler"
 LOCAL_HANDLER = "edgefaas handler"
 WRAPPER = "(function (exports, require, module, __filename, __dirname) { "
 _SLICE_US = 10_000
+IMPORT_WARNINGS = 5
+_PACKAGE = re.compile(r"(?:node:|@[\w.~-]+/)?[\w.~-]+(?:/[^\s'\"`]+)?")
 _LOCAL_NAME = re.compile(r"^[A-Za-z_$][\w$]*$")
 
 
@@ -124,8 +127,7 @@ class _Job:
         files = self.source.files
         self.compile_all()
         own = [path for path in files if self.kinds[ROOT + path] != DATA and "node_modules/" not in path]
-        texts = [files[path].decode("utf-8", "replace") for path in own]
-        self.refuse_unknown_imports(own)
+        imports = self.judge_imports(own)
         all_texts = [
             files[path].decode("utf-8", "replace") for path in files if self.kinds[ROOT + path] != DATA
         ]
@@ -140,7 +142,7 @@ class _Job:
             "lazy": False,
         }
         result = self.run(options)
-        warnings = list(result.warnings)
+        warnings = imports + result.warnings
         if result.wanted:
             asked = ", ".join(dict.fromkeys(result.wanted))
             if asked != ENVIRONMENT:
@@ -152,7 +154,6 @@ class _Job:
             result.facts.update(facts)
             if asked == ENVIRONMENT:  # a worker freezes it once more for each environment
                 result.facts["scope"] = json.dumps({**options, "chunks": []})
-        del texts
         facts = {**result.facts, "image_bytes": len(result.image), "foundation": foundation_key()}
         facts["base"] = self.foundation.base_digest
         package = msgpack.packb(
@@ -219,15 +220,34 @@ class _Job:
             found = f';return typeof {self.handler} === "undefined" ? undefined : {self.handler}'
         return f"{WRAPPER}{text}\n{found}}})"
 
-    def refuse_unknown_imports(self, own: list[str]) -> None:
-        """Name the first import of the author's own files that can never be loaded. Raises ForbiddenImportError."""
+    def judge_imports(self, own: list[str]) -> list[str]:
+        """Return warnings about imports of the author's own files that will throw when a call gets there.
+
+        Raises:
+            ForbiddenImportError: one that the file needs to be loaded is nowhere; the first is named.
+        """
+        warnings: list[str] = []
         for path in own:
-            for wanted in imports_of(self.source.files[path].decode("utf-8", "replace")):
-                if not wanted.guarded and not self.can_load(wanted.name):
+            text = self.source.files[path].decode("utf-8", "replace")
+            if all(
+                self.can_load(name) and name.removeprefix("node:") not in USELESS for name in names_in(text)
+            ):
+                continue  # nearly always
+            for wanted in imports_of(text):
+                place, plain = f"{path}:{wanted.line}", wanted.name.removeprefix("node:")
+                if plain in USELESS and wanted.at_once:
+                    warnings.append(f"{place} imports {wanted.name!r}, whose functions throw here when used.")
+                if wanted.guarded or self.can_load(wanted.name) or not _PACKAGE.fullmatch(wanted.name):
+                    continue
+                if wanted.at_once:
                     raise ForbiddenImportError(
-                        f"{path}:{wanted.line} imports {wanted.name!r}, which is neither deployed nor built in",
+                        f"{place} imports {wanted.name!r}, which is neither deployed nor built in",
                         remedy="Deploy it in node_modules, bundle it, or do without.",
                     )
+                warnings.append(
+                    f"{place} imports {wanted.name!r}, which is neither deployed nor built in: it throws there."
+                )
+        return warnings[:IMPORT_WARNINGS]
 
     def can_load(self, name: str) -> bool:
         """Whether an import may succeed; a relative one is judged when it runs."""
@@ -404,4 +424,8 @@ BUILTINS = frozenset(
         "worker_threads",
         "zlib",
     ]
+)
+# Built-in modules that load, as packages want them, and of which nothing works.
+USELESS = frozenset(
+    ["child_process", "cluster", "dgram", "inspector", "repl", "vm", "wasi", "worker_threads"]
 )

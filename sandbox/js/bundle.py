@@ -1,13 +1,14 @@
 """What can be known of a function's files before anything runs: kinds of files, imports, needed library chunks.
 
-Pure. The scan is by pattern, not by parser: it decides what is loaded ahead of need and what is named at deploy;
-at run time a missed chunk is loaded when touched, so a wrong guess costs time and nothing else.
+Pure. What is loaded ahead of need is found by pattern: at run time a missed chunk is loaded when touched, so a wrong
+guess costs time and nothing else.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from sandbox.js.scan import has_module_syntax
 
 ROOT = "/var/task/"
 CODE_ENDINGS = (".js", ".cjs", ".mjs")
@@ -31,22 +32,12 @@ _WORDS = re.compile(r"\b(" + "|".join(_GLOBALS) + r")\b")
 _IMPORTED = re.compile(
     r"""(?:\brequire\s*\(\s*|\bimport\s*\(\s*|\bfrom\s*|\bimport\s+)(['"])((?:(?!\1)[^\\\n])+)\1"""
 )
-_MODULE_SYNTAX = re.compile(r"^\s*(?:import\b\s*[\w{*'\"]|export\b\s*[\w{*])", re.MULTILINE)
+_MODULE_WORDS = re.compile(r"\b(?:import|export)\b")
 _INSPECTED = re.compile(r"\bconsole\s*\.\s*\w+\s*\((?!\s*(?:'[^'%\n]*'|\"[^\"%\n]*\"|`[^`%]*`)\s*\))")
 _LEGACY_MATCH = re.compile(
     r"\bRegExp\s*(?:\.\s*(?:\$[1-9&_]|lastMatch|lastParen|leftContext|rightContext)|\[['\"]\$)"
 )
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _RECORDS = re.compile(r"\bRecords\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """A module that a file names in a literal, and on which line."""
-
-    name: str
-    line: int
-    guarded: bool  # inside a try block, as far as can be seen
 
 
 def kinds_of(files: Mapping[str, bytes]) -> dict[str, int]:
@@ -64,7 +55,8 @@ def _kind(path: str, files: Mapping[str, bytes]) -> int:
     declared = _declared_type(path, files)
     if declared is not None:
         return MODULE if declared == "module" else COMMON
-    return MODULE if has_module_syntax(files[path].decode("utf-8", "replace")) else COMMON
+    text = files[path].decode("utf-8", "replace")
+    return MODULE if _MODULE_WORDS.search(text) and has_module_syntax(text) else COMMON
 
 
 def _declared_type(path: str, files: Mapping[str, bytes]) -> str | None:
@@ -84,24 +76,9 @@ def _declared_type(path: str, files: Mapping[str, bytes]) -> str | None:
     return None
 
 
-def has_module_syntax(text: str) -> bool:
-    """Whether the text has an import or export declaration outside comments."""
-    return _MODULE_SYNTAX.search(without_comments(text)) is not None
-
-
-def without_comments(text: str) -> str:
-    """Return the text with comments blanked, lines kept. Strings that look like comments suffer; see above."""
-    return _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
-
-
-def imports_of(text: str) -> Iterator[Import]:
-    """Yield the modules that a file names in literals."""
-    text = without_comments(text)
-    for match in _IMPORTED.finditer(text):
-        before = text[: match.start()]
-        opened = before.rfind("try")
-        guarded = opened >= 0 and before[opened:].count("{") > before[opened:].count("}")
-        yield Import(match[2], text.count("\n", 0, match.start(2)) + 1, guarded)
+def names_in(text: str) -> set[str]:
+    """Return what may be imported: the literals that stand where an import's name does, even in text."""
+    return {match[2] for match in _IMPORTED.finditer(text)}
 
 
 def chunks_for(texts: list[str]) -> list[str]:

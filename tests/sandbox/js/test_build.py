@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sandbox.artifacts import ArtifactStore
 from sandbox.builder import Builder
@@ -22,10 +20,7 @@ from sandbox.js.bundle import (
     MODULE,
     ROOT,
     chunks_for,
-    has_module_syntax,
-    imports_of,
     kinds_of,
-    without_comments,
 )
 from sandbox.kinds import Workshop
 from sandbox.runtime import Sandbox
@@ -112,14 +107,46 @@ def test_modules_that_an_edge_cannot_offer_load_and_throw_when_used(module: str)
     ("js", "line"),
     [
         ("const a = 1;\nconst sharp = require('sharp');\nexports.handler = async () => 1;", 2),
-        ("exports.handler = async () => {\n\n  return require('aws-sdk');\n};", 3),
         ("import x from 'left-pad';\nexport const handler = async () => x;", 1),
-        ("exports.handler = async () => (await import('@scope/none')).x;", 1),
+        (
+            "const key = process.env.KEY;\nconst sharp = require('sharp');\nexports.handler = async () => 1;",
+            2,
+        ),
     ],
 )
 def test_an_import_that_is_nowhere_is_named_with_its_line(js: str, line: int) -> None:
     with pytest.raises(ForbiddenImportError, match=rf"index\.js:{line} imports"):
         make(js)
+
+
+@pytest.mark.parametrize(
+    ("js", "line"),
+    [
+        ("exports.handler = async () => {\n\n  return require('sharp');\n};", 3),
+        ("exports.handler = async () => (await import('@scope/none')).x;", 1),
+        ("const load = () => require('sharp');\nexports.handler = async () => load();", 1),
+    ],
+)
+def test_an_import_that_only_a_call_would_miss_is_a_warning_with_its_line(js: str, line: int) -> None:
+    (warning,) = make(js).warnings
+    assert f"index.js:{line} imports" in warning
+
+
+@pytest.mark.parametrize("module", ["child_process", "node:worker_threads", "vm"])
+def test_a_module_of_which_nothing_works_is_named_at_deploy(module: str) -> None:
+    (warning,) = make(f"\nconst m = require('{module}');\nexports.handler = async () => 1;").warnings
+    assert f"index.js:2 imports '{module}'" in warning
+
+
+def test_text_that_looks_like_an_import_is_none() -> None:
+    js = """
+        const help = "cannot import from 'left-pad'", page = `<script type="module">
+        import x from 'nowhere';
+        </script>`, path = '/api/*'; // require('no')
+        const re = /require('no')/; /* import 'no' */
+        exports.handler = async () => [help.length, page.length > 40, path, re.source];
+    """
+    assert answer(js) == [29, True, "/api/*", "require('no')"]
 
 
 def test_an_import_inside_try_or_of_a_missing_file_is_judged_when_it_runs() -> None:
@@ -308,19 +335,6 @@ def test_the_kind_of_a_file_follows_node() -> None:
     assert kinds["e.json"] == DATA
 
 
-def test_imports_are_found_with_their_lines() -> None:
-    text = "const a = require('a');\n// require('no')\nimport b from \"b\";\nimport 'c';\nexport * from 'd';\nimport('e');\ntry { require('f') } catch {}"
-    found = [(wanted.name, wanted.line, wanted.guarded) for wanted in imports_of(text)]
-    assert found == [
-        ("a", 1, False),
-        ("b", 3, False),
-        ("c", 4, False),
-        ("d", 5, False),
-        ("e", 6, False),
-        ("f", 7, True),
-    ]
-
-
 def test_chunks_follow_what_the_source_names() -> None:
     assert chunks_for(["exports.handler = async () => 1"]) == []
     assert chunks_for(["console.log('plain')"]) == []
@@ -330,14 +344,6 @@ def test_chunks_follow_what_the_source_names() -> None:
         ".URL",
         "crypto",
     ]
-
-
-@given(text=st.text(alphabet="/*\n'\"`ax ", max_size=60))
-def test_blanking_comments_keeps_every_line_and_length(text: str) -> None:
-    blank = without_comments(text)
-    assert len(blank) == len(text)
-    assert [i for i, c in enumerate(blank) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]
-    has_module_syntax(text)
 
 
 def test_functions_of_two_folders_run_side_by_side_in_one_process(tmp_path: Path) -> None:
