@@ -103,15 +103,22 @@ def deploy(  # noqa: PLR0913  # one per option
         click.echo("\n".join(_sentence(row, answer) for row in answer["deployed"]))
         _remark(answer)
     # A canary is watched for as long as it lasts: to wait for its first verdict has to be asked for.
-    waits = bool(watched) and not no_wait and "watch" in terms
-    failed = wait_for_verdict(remote, watched, terms["watch"]["window_s"]) if waits else []
+    failed: list[dict[str, Any]] = []
+    if "watch" in terms and answer["live"] and not no_wait:
+        first = [row for row in answer["deployed"] if row["changed"] and row["previous"] is None]
+        failed = wait_for_verdict(remote, watched + first, terms["watch"])
     if remote.as_json:
         words.result(answer | {"plan": plan, "taken_back": failed}, as_json=True, text="")
     for row in failed:
         words.note(
             f"{click.style('error:', fg='red')} {words.sentence(row['reason'] or 'It was taken back')}"
         )
-        words.note(f"  {row['name']} is {words.short(row['live'])} again for everybody.")
+        if row["stays"]:
+            words.note(
+                f"  No version was before it, so it stays. Mend it and deploy again, or edgefaas rm {row['name']}."
+            )
+        else:
+            words.note(f"  {row['name']} is {words.short(row['live'])} again for everybody.")
     return 1 if failed else 0
 
 

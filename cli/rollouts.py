@@ -1,13 +1,16 @@
 """``edgefaas promote`` and ``prune``, and waiting for what becomes of a version on its way."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import words
 from cli.admin import Remote, function_path, remote_options
 from edgefaas.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgefaas.control.rollout import Counted
 
 LOOK_EVERY_S = 0.5
 WHOLE = 100.0
@@ -91,10 +94,23 @@ def prune(remote: Remote, *, keep: int | None, dry_run: bool) -> None:
     words.result(answer, as_json=remote.as_json, text="\n".join([*lines, said]))
 
 
-def wait_for_verdict(remote: Remote, rows: list[dict[str, Any]], window_s: float) -> list[dict[str, Any]]:
-    """Wait while what went out is watched; return what was taken back, and why."""
+def wait_for_verdict(
+    remote: Remote, rows: list[dict[str, Any]], watch: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Wait while what went out is watched by this rule; return what was taken back, or should be, and why.
+
+    A first version has none to go back to: it ``stays``, and only what it did is judged.
+    """
+    if not rows:
+        return []
+    window_s = watch["window_s"]
     if not remote.as_json:
         words.note(f"watching for {window_s:g} s; Ctrl-C ends the waiting, not the watching")
+        for row in rows:
+            if row["previous"] is None:
+                words.note(
+                    f"{row['name']} is the first version: nothing can be taken back, its errors are told"
+                )
     end_s = time.monotonic() + window_s
     left = {row["name"]: row for row in rows}
     failed: list[dict[str, Any]] = []
@@ -104,11 +120,18 @@ def wait_for_verdict(remote: Remote, rows: list[dict[str, Any]], window_s: float
             for name, row in list(left.items()):
                 state = remote.get(function_path(name, "versions"))
                 if not _serves(state, row):
-                    failed.append({"name": name, "live": state["live"], "reason": _reason(state, row)})
+                    reason = _reason(state, row)
+                    failed.append({"name": name, "live": state["live"], "reason": reason, "stays": False})
+                    del left[name]
+                    continue
+                first = row["previous"] is None
+                if first and (reason := _judged(state, row, watch, over=time.monotonic() >= end_s)):
+                    failed.append({"name": name, "live": state["live"], "reason": reason, "stays": True})
                     del left[name]
                     continue
                 progress.show(name, state, row, end_s - time.monotonic())
-                over = state["rollout"] is None if row["percent"] == WHOLE else time.monotonic() >= end_s
+                by_time = first or row["percent"] != WHOLE
+                over = time.monotonic() >= end_s if by_time else state["rollout"] is None
                 if over:
                     del left[name]
                     progress.end(f"{name}  v{row['number']}  is well: {_figures(state, row)}")
@@ -131,12 +154,29 @@ def _reason(state: dict[str, Any], row: dict[str, Any]) -> str:
     return f"{label} was replaced by somebody meanwhile"
 
 
+def _judged(state: dict[str, Any], row: dict[str, Any], watch: dict[str, Any], *, over: bool) -> str:
+    """Return what is wrong with a first version, "" where nothing is, as the POP would judge one that it watches."""
+    from edgefaas.control.rollout import Counted, Rule, judge
+
+    why = judge(_counted(state, row), Counted(), Rule(**watch), final=over)
+    return f'Function "{row["name"]}" v{row["number"]}: {why}' if why else ""
+
+
+def _counted(state: dict[str, Any], row: dict[str, Any]) -> "Counted":
+    from edgefaas.control.rollout import Counted, counted
+
+    key = row["name"], row["version"]
+    rows = [
+        {**item["counts"], "name": row["name"], "version": row["version"]}
+        for item in state["versions"]
+        if item["version"] == row["version"]
+    ]
+    return counted(rows).get(key, Counted())
+
+
 def _figures(state: dict[str, Any], row: dict[str, Any]) -> str:
-    counts = next(
-        (item["counts"] for item in state["versions"] if item["version"] == row["version"]), {"runs": 0}
-    )
-    errors = counts.get("errors", 0) + counts.get("server_errors", 0)
-    return f"{counts['runs']} runs, {errors} errors"
+    counts = _counted(state, row)
+    return f"{counts.runs} runs, {counts.errors} errors"
 
 
 class _Progress:

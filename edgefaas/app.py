@@ -128,7 +128,7 @@ class PopApp:
             guests=self._guests, rules=AWS_RULES if site.compatibility == "aws" else OPEN_RULES
         )
         files = {
-            name: ReleasedFiles(origin, self._releases)
+            name: ReleasedFiles(origin, self._releases, self._meter)
             for name, origin in site.origins.items()
             if isinstance(origin, DirectoryOrigin)
         }

@@ -32,16 +32,19 @@ class FunctionMeter:
         self.cpu_us = 0
         self.wall_us = Histogram()
 
-    def stats(self) -> dict[str, object]:
-        """Return everything as JSON values."""
+    def counts(self) -> dict[str, object]:
+        """Return what is counted as JSON values."""
         return {
             "runs": self.runs,
             "errors": self.errors,
             "throttled": self.throttled,
             "server_errors": self.server_errors,
             "cpu_us": self.cpu_us,
-            "wall_us": self.wall_us.summary(),
         }
+
+    def stats(self) -> dict[str, object]:
+        """Return everything as JSON values."""
+        return {**self.counts(), "wall_us": self.wall_us.summary()}
 
 
 class OriginMeter:
@@ -66,7 +69,8 @@ class Meter:
 
     ``words`` counts exchanges by their ``X-Cache`` ("" for any that is not ours), express hits left out;
     ``functions`` is by name and version, ``origins`` by name. ``express_others`` are the express hits whose status is
-    not 200, by status.
+    not 200, by status. ``releases`` are folders' files by name and version; their runs are answers of
+    theirs, not of the cache.
     """
 
     __slots__ = (
@@ -77,6 +81,7 @@ class Meter:
         "functions",
         "latency_us",
         "origins",
+        "releases",
         "statuses",
         "words",
     )
@@ -90,6 +95,7 @@ class Meter:
         self.body_bytes = 0
         self.express_others: Counter[int] = Counter()
         self.origins: dict[str, OriginMeter] = {}
+        self.releases: dict[tuple[str, str], FunctionMeter] = {}
         self.express_hits = 0  # counted, not timed: they end inside the wire's callback, in microseconds
 
     def exchanged(self, status: int, body_bytes: int, took_s: float, word: str = "") -> None:
@@ -127,14 +133,14 @@ class Meter:
         meter.statuses[status] += 1
         meter.latency_us.add(int(took_s * 1e6))
 
+    def released(self, name: str, version: str, *, failed: bool) -> None:
+        """Count an answer from a version of a folder's files; ``failed``: it lost what was there before, or broke."""
+        meter = _of(self.releases, (name, version))
+        meter.runs += 1
+        meter.errors += failed
+
     def _function(self, function: LiveFunction) -> FunctionMeter:
-        key = function.name, function.version
-        meter = self.functions.get(key)
-        if meter is None:
-            if len(self.functions) >= FUNCTIONS_MAX:
-                del self.functions[next(iter(self.functions))]
-            meter = self.functions[key] = FunctionMeter()
-        return meter
+        return _of(self.functions, (function.name, function.version))
 
     def stats(self) -> dict[str, object]:
         """Return everything as JSON values."""
@@ -155,5 +161,19 @@ class Meter:
                 {"name": name, "version": version, **meter.stats()}
                 for (name, version), meter in self.functions.items()
             ],
+            "releases": [
+                {"name": name, "version": version, **meter.counts()}
+                for (name, version), meter in self.releases.items()
+            ],
             "origins": [{"name": name, **meter.stats()} for name, meter in self.origins.items()],
         }
+
+
+def _of(meters: dict[tuple[str, str], FunctionMeter], key: tuple[str, str]) -> FunctionMeter:
+    """Return the meter of a version; there are as many as ``FUNCTIONS_MAX``, and the oldest goes."""
+    meter = meters.get(key)
+    if meter is None:
+        if len(meters) >= FUNCTIONS_MAX:
+            del meters[next(iter(meters))]
+        meter = meters[key] = FunctionMeter()
+    return meter

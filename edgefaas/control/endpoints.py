@@ -417,7 +417,7 @@ def totals(stats: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str
     """Return what all workers counted, by function and version."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for worker in stats:
-        for row in worker.get("functions") or ():
+        for row in (*(worker.get("functions") or ()), *(worker.get("releases") or ())):
             counts = found.setdefault((row["name"], row["version"]), dict(NOTHING_COUNTED))
             for name in NOTHING_COUNTED:
                 counts[name] += int(row[name])

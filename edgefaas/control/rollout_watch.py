@@ -62,7 +62,7 @@ class Windows:
         """Note what every worker counted since the last time; what is older than ``keep_s`` is forgotten."""
         for row in stats:
             worker = (row.get("process") or {}).get("pid", row.get("worker"))
-            seen = counted(row.get("functions") or ())
+            seen = counted([*(row.get("functions") or ()), *(row.get("releases") or ())])
             before = self._last.get(worker)
             self._last[worker] = seen
             if not self._began:

@@ -95,7 +95,25 @@ class DirectoryFiles:
             self._hash_behind(found.opened)
         return answer(request, found, now_s=self._wall_s())
 
+    async def lacks(self, path: str) -> bool:
+        """Say whether this folder has not what another version had under that path.
+
+        A name with a content hash is never missed: a new version gives it up on purpose, and it stays reachable.
+        """
+        segments = segments_of(path)
+        if segments is None:
+            return False
+        wanted = (*segments[:-1], segments[-1] or self._origin.index)
+        if is_immutable(wanted[-1]):
+            return False
+        return await asyncio.to_thread(self._only_elsewhere, wanted)
+
     # -- what follows runs in a thread -------------------------------------------------------------------
+
+    def _only_elsewhere(self, wanted: tuple[str, ...]) -> bool:
+        return not _is_file(self._root, wanted) and any(
+            _is_file(root, wanted) for root in (*self._also, *self._before)
+        )
 
     def _find(
         self, segments: tuple[str, ...], codings: list[str], *, navigates: bool
@@ -171,6 +189,14 @@ class DirectoryFiles:
             pass
         finally:
             opened.close()
+
+
+def _is_file(root: Path, wanted: tuple[str, ...]) -> bool:
+    opened = open_inside(root, wanted)
+    if isinstance(opened, OpenFile):
+        opened.close()
+        return True
+    return False
 
 
 def _navigates(request: Request, segments: tuple[str, ...]) -> bool:

@@ -15,6 +15,10 @@ from edgefaas.directory.files import DirectoryFiles
 from edgefaas.errors import DeployError
 from edgefaas.message import Request, Response
 from edgefaas.site import DirectoryOrigin
+from edgefaas.telemetry import Meter
+
+NOT_FOUND = 404
+SERVER_ERROR = 500
 
 
 class Releases:
@@ -47,10 +51,11 @@ class Releases:
 class ReleasedFiles:
     """One directory origin."""
 
-    def __init__(self, origin: DirectoryOrigin, releases: Releases) -> None:
-        """Serve ``origin``. Raises ConfigError when its folder is not there."""
+    def __init__(self, origin: DirectoryOrigin, releases: Releases, meter: Meter) -> None:
+        """Serve ``origin``, and count how its versions do. Raises ConfigError when its folder is not there."""
         self._origin = origin
         self._releases = releases
+        self._meter = meter
         self._name = release_of(origin.name)
         self._on_disk = DirectoryFiles(origin)
         self._served: dict[tuple[str, ...], DirectoryFiles] = {}
@@ -62,7 +67,13 @@ class ReleasedFiles:
             return await self._on_disk.fetch(request)
         if request.ran is not None:
             request.ran[self._name] = release.version
-        return await self._files(release).fetch(request)
+        files = self._files(release)
+        response = await files.fetch(request)
+        # What a version lost is its error: the viewer got 404, or, of a canary, the other side's file.
+        suspected = response.status == NOT_FOUND or release.split is not None
+        lost = suspected and response.status < SERVER_ERROR and await files.lacks(request.path)
+        self._meter.released(self._name, release.version, failed=lost or response.status >= SERVER_ERROR)
+        return response
 
     def _files(self, release: LiveRelease) -> DirectoryFiles:
         key = (release.folder, *release.also, "", *release.before)

@@ -131,6 +131,28 @@ def test_a_version_that_stays_ends_the_command_with_0(shell: Shell, folder: Path
     assert shell("deploy", folder, "--watch", "600", "--no-wait", "--json").json["deployed"][0]["watched"]
 
 
+def test_the_errors_of_a_first_version_are_told_and_it_stays(up: Up, folder: Path) -> None:
+    """Nobody has a version before it to go back to; see the rollout watch."""
+    first = folder.parent / "first"
+    first.mkdir()
+    write(first, "throws")
+    command = [sys.executable, "-c", "from cli.main import main; main()", "deploy", str(first)]
+    command += ["--watch", "600", "--min-runs", "3", "--data", str(up.folder / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as deploying:
+
+        def over() -> bool:
+            up.view()  # which runs every function once
+            return deploying.poll() is not None
+
+        until(over)
+        _, words = deploying.communicate(timeout=60)
+    assert deploying.returncode == 1
+    assert "first is the first version: nothing can be taken back" in words
+    assert "were errors" in words
+    assert "so it stays" in words
+    assert up.view()["live"]["first"] == "throws"
+
+
 def test_an_interrupted_wait_leaves_the_watching_to_the_pop(up: Up, folder: Path) -> None:
     write(folder, "throws", "window_s = 600\nmin_runs = 3")
     command = [sys.executable, "-c", "from cli.main import main; main()", "deploy", str(folder)]

@@ -11,6 +11,7 @@ from edgefaas.errors import DeployError
 from edgefaas.message import Body, Request
 from edgefaas.site import DirectoryOrigin
 from edgefaas.split import Affinity, Split
+from edgefaas.telemetry import Meter
 
 HASHED = "app.0123abcd.js"
 SPLIT = Split(live="1", canary="2", share=1, affinity=Affinity(), salt="s")
@@ -31,7 +32,13 @@ class Served:
         tree(folder / "public", index_html="disk", only_txt="disk")
         self.releases = Releases(folder)
         origin = DirectoryOrigin(name="assets", directory=folder / "public", fallback=fallback)
-        self.files = ReleasedFiles(origin, self.releases)
+        self.meter = Meter()
+        self.files = ReleasedFiles(origin, self.releases, self.meter)
+
+    def errors(self, version: str) -> tuple[int, int]:
+        """Return how many answers a version gave, and how many of them count as its errors."""
+        meter = self.meter.releases["origins.assets", version]
+        return meter.runs, meter.errors
 
     def get(self, path: str, *, canary: bool = False) -> tuple[int, Body]:
         chosen = frozenset({"origins.assets"}) if canary else None
@@ -97,6 +104,28 @@ def test_of_versions_before_only_files_with_a_hash_in_their_name_stay(tmp_path: 
     )
     assert served.get(f"/{HASHED}") == (200, b"before")
     assert served.get("/gone.txt")[0] == 404
+
+
+def test_what_a_version_lost_is_its_error_and_what_never_was_is_not(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    before = tree(tmp_path / "before", gone_txt="before")
+    (tmp_path / "before" / HASHED).write_text("before")
+    now = tree(tmp_path / "now", index_html="now")
+    live = LiveRelease(name="origins.assets", version="2", folder=now, before=(before,))
+    served.releases.activate({"origins.assets": live})
+    for path, errors in (("/", 0), (f"/{HASHED}", 0), ("/never.txt", 0), ("/%2e%2e/x", 0), ("/gone.txt", 1)):
+        served.get(path)
+        assert served.errors("2")[1] == errors
+    assert served.errors("2")[0] == 5
+
+
+def test_what_a_canary_has_from_the_other_side_is_its_error_and_not_the_other_s(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    split_site(served, tmp_path)
+    for path in ("/", "/fresh.txt", "/gone.txt", "/sub/a.txt", "/none.txt"):
+        for canary in (False, True):
+            served.get(path, canary=canary)
+    assert (served.errors("1"), served.errors("2")) == ((5, 0), (5, 2))
 
 
 def test_precompressed_siblings_come_from_the_same_version(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A whole site goes out at once: functions and folders, by command, on a real POP."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_what_was_deployed_survives_a_kill_and_a_folder_that_is_gone_is_told(
         assert get(again, "/").body == b"one"
         assert get(again, "/a.js").body == b"one"
     assert "is no directory origin" in shell("deploy", "origins.none").err
+
+
+def test_a_folder_that_lost_what_viewers_ask_for_is_taken_back(shell: Shell, up: Up, folder: Path) -> None:
+    publish(folder, "one", "about.html")
+    assert shell("deploy", "--site").code == 0
+    assert get(up, "/about.html").status == 200
+    publish(folder, "two", "other.html")
+    ended = shell("deploy", "--site", "--watch", "600", "--min-runs", "3", "--no-wait")
+    assert (ended.code, get(up, "/other.html").status) == (0, 200)
+    until(lambda: get(up, f"/about.html?{time.monotonic()}").status == 200)
+    (row,) = [row for row in up.admin("GET", "/v1/audit").json["audit"] if row["actor"] == "health check"]
+    assert "were errors" in row["detail"]
