@@ -50,7 +50,7 @@ class Limits:
     """What one invocation may use. Times are milliseconds; sizes are bytes."""
 
     memory_bytes: int = 128 * 1024 * 1024
-    cpu_ms: int = 50
+    cpu_ms: int = 200
     wall_ms: int = 5_000
     output_bytes: int = 6 * 1024 * 1024
     log_bytes: int = 64 * 1024

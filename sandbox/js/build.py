@@ -156,6 +156,7 @@ class _Job:
                 result.facts["scope"] = json.dumps({**options, "chunks": []})
         facts = {**result.facts, "image_bytes": len(result.image), "foundation": foundation_key()}
         facts["base"] = self.foundation.base_digest
+        facts["crypto"] = any(re.search(r"\bcrypto\b", text) for text in all_texts)
         package = msgpack.packb(
             {
                 "bytecode": self.bytecode,

@@ -9,18 +9,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
-from cryptography.exceptions import InvalidKey, InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidKey, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, utils
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.x509 import load_pem_x509_certificate
 
 from sandbox.contract import HostCallError
+from sandbox.js.host_cipher import RunningCipher, mode_of
 
 Options = dict[str, Any]
 # One call may hold the loop for about this much work; more is refused, not preempted.
@@ -29,7 +28,8 @@ SCRYPT_COST_MAX = 1 << 15
 DERIVED_BYTES_MAX = 1 << 16
 _PSS, _OAEP, _PKCS1 = 6, 4, 1
 _SALT_DIGEST, _SALT_AUTO = -1, -2
-_TAG_BYTES = 16
+RUNNING_MAX = 64
+KEYS_KEPT = 256
 
 _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "md5": hashes.MD5, "sha1": hashes.SHA1, "sha224": hashes.SHA224, "sha256": hashes.SHA256,
@@ -126,11 +126,16 @@ def _from_jwk(jwk: dict[str, str]) -> Any:
 def _load(options: Options, data: bytes) -> Any:
     """Return a key in any form that Node takes. Raises HostCallError."""
     passphrase = options.get("passphrase")
-    secret = passphrase.encode() if passphrase else None
+    return _loaded(options["format"], data, passphrase.encode() if passphrase else None)
+
+
+# Checking a private RSA key of 2048 bits takes 30 ms, and functions sign with the same few keys in every request.
+@lru_cache(maxsize=KEYS_KEPT)
+def _loaded(written: str, data: bytes, secret: bytes | None) -> Any:
     try:
-        if options["format"] == "jwk":
+        if written == "jwk":
             return _from_jwk(json.loads(data))
-        if options["format"] == "der":
+        if written == "der":
             return _from_der(data, secret)
         if b"PRIVATE KEY" in data:
             return serialization.load_pem_private_key(_tidy_pem(data), secret)
@@ -202,7 +207,7 @@ def _key_load(options: Options, parts: list[bytes]) -> bytes:
 
 
 def _key_export(options: Options, parts: list[bytes]) -> bytes:
-    key = _from_der(parts[0], None)
+    key = _loaded("der", parts[0], None)
     if options["format"] == "jwk":
         return json.dumps(_to_jwk(key)).encode()
     encoding = serialization.Encoding.DER if options["format"] == "der" else serialization.Encoding.PEM
@@ -374,66 +379,43 @@ def _hkdf(options: Options, parts: list[bytes]) -> bytes:
         raise _refuse("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length") from error
 
 
-def _cipher_of(options: Options, key: bytes, iv: bytes) -> tuple[str, Any]:
-    """Return the mode's name and what makes it. Raises HostCallError."""
-    name = options["cipher"]
-    if name == "chacha20-poly1305":
-        if len(key) != 32:  # noqa: PLR2004  # RFC 8439, section 2.8
-            raise _refuse("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
-        return "chacha", ChaCha20Poly1305(key)
-    pieces = name.split("-")
-    if len(pieces) != 3 or pieces[0] != "aes" or pieces[2] not in ("cbc", "ctr", "gcm", "ecb"):  # noqa: PLR2004
-        raise _refuse("ERR_CRYPTO_UNKNOWN_CIPHER", "Unknown cipher")
-    if pieces[1] != str(len(key) * 8) or len(key) not in (16, 24, 32):
-        raise _refuse("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
-    mode = pieces[2]
-    if mode == "gcm":
-        return mode, AESGCM(key)
-    if len(iv) != (0 if mode == "ecb" else 16):
-        raise _refuse("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
-    block = algorithms.AES(key)
-    if mode == "cbc":
-        return mode, Cipher(block, modes.CBC(iv))
-    if mode == "ctr":
-        return mode, Cipher(block, modes.CTR(iv))
-    return mode, Cipher(block, modes.ECB())  # noqa: S305  # Node offers it
+def _begun(options: Options, key: bytes, iv: bytes, aad: bytes) -> RunningCipher:
+    return RunningCipher(
+        options["cipher"],
+        key,
+        iv,
+        aad=aad,
+        encrypting=options["encrypting"],
+        padded=options.get("padding", True),
+    )
 
 
 def _cipher_check(options: Options, parts: list[bytes]) -> bytes:
-    _cipher_of(options, parts[0], parts[1])
+    mode_of(options["cipher"], parts[0], parts[1])
     return b""
 
 
 def _cipher(options: Options, parts: list[bytes]) -> bytes:
     key, iv, aad, tag, data = parts
-    mode, cipher = _cipher_of(options, key, iv)
-    encrypting = options["encrypting"]
-    try:
-        if mode in ("gcm", "chacha"):
-            if encrypting:
-                return cast("bytes", cipher.encrypt(iv, data, aad))
-            if len(tag) != _TAG_BYTES:
-                raise _refuse("ERR_CRYPTO_INVALID_AUTH_TAG", f"Invalid authentication tag length: {len(tag)}")
-            return cast("bytes", cipher.decrypt(iv, data + tag, aad))
-        padded = mode in ("cbc", "ecb") and options.get("padding", True)
-        if encrypting:
-            if padded:
-                pad = PKCS7(128).padder()
-                data = pad.update(data) + pad.finalize()
-            worker = cipher.encryptor()
-            return cast("bytes", worker.update(data) + worker.finalize())
-        worker = cipher.decryptor()
-        clear = worker.update(data) + worker.finalize()
-        if padded:
-            unpad = PKCS7(128).unpadder()
-            clear = unpad.update(clear) + unpad.finalize()
-        return cast("bytes", clear)
-    except InvalidTag as error:
-        raise _refuse(
-            "ERR_CRYPTO_OPERATION_FAILED", "Unsupported state or unable to authenticate data"
-        ) from error
-    except ValueError as error:
-        raise _refuse("ERR_OSSL_BAD_DECRYPT", f"bad decrypt ({error})") from error
+    cipher = _begun(options, key, iv, aad)
+    return cipher.update(data) + cipher.end(tag)
+
+
+def _cipher_step(name: str, options: Options, parts: list[bytes], running: dict[int, object]) -> bytes:
+    """Begin, feed or end a cipher among those that an invocation has running."""
+    if name == "cipher_open":
+        if len(running) >= RUNNING_MAX:
+            raise _refuse("ERR_OUT_OF_RANGE", f"more than {RUNNING_MAX} ciphers are under way")
+        number = max(running, default=0) + 1
+        running[number] = _begun(options, parts[0], parts[1], parts[2])
+        return str(number).encode()
+    cipher = running.get(options["handle"])
+    if not isinstance(cipher, RunningCipher):
+        raise _refuse("ERR_CRYPTO_INVALID_STATE", "Invalid state for operation")
+    if name == "cipher_update":
+        return cipher.update(parts[0])
+    del running[options["handle"]]
+    return cipher.end(parts[0])
 
 
 _OPERATIONS: dict[str, Callable[[Options, list[bytes]], bytes]] = {
@@ -443,8 +425,11 @@ _OPERATIONS: dict[str, Callable[[Options, list[bytes]], bytes]] = {
 }  # fmt: skip
 
 
-def perform(name: str, payload: bytes) -> bytes:
-    """Do the operation ``crypto.…``. Raises HostCallError."""
+_STEPS = frozenset(["cipher_open", "cipher_update", "cipher_end"])
+
+
+def perform(name: str, payload: bytes, running: dict[int, object]) -> bytes:
+    """Do the operation ``crypto.…``; ``running`` are the ciphers of one invocation. Raises HostCallError."""
     head, _, rest = payload.partition(b"\0")
     options = json.loads(head)
     parts, at = [], 0
@@ -452,6 +437,9 @@ def perform(name: str, payload: bytes) -> bytes:
         parts.append(rest[at : at + length])
         at += length
     try:
-        return _OPERATIONS[name.removeprefix("crypto.")](options, parts)
+        plain = name.removeprefix("crypto.")
+        if plain in _STEPS:
+            return _cipher_step(plain, options, parts, running)
+        return _OPERATIONS[plain](options, parts)
     except (UnsupportedAlgorithm, InvalidKey) as error:
         raise _refuse("ERR_OSSL_UNSUPPORTED", str(error)) from error

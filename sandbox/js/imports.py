@@ -26,6 +26,7 @@ MODULE = "edgefaas:js"
 _DONE, _FAILED, _PENDING = 0, 1 << 32, 2 << 32
 _FAIL_MEMORY = 1
 RANDOM_BYTES_MAX = 65_536
+CRYPTO = "sandbox.js.host_crypto"
 SLEEP_MS_MAX = 24 * 60 * 60 * 1000
 _U32 = 0xFFFF_FFFF
 Local = Callable[["Session", str, bytes], bytes]
@@ -206,9 +207,9 @@ class Package:
         raise HostCallError(found or f"{name} is not part of the function")
 
 
-def _crypto(_session: Session, name: str, payload: bytes) -> bytes:
-    # Its library costs 30 ms to import, and most functions need none.
-    done: bytes = import_module("sandbox.js.host_crypto").perform(name, payload)
+def _crypto(session: Session, name: str, payload: bytes) -> bytes:
+    # Its library costs 30 ms to import, and most functions need none; see program.load.
+    done: bytes = import_module(CRYPTO).perform(name, payload, session.streams)
     return done
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import msgpack
@@ -38,7 +39,7 @@ from sandbox.js.foundation import (
     load_foundation,
 )
 from sandbox.js.image import Image, unpack
-from sandbox.js.imports import Package, session_of
+from sandbox.js.imports import CRYPTO, Package, session_of
 from sandbox.kinds import Bench, Steps
 from sandbox.shelf import Shelf
 
@@ -64,6 +65,8 @@ def load(artifact: Artifact, bench: Bench) -> "JsProgram":
             f"artefact {artifact.name[:16]} was built on another base image than the one in use",
             remedy="Start the POP again, then deploy the function again.",
         )
+    if artifact.facts.get("crypto"):
+        import_module(CRYPTO)  # now, so that no request pays for it
     return JsProgram(artifact, bench, foundation)
 
 

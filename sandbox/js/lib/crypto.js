@@ -17,7 +17,7 @@
     let answer;
     try { answer = call('crypto.' + name, Buffer.concat([head, ...parts])); } catch (error) {
       const [code, message] = /^[A-Z_]+: /.test(error.message) ? error.message.split(/: (.*)/s) : ['ERR_CRYPTO_OPERATION_FAILED', error.message];
-      throw message.startsWith('Unsupported state') ? new Error(message) : coded(Error, code, message);
+      throw message.startsWith('Unsupported state') ? new Error(message) : coded(code === 'ERR_CRYPTO_INVALID_IV' ? TypeError : Error, code, message);
     }
     return Buffer.from(answer.buffer, answer.byteOffset, answer.length);
   }
@@ -194,29 +194,6 @@
     try { value = run(...args); } catch (thrown) { error = thrown; }
     process.nextTick(callback, error, value);
   };
-  class Cipher {
-    constructor(name, key, iv, encrypting) {
-      this._options = { cipher: algorithm(name), encrypting };
-      this._key = Buffer.from(bytesOf(key));
-      this._iv = iv === null ? Buffer.alloc(0) : Buffer.from(bytesOf(iv));
-      this._parts = [];
-      this._aad = Buffer.alloc(0);
-      host('cipher_check', this._options, this._key, this._iv);
-    }
-    setAAD(data) { this._aad = Buffer.from(bytesOf(data)); return this; }
-    setAutoPadding(on = true) { this._options.padding = on; return this; }
-    setAuthTag(tag) { this._tag = Buffer.from(bytesOf(tag)); return this; }
-    getAuthTag() { return this._tag; }
-    update(data, inputEncoding, outputEncoding) { this._parts.push(Buffer.from(bytesOf(data, inputEncoding))); return outputEncoding && outputEncoding !== 'buffer' ? '' : Buffer.alloc(0); }
-    final(encoding) {
-      const answer = host('cipher', this._options, this._key, this._iv, this._aad, this._tag ?? Buffer.alloc(0), Buffer.concat(this._parts));
-      if (this._options.encrypting && /gcm|poly1305/.test(this._options.cipher)) {
-        this._tag = answer.subarray(answer.length - 16);
-        return out(answer.subarray(0, answer.length - 16), encoding);
-      }
-      return out(answer, encoding);
-    }
-  }
   const publicEncrypt = (key, data) => crypt('encrypt', key, data), privateDecrypt = (key, data) => crypt('decrypt', key, data);
   function crypt(direction, key, data) {
     const { bytes, format, type, options } = keyInput(key);
@@ -232,10 +209,11 @@
     sign: (name, data, key, callback) => { const r = signWith(name, Buffer.from(bytesOf(data)), key); return callback ? void process.nextTick(callback, null, r) : r; },
     KeyObject, createPublicKey, createPrivateKey, createSecretKey,
     pbkdf2Sync, pbkdf2: later(pbkdf2Sync), scryptSync, scrypt: later((password, salt, length, options) => scryptSync(password, salt, length, options)), hkdfSync, hkdf: later(hkdfSync),
-    createCipheriv: (name, key, iv) => new Cipher(name, key, iv, true), createDecipheriv: (name, key, iv) => new Cipher(name, key, iv, false),
+    createCipheriv: (name, key, iv, options) => new (lib('cipher').Cipheriv)(name, key, iv, options), createDecipheriv: (name, key, iv, options) => new (lib('cipher').Decipheriv)(name, key, iv, options),
+    get Cipheriv() { return lib('cipher').Cipheriv; }, get Decipheriv() { return lib('cipher').Decipheriv; },
     publicEncrypt, privateDecrypt, privateEncrypt: notHere('privateEncrypt'), publicDecrypt: notHere('publicDecrypt'),
     generateKeyPairSync: notHere('generateKeyPairSync'), generateKeyPair: notHere('generateKeyPair'), createECDH: notHere('createECDH'),
-    createDiffieHellman: notHere('createDiffieHellman'), constants, internal: { host, told, INTERNAL },
+    createDiffieHellman: notHere('createDiffieHellman'), constants, internal: { host, told, INTERNAL, bytesOf, algorithm, coded },
     get webcrypto() { return globalThis.crypto; }, get subtle() { return globalThis.crypto.subtle; },
     getRandomValues: (array) => globalThis.crypto.getRandomValues(array), getFips: () => 0,
   };

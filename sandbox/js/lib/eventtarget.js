@@ -80,5 +80,42 @@
     abort(reason) { abort(this.#signal, reason); }
     get [Symbol.toStringTag]() { return 'AbortController'; }
   }
-  return { Event, CustomEvent, MessageEvent, EventTarget, AbortController, AbortSignal };
+  class MessagePort extends EventTarget {
+    #other;
+    #started = false;
+    #waiting = [];
+    #listener = null;
+    constructor(key) { super(); if (key !== KEY) throw new TypeError('Illegal constructor'); }
+    static pair() {
+      const ports = [new MessagePort(KEY), new MessagePort(KEY)];
+      [ports[0].#other, ports[1].#other] = [ports[1], ports[0]];
+      return ports;
+    }
+    get onmessage() { return this.#listener; }
+    set onmessage(listener) { this.#listener = listener; this.start(); }
+    postMessage(value) {
+      const to = this.#other;
+      if (!to) return;
+      const data = structuredClone(value);
+      if (to.#started) to.#deliver(data);
+      else to.#waiting.push(data);
+    }
+    #deliver(data) {
+      setImmediate(() => {
+        const event = new MessageEvent('message', { data });
+        this.#listener?.call(this, event);
+        this.dispatchEvent(event);
+      });
+    }
+    start() { this.#started = true; for (const data of this.#waiting.splice(0)) this.#deliver(data); }
+    on(name, listener) { this.addEventListener(name, (event) => listener(event.data)); if (name === 'message') this.start(); return this; }
+    once(name, listener) { this.addEventListener(name, (event) => listener(event.data), { once: true }); if (name === 'message') this.start(); return this; }
+    close() { if (this.#other) this.#other.#other = undefined; this.#other = undefined; }
+    ref() {} unref() {}
+    get [Symbol.toStringTag]() { return 'MessagePort'; }
+  }
+  const pair = MessagePort.pair;
+  delete MessagePort.pair;
+  class MessageChannel { constructor() { [this.port1, this.port2] = pair(); } }
+  return { MessageChannel, MessagePort, Event, CustomEvent, MessageEvent, EventTarget, AbortController, AbortSignal };
 })

@@ -112,6 +112,7 @@
       clearTimeout(this._timer);
       this.aborted = true;
       this._grip?.cancel?.(new Error('aborted'));
+      if (this._failed) return callback(null); // its error was told
       callback(error ?? (this._answered || this._sent === undefined && !this.listenerCount('error') ? null : this._answered ? null : Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
     }
   }

@@ -27,6 +27,7 @@
     enumerable: false,
     get() {
       const lines = frames.get.call(this);
+      if (typeof Error.prepareStackTrace === 'function') return lines; // it wrote the whole text
       return typeof lines === 'string' ? (heading(this) + '\n' + lines).trimEnd() : lines;
     },
     set(value) {
@@ -37,7 +38,26 @@
   hidden(Error, 'captureStackTrace', function captureStackTrace(target, above) {
     captureFrames(target, above === undefined ? captureStackTrace : above);
     const own = Object.getOwnPropertyDescriptor(target, 'stack');
-    if (own && typeof own.value === 'string') hidden(target, 'stack', (heading(target) + '\n' + own.value).trimEnd());
+    if (own && typeof own.value === 'string' && typeof Error.prepareStackTrace !== 'function') hidden(target, 'stack', (heading(target) + '\n' + own.value).trimEnd());
+  });
+
+  // Call sites as V8's, for what sets Error.prepareStackTrace (depd, source-map-support): what cannot be known is null.
+  Error.prepareStackTrace = (error, sites) => sites;
+  const site = Object.getPrototypeOf(new Error('').stack[0]);
+  Error.prepareStackTrace = undefined;
+  for (const [name, value] of Object.entries({
+    getThis: undefined, getTypeName: null, getMethodName: null, getEvalOrigin: undefined, getPromiseIndex: null,
+    getScriptHash: '', isEval: false, isToplevel: true, isAsync: false, isPromiseAll: false,
+  })) hidden(site, name, { [name]() { return value; } }[name]);
+  for (const name of ['getFileName', 'getLineNumber', 'getColumnNumber', 'getFunctionName']) {
+    const get = site[name];
+    hidden(site, name, { [name]() { const value = get.call(this); return value === undefined || value === '' || value === -1 ? null : value; } }[name]);
+  }
+  for (const [name, other] of [['getScriptNameOrSourceURL', 'getFileName'], ['getEnclosingLineNumber', 'getLineNumber'], ['getEnclosingColumnNumber', 'getColumnNumber'], ['getPosition', 'getColumnNumber']])
+    hidden(site, name, { [name]() { return this[other](); } }[name]);
+  hidden(site, 'toString', function toString() {
+    const name = this.getFunctionName(), place = this.isNative() ? 'native' : `${this.getFileName() ?? '<anonymous>'}:${this.getLineNumber()}:${this.getColumnNumber()}`;
+    return name ? `${name} (${place})` : place;
   });
 
   function describe(error) {
@@ -704,7 +724,7 @@
     buffer: 'Buffer Blob File',
     url: 'URL URLSearchParams',
     encoding: 'TextEncoder TextDecoder',
-    eventtarget: 'Event EventTarget CustomEvent AbortController AbortSignal MessageEvent',
+    eventtarget: 'Event EventTarget CustomEvent AbortController AbortSignal MessageEvent MessageChannel MessagePort',
     fetch: 'fetch Headers Request Response FormData',
     webstreams: 'ReadableStream WritableStream TransformStream CompressionStream DecompressionStream TextEncoderStream TextDecoderStream',
     clone: 'structuredClone',

@@ -247,6 +247,7 @@
       if (chunk === null) throw Object.assign(new TypeError('May not write null values to stream'), { code: 'ERR_STREAM_NULL_VALUES' });
       if (!state.objectMode && typeof chunk === 'string' && state.decodeStrings) { chunk = Buffer.from(chunk, encoding ?? state.defaultEncoding); encoding = 'buffer'; }
       else if (!state.objectMode && typeof chunk !== 'string' && !ArrayBuffer.isView(chunk)) throw Object.assign(new TypeError(`The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${lib('inspect').received(chunk)}`), { code: 'ERR_INVALID_ARG_TYPE' });
+      else if (!state.objectMode && typeof chunk !== 'string' && !Buffer.isBuffer(chunk)) { chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength); encoding = 'buffer'; }
       const size = state.objectMode ? 1 : chunk.length;
       state.length += size;
       state.queue.push({ chunk, encoding: encoding ?? state.defaultEncoding, callback, size });

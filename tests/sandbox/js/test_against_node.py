@@ -360,6 +360,35 @@ GROUPS: dict[str, str] = {
         'x'.localeCompare('y') + (1234.5).toFixed(2)
         structuredClone([1]).length
     """,
+    "ciphers that stream": r"""
+        (() => { const c = require('crypto'); return ['aes-256-gcm', 'chacha20-poly1305'].map((n) => { const k = Buffer.alloc(32, 1), i = Buffer.alloc(12, 2), o = { authTagLength: 16 }; const e = c.createCipheriv(n, k, i, o); e.setAAD(Buffer.from('aad')); const x = [e.update('hello', 'utf8', 'hex'), e.update('world, again', 'utf8', 'hex'), e.final('hex')]; const d = c.createDecipheriv(n, k, i, o); d.setAAD(Buffer.from('aad')); d.setAuthTag(e.getAuthTag()); return [x, e.getAuthTag().toString('hex'), d.update(x.join(''), 'hex', 'utf8') + d.final('utf8')] }) })()
+        (() => { const c = require('crypto'); return ['aes-256-gcm', 'chacha20-poly1305'].map((n) => { const d = c.createDecipheriv(n, Buffer.alloc(32), Buffer.alloc(12), { authTagLength: 16 }); d.setAuthTag(Buffer.alloc(16)); d.update('00ff', 'hex'); try { d.final() } catch (e) { return e.message } }) })()
+        (() => { const c = require('crypto'); return ['aes-128-cbc', 'aes-128-ctr'].map((n) => { const k = Buffer.alloc(16, 3); const e = c.createCipheriv(n, k, k); const x = ['0123456789abcdefX', 'yy', ''].map((t) => e.update(t, 'utf8', 'base64')); x.push(e.final('base64')); const d = c.createDecipheriv(n, k, k); return [x, d.update(x.join(''), 'base64', 'utf8') + d.final('utf8')] }) })()
+        (() => { const c = require('crypto'); const e = c.createCipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(16)); e.setAutoPadding(false); return [e.update(Buffer.alloc(20)).length, (() => { try { e.final() } catch (x) { return typeof x.message } })()] })()
+        (() => { const c = require('crypto'); const d = c.createDecipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(16)); d.update(Buffer.alloc(16)); d.final() })()
+        (() => { const c = require('crypto'); const e = c.createCipheriv('aes-128-gcm', Buffer.alloc(16), Buffer.alloc(12)); e.getAuthTag() })()
+        (() => { const c = require('crypto'); const e = c.createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)); e.final(); e.update('x') })()
+        require('crypto').createCipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(12))
+        require('crypto').createCipheriv('aes-128-ecb', Buffer.alloc(16), null).update(Buffer.alloc(16)).toString('hex')
+        (async () => { const c = require('crypto'), o = []; for await (const p of require('stream').Readable.from([Buffer.from('ab'), Buffer.from('cd')]).pipe(c.createCipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(16)))) o.push(p); return Buffer.concat(o).toString('hex') })()
+    """,
+    "brotli": r"""
+        require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('hello '.repeat(50))).toString().length
+        require('zlib').brotliCompressSync('hello '.repeat(50)).toString('base64')
+        require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync(Buffer.alloc(300000, 'abcdef '))).equals(Buffer.alloc(300000, 'abcdef '))
+        require('util').promisify(require('zlib').brotliDecompress)(require('zlib').brotliCompressSync('async', { params: { [require('zlib').constants.BROTLI_PARAM_QUALITY]: 4 } })).then(String)
+        (async () => { const z = require('zlib'), o = []; for await (const c of require('stream').Readable.from([Buffer.from('ab'), Buffer.from('cd')]).pipe(z.createBrotliCompress()).pipe(z.createBrotliDecompress())) o.push(c); return Buffer.concat(o).toString() })()
+        require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('hello').subarray(0, 5))
+        require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('')).length
+        (() => { try { require('zlib').brotliDecompressSync(Buffer.alloc(40, 255)) } catch (e) { return e.message } })()
+        require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('a'.repeat(1000)), { maxOutputLength: 10 })
+    """,
+    "stacks and ports": r"""
+        (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => e + ' ' + sites.every((s) => typeof s.toString() === 'string') + typeof sites[0].isEval(); return new Error('x').stack } finally { Error.prepareStackTrace = old } })()
+        (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => sites; const o = {}; Error.captureStackTrace(o); return [Array.isArray(o.stack), typeof o.stack[0].getLineNumber(), o.stack[0].getEvalOrigin === undefined, o.stack[0].isConstructor()] } finally { Error.prepareStackTrace = old } })()
+        new Promise((r) => { const { port1, port2 } = new MessageChannel(); port1.onmessage = (e) => { port1.close(); r([e.data, e.type]) }; port2.postMessage({ a: [1] }) })
+        new Promise((r) => { const w = new (require('stream').Writable)({ write(c, e, cb) { r([Buffer.isBuffer(c), e, String(c)]); cb() } }); w.write(new TextEncoder().encode('hi')) })
+    """,
 }
 BODY = """
 const cases = JSON.parse(process_cases);

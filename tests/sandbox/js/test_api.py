@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.contract import Finished, HostCallError, Limits
-from sandbox.js.host_crypto import perform
+from sandbox.js.host_cipher import TAG_BYTES, RunningCipher
+from sandbox.js.host_crypto import RUNNING_MAX, perform
 from tests.sandbox.js.stage import answer, logged, make, outcomes, thrown, value
 from tests.sandbox.stage import StageHost
 
@@ -347,7 +349,7 @@ def test_a_jwt_is_verified_with_webcrypto_from_a_jwk() -> None:
     "call",
     [
         "c.pbkdf2Sync('p', 's', 1e9, 32, 'sha256')", "c.scryptSync('p', 's', 32, { N: 2 ** 20 })",
-        "c.createPublicKey('nonsense')", "c.createDecipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)).final()",
+        "c.createPublicKey('nonsense')", "c.createDecipheriv('aes-256-gcm', Buffer.alloc(31), Buffer.alloc(12)).final()",
         "c.createCipheriv('aes-256-cbc', 'short', Buffer.alloc(16))", "c.createCipheriv('rc4', 'k', null)",
         "c.createHash('shake128', { outputLength: 1e9 }).digest()",
     ],
@@ -362,16 +364,54 @@ def test_crypto_that_is_wrong_or_too_costly_throws_in_the_guest(call: str) -> No
 @given(data=st.binary(max_size=200), key=st.binary(min_size=1, max_size=100))
 def test_digests_are_those_of_hashlib(data: bytes, key: bytes) -> None:
     head = json.dumps({"algorithm": "sha256", "lengths": [0, len(data)]}).encode() + b"\0"
-    assert perform("crypto.hash", head + data) == hashlib.sha256(data).digest()
+    assert perform("crypto.hash", head + data, {}) == hashlib.sha256(data).digest()
     head = json.dumps({"algorithm": "sha512", "lengths": [len(key), 0]}).encode() + b"\0"
-    assert len(perform("crypto.hmac", head + key)) == 64
+    assert len(perform("crypto.hmac", head + key, {})) == 64
 
 
 @given(name=st.sampled_from(["crypto.verify", "crypto.key_load"]), data=st.binary(max_size=100))
 def test_keys_that_are_garbage_are_refused_with_a_code(name: str, data: bytes) -> None:
     head = {"format": "der", "kind": "public", "algorithm": "sha256", "lengths": [len(data), 0, 0]}
     with pytest.raises(HostCallError, match=r"^ERR_"):
-        perform(name, json.dumps(head).encode() + b"\0" + data)
+        perform(name, json.dumps(head).encode() + b"\0" + data, {})
+
+
+@given(
+    name=st.sampled_from(["aes-128-cbc", "aes-128-ctr", "aes-128-ecb", "aes-128-gcm", "chacha20-poly1305"]),
+    parts=st.lists(st.binary(max_size=70), max_size=6),
+    aad=st.binary(max_size=40),
+)
+def test_a_cipher_gives_in_parts_what_it_gives_at_once(name: str, parts: list[bytes], aad: bytes) -> None:
+    aead = "gcm" in name or "poly" in name
+    key = bytes(range(32 if "poly" in name else 16))
+    iv = bytes(12 if aead else 0 if "ecb" in name else 16)
+
+    def run(pieces: list[bytes], *, encrypting: bool, tag: bytes = b"") -> bytes:
+        cipher = RunningCipher(name, key, iv, encrypting=encrypting, aad=aad if aead else b"")
+        return b"".join(cipher.update(piece) for piece in pieces) + cipher.end(tag)
+
+    whole = b"".join(parts)
+    sealed = run(parts, encrypting=True)
+    assert sealed == run([whole], encrypting=True)
+    body, tag = (sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]) if aead else (sealed, b"")
+    assert run([body[:5], body[5:]], encrypting=False, tag=tag) == whole
+    if "poly" in name:
+        assert sealed == ChaCha20Poly1305(key).encrypt(iv, whole, aad)
+    if "gcm" in name:
+        assert sealed == AESGCM(key).encrypt(iv, whole, aad)
+    if aead:
+        with pytest.raises(HostCallError, match="unable to authenticate"):
+            run([body], encrypting=False, tag=bytes([tag[0] ^ 1]) + tag[1:])
+
+
+def test_one_invocation_has_a_bounded_number_of_ciphers_under_way() -> None:
+    js = """const c = require('crypto'); exports.handler = async () => {
+      const begin = () => c.createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
+      for (let i = 0; i < 200; i++) { const one = begin(); one.update('x'); one.final(); }
+      let open = 0;
+      try { for (;;) { begin().update('x'); open++; } } catch (e) { return [open, e.code]; }
+    }"""
+    assert answer(js) == [RUNNING_MAX, "ERR_OUT_OF_RANGE"]
 
 
 # ---- rules against Python ---------------------------------------------------------------------------------
