@@ -8,6 +8,7 @@ import json
 import re
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgpack
@@ -29,6 +30,7 @@ from sandbox.js.bundle import (
     chunks_for,
     kinds_of,
     mentions_records,
+    names_from_aws,
     names_in,
 )
 from sandbox.js.foundation import (
@@ -55,7 +57,9 @@ LOCAL_HANDLER = "edgefaas handler"
 WRAPPER = "(function (exports, require, module, __filename, __dirname) { "
 _SLICE_US = 10_000
 IMPORT_WARNINGS = 5
+_REQUIRE = re.compile(r"\brequire\s*\(")
 _PACKAGE = re.compile(r"(?:node:|@[\w.~-]+/)?[\w.~-]+(?:/[^\s'\"`]+)?")
+_IN_LAMBDA = re.compile(r"@aws-sdk/|aws-sdk(?:/|$)")  # lib/aws.js stands in where it is not deployed
 _LOCAL_NAME = re.compile(r"^[A-Za-z_$][\w$]*$")
 
 
@@ -139,6 +143,8 @@ class _Job:
             "cloudfront": "cloudfront" in self.imports,
             "records": mentions_records(all_texts),
             "plainEvent": re.search(r"\.\s*(?:request|response|viewer)\b", entry_text) is not None,
+            "aws": names_from_aws(all_texts),
+            "only": not self.source.handler,
             "lazy": False,
         }
         result = self.run(options)
@@ -204,6 +210,14 @@ class _Job:
             return code
         told = json.loads(head)
         self.imports, self.exports = told["imports"], told["exports"]
+        if _REQUIRE.search(text) and "createRequire" not in text:
+            # CloudFront takes import and require in one file; Node does not, and nobody's code relies on that.
+            made = (
+                'import { createRequire as edgefaasRequire } from "module"; const require = edgefaasRequire'
+            )
+            text = f'{made}("{path}"); {text}'
+            with suppress(ScriptError):  # it has a "require" of its own
+                code = compiler.compile(path, text, module=True, first_line=1)[1]
         if self.handler in self.exports or "default" in self.exports or not _LOCAL_NAME.match(self.handler):
             return code
         aside = f'{text}\nexport {{ {self.handler} as "{LOCAL_HANDLER}" }};'
@@ -256,6 +270,8 @@ class _Job:
             return True
         plain = name.removeprefix("node:")
         if plain in BUILTINS or plain.partition("/")[0] in BUILTINS:
+            return True
+        if _IN_LAMBDA.match(name):
             return True
         parts = name.split("/")
         package = "/".join(parts[:2]) if name.startswith("@") else parts[0]

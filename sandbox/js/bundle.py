@@ -37,6 +37,7 @@ _INSPECTED = re.compile(r"\bconsole\s*\.\s*\w+\s*\((?!\s*(?:'[^'%\n]*'|\"[^\"%\n
 _LEGACY_MATCH = re.compile(
     r"\bRegExp\s*(?:\.\s*(?:\$[1-9&_]|lastMatch|lastParen|leftContext|rightContext)|\[['\"]\$)"
 )
+_AWS_IMPORT = re.compile(r"""\bimport\b[^;'"{]*\{([^}]*)\}\s*from\s*['"](@?aws-sdk(?:/[^'"]*)?)['"]""")
 _RECORDS = re.compile(r"\bRecords\b")
 
 
@@ -95,6 +96,16 @@ def chunks_for(texts: list[str]) -> list[str]:
         if _INSPECTED.search(text):
             chunks.add("inspect")
     return sorted(chunks)
+
+
+def names_from_aws(texts: list[str]) -> dict[str, list[str]]:
+    """Return what ES code imports by name from each module of the AWS SDK."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        for match in _AWS_IMPORT.finditer(text):
+            names = [part.partition(" as ")[0].strip() for part in match[1].split(",")]
+            found.setdefault(match[2], []).extend(name for name in names if name.isidentifier())
+    return found
 
 
 def mentions_records(texts: list[str]) -> bool:

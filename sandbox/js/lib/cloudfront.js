@@ -78,6 +78,7 @@
     updateRequestOrigin(parameters) { choice = { update: parameters ?? {} }; },
     selectRequestOriginById(id, overrides) { choice = { select: { ...overrides, originId: id } }; },
     createRequestOriginGroup(parameters) { choice = { group: parameters ?? {} }; },
+    logCustomData(text) { native.internals.console.log(String(text)); },
     edge: { getRegion: () => 'edge' },
   };
   function decorate(result) {

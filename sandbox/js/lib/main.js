@@ -375,8 +375,10 @@
     const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier;
     return name in builtins ? name : undefined;
   };
+  const IN_LAMBDA = /^(?:@aws-sdk\/|aws-sdk(?:\/|$))/; // what Lambda's runtimes bring; a deployed one goes before
   const loaded = Object.create(null);
   function builtin(name) {
+    if (IN_LAMBDA.test(name)) return lib('aws')(name, options?.aws?.[name] ?? []);
     if (name in loaded) return loaded[name];
     return (loaded[name] = builtins[name]());
   }
@@ -502,6 +504,7 @@
       found = packageFile(folder, specifier, importing ? IMPORT : REQUIRE);
     }
     if (found !== undefined) return found;
+    if (IN_LAMBDA.test(specifier)) return 'node:' + specifier;
     const error = new Error(`Cannot find module '${specifier}'\nRequire stack:\n- ${base}`);
     error.code = importing ? 'ERR_MODULE_NOT_FOUND' : 'MODULE_NOT_FOUND';
     error[forbidden] = specifier;
@@ -583,7 +586,8 @@
     const value = name.startsWith('node:') ? builtin(name.slice(5)) : load(name, null).exports;
     const names = { default: value };
     if (value !== null && (typeof value === 'object' || typeof value === 'function')) {
-      for (const key of Object.keys(value)) if (key !== 'default') names[key] = value[key];
+      const own = typeof value === 'function' ? Object.getOwnPropertyNames(value).filter((key) => !/^(?:length|name|prototype|arguments|caller)$/.test(key)) : Object.keys(value);
+      for (const key of own) if (key !== 'default') names[key] = value[key];
       if (value.__esModule && 'default' in value && !name.startsWith('node:')) names.default = value;
     }
     return names;
@@ -614,6 +618,10 @@
   }
   function found(exports) {
     const name = options.handler;
+    if (options.only && exports && exports[name] === undefined && exports.default === undefined) {
+      const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function');
+      if (functions.length === 1 && typeof entryReturned !== 'function' && !exports['edgefaas handler']) return use(exports[functions[0]], functions[0]);
+    }
     let value = exports === null || exports === undefined ? undefined : exports[name];
     if (value === undefined && exports && exports.default && typeof exports.default === 'object') value = exports.default[name];
     if (typeof value !== 'function' && typeof exports === 'function' && name === 'handler') value = exports;
@@ -626,6 +634,13 @@
     const records = options.records;
     api = options.cloudfront || (given ? plain && !records && options.plainEvent : true) ? CLOUDFRONT : LAMBDA;
     if (!given && records && !options.cloudfront) api = LAMBDA;
+    return { handler: name, api: api === LAMBDA ? 'lambda-edge' : 'cloudfront-functions' };
+  }
+
+  // The one function that a file exports is its handler, whatever it is called.
+  function use(only, name) {
+    handler = only;
+    api = options.cloudfront ? CLOUDFRONT : LAMBDA;
     return { handler: name, api: api === LAMBDA ? 'lambda-edge' : 'cloudfront-functions' };
   }
 

@@ -11,7 +11,7 @@ from sandbox.artifacts import ArtifactStore
 from sandbox.builder import Builder
 from sandbox.capi import Engine, EngineConfig
 from sandbox.contract import Finished, Limits, Outcome, OverLimit, Threw
-from sandbox.errors import ArtifactError, CompileError, ForbiddenImportError
+from sandbox.errors import ArtifactError, CompileError, ForbiddenImportError, MissingExportError
 from sandbox.hostcalls import HostFunctions
 from sandbox.js.build import IMAGE, PACKAGE, build
 from sandbox.js.bundle import (
@@ -136,6 +136,39 @@ def test_an_import_that_only_a_call_would_miss_is_a_warning_with_its_line(js: st
 def test_a_module_of_which_nothing_works_is_named_at_deploy(module: str) -> None:
     (warning,) = make(f"\nconst m = require('{module}');\nexports.handler = async () => 1;").warnings
     assert f"index.js:2 imports '{module}'" in warning
+
+
+def test_import_and_require_stand_in_one_file_as_on_cloudfront() -> None:
+    js = """const querystring = require('querystring');
+    import cf from 'cloudfront';
+    const kvs = cf.kvs('placeholder');
+    async function handler(event) { return querystring.stringify({ a: [1, 2] }) + typeof kvs.get + typeof cf.logCustomData; }
+    """
+    assert answer(js) == "a=1&a=2functionfunction"
+    assert (
+        answer(
+            "import { join } from 'path';\nconst require = (x) => x; export const handler = () => require(join('a', 'b'));"
+        )
+        == "a/b"
+    )
+
+
+def test_what_bundlers_put_before_a_module_is_there() -> None:
+    js = """import { createRequire } from 'module'; const require = createRequire(import.meta.url);
+    export const handler = async () => require('path').join('a', 'b');"""
+    assert answer(js) == "a/b"
+
+
+def test_the_only_function_that_a_file_exports_is_its_handler() -> None:
+    js = "exports.onViewerRequest = async (event) => event + 1; exports.version = 3;"
+    assert make(js).facts["handler"] == "onViewerRequest"
+    assert answer(js, 1) == 2
+    lazily = "const k = process.env.K; export const rewrite = async () => k ?? 'none';"
+    assert answer({"index.mjs": lazily}, entry="index.mjs") == "none"
+    with pytest.raises(MissingExportError, match="it exports a, b"):
+        make("exports.a = () => 1; exports.b = () => 2;")
+    with pytest.raises(MissingExportError, match="'handler'"):
+        make("exports.a = () => 1;", handler="index.handler")
 
 
 def test_text_that_looks_like_an_import_is_none() -> None:
