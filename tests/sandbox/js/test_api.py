@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from sandbox.contract import Finished, HostCallError, Limits
 from sandbox.js.host_cipher import TAG_BYTES, RunningCipher
 from sandbox.js.host_crypto import RUNNING_MAX, perform
+from sandbox.js.host_zlib import BROTLI_BEST_BYTES
+from sandbox.js.host_zlib import perform as zlib_host
 from tests.sandbox.js.stage import answer, logged, make, outcomes, thrown, value
 from tests.sandbox.stage import StageHost
 
@@ -402,6 +404,24 @@ def test_a_cipher_gives_in_parts_what_it_gives_at_once(name: str, parts: list[by
     if aead:
         with pytest.raises(HostCallError, match="unable to authenticate"):
             run([body], encrypting=False, tag=bytes([tag[0] ^ 1]) + tag[1:])
+
+
+def test_the_costly_qualities_of_brotli_are_for_little_input_only() -> None:
+    def step(options: dict[str, Any], data: bytes, *, last: bool) -> bytes:
+        streams: dict[int, object] = {}
+        opened = zlib_host(
+            "zlib.open", json.dumps({"mode": "brotli", "quality": 11, **options}).encode(), streams
+        )
+        head = json.dumps({"handle": int(opened), "last": last}).encode() + b"\0"
+        return zlib_host("zlib.step", head + data, streams)
+
+    little, much = b"x" * BROTLI_BEST_BYTES, b"x" * (BROTLI_BEST_BYTES + 1)
+    assert step({"size": len(little)}, little, last=True)
+    assert step({"size": len(much)}, much, last=True)
+    assert step({"size": None}, little, last=False)
+    for data, last in ((much, True), (little, False)):
+        with pytest.raises(HostCallError, match="than was declared"):
+            step({"size": len(little)}, data, last=last)
 
 
 def test_one_invocation_has_a_bounded_number_of_ciphers_under_way() -> None:
