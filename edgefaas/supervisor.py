@@ -5,14 +5,13 @@ of the last day, and only then viewers. SIGTERM and Ctrl-C drain; SIGHUP reads t
 """
 
 import asyncio
-import contextlib
 import importlib.util
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +49,7 @@ from edgefaas.listeners import Inherited
 from edgefaas.named import named
 from edgefaas.onlooker import Onlooker
 from edgefaas.pretence import pretending
+from edgefaas.quiet import QuietServer
 from edgefaas.sampling import Sampler
 from edgefaas.site import Pretence, Site
 from edgefaas.tracing.exporter import Exporter
@@ -86,15 +86,6 @@ class BuilderFactory(Protocol):
     def __call__(self, *, artifacts: Path) -> Builder:
         """Return a builder that leaves what it makes in ``artifacts``."""
         ...
-
-
-class AdminServer(uvicorn.Server):
-    """A uvicorn server that leaves the signals to the supervisor."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 class Supervisor:
@@ -245,7 +236,7 @@ class Supervisor:
             self._store.close()
             self._kv.close()
 
-    async def _started(self) -> AdminServer | None:
+    async def _started(self) -> QuietServer | None:
         """Start; return None when told to stop meanwhile, at once: what a kill would leave whole, this does too."""
         loop = asyncio.get_running_loop()
         starting, stopped = loop.create_task(self._start()), loop.create_task(self._stop.wait())
@@ -267,7 +258,7 @@ class Supervisor:
         await self._hub.close()
         await self._exporter.close()
 
-    async def _start(self) -> AdminServer:
+    async def _start(self) -> QuietServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
         await self._disk.run(self._store.prune, now_s=_wall_s())
         await self._disk.run(self._vault.load)
@@ -334,7 +325,7 @@ class Supervisor:
         )
         await self._disk.run(write_audit, self._store, entry)
 
-    def _admin_server(self) -> AdminServer:
+    def _admin_server(self) -> QuietServer:
         api = Api(
             deployer=self._deployer,
             shelf=self._shelf,
@@ -361,9 +352,9 @@ class Supervisor:
             limit_concurrency=ADMIN_CONNECTIONS_MAX,
             timeout_graceful_shutdown=2,
         )
-        return AdminServer(config)
+        return QuietServer(config)
 
-    async def _end(self, server: AdminServer) -> None:
+    async def _end(self, server: QuietServer) -> None:
         """Stop changes, drain viewers, write the last lines."""
         self._hub.end_streams()
         await self._watching.close()

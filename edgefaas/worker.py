@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -34,6 +34,7 @@ from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
 from edgefaas.named import named
+from edgefaas.quiet import QuietServer
 from edgefaas.site import Site
 from edgefaas.tracing.spans import PlainSpan
 from edgefaas.tracing.tracer import SpanSink
@@ -73,15 +74,6 @@ class PopFactory(Protocol):
         ...
 
 
-class DataServer(uvicorn.Server):
-    """A uvicorn server that leaves the signals to the worker."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 class Worker:
     """Answers the supervisor's operations; see ``_operations``."""
 
@@ -94,7 +86,7 @@ class Worker:
         self._channel: Channel
         self._logs: LogQueue
         self._pop: Pop | None = None
-        self._server: DataServer | None = None
+        self._server: QuietServer | None = None
         self._serving: asyncio.Task[None]
         self._background = Background()
         self._done = asyncio.Event()
@@ -173,7 +165,7 @@ class Worker:
             log_config=None,
             access_log=False,
         )
-        self._server = DataServer(config)
+        self._server = QuietServer(config)
         self._serving = self._background.start(self._server.serve(sockets=[]), name="data server")
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110  # uvicorn has no event
             await asyncio.sleep(0.002)
