@@ -5,18 +5,20 @@ the data folder of the site that is here or in a folder above.
 """
 
 import functools
-import http.client
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
 
 from edgefaas.errors import EdgeError, UsageError
+
+if TYPE_CHECKING:
+    import http.client  # slow to load: only who asks a POP does
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,6 +98,8 @@ class Remote:
 
     def raw_lines(self, path: str, **query: object) -> Iterator[bytes]:
         """Yield the lines of an answer that ends by itself. Raises UnreachableError where it breaks off."""
+        import http.client
+
         with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
             try:
                 yield from response
@@ -110,6 +114,8 @@ class Remote:
 
     def stream(self, path: str, **query: object) -> Iterator[dict[str, Any] | None]:
         """Yield the same, and None for each empty line: the end of what was there before, or a sign of life."""
+        import http.client
+
         with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
             try:
                 for line in response:
@@ -127,7 +133,9 @@ class Remote:
         headers: Mapping[str, str] | None,
         *,
         timeout_s: float = ANSWER_TIMEOUT_S,
-    ) -> http.client.HTTPResponse:
+    ) -> "http.client.HTTPResponse":
+        import http.client
+
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection = self._connection()
         try:
@@ -150,7 +158,9 @@ class Remote:
             raise _refusal(response, self.url)
         return response
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> "http.client.HTTPConnection":
+        import http.client
+
         parts = urlsplit(self.url)
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return make(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
@@ -267,7 +277,7 @@ def _target(path: str, query: Mapping[str, object] | None) -> str:
     return f"{path}?{text}" if text else path
 
 
-def _refusal(response: http.client.HTTPResponse, url: str) -> RefusedError:
+def _refusal(response: "http.client.HTTPResponse", url: str) -> RefusedError:
     body = response.read(1 << 20)
     try:
         told = json.loads(body)

@@ -3,13 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import words
 from cli.toolchains import missing
 from edgefaas.errors import ConfigError, DeployError
-from edgefaas.functions import SETTINGS_FILE, Build, read_build, read_entry
+
+if TYPE_CHECKING:
+    from edgefaas.functions import Build
 
 STDERR = 2  # the result goes to stdout, what tools say does not
 
@@ -22,6 +25,8 @@ def build(folder: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes 
 
     Functions without that table (JavaScript, Python, .wat) need no building.
     """
+    from edgefaas.functions import read_build, read_entry  # slow to load
+
     how = read_build(folder)
     if how is None:
         words.result(
@@ -37,6 +42,8 @@ def build(folder: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes 
 
 def build_when_needed(folder: Path) -> None:
     """Build when the entry is missing, or older than another file of the folder."""
+    from edgefaas.functions import read_build, read_entry
+
     how = read_build(folder)
     if how is None:
         return
@@ -50,8 +57,10 @@ def build_when_needed(folder: Path) -> None:
     run_build(how)
 
 
-def run_build(how: Build) -> None:
+def run_build(how: "Build") -> None:
     """Run the command in the function's folder. Raises ConfigError, DeployError."""
+    from edgefaas.functions import SETTINGS_FILE
+
     _need(how)
     command = list(how.command)
     if command[0] in ("python", "python3"):
@@ -70,7 +79,7 @@ def run_build(how: Build) -> None:
         )
 
 
-def _need(how: Build) -> None:
+def _need(how: "Build") -> None:
     """Refuse when a tool is missing, with the one command that installs it."""
     if install := missing(how.needs, how.folder):
         raise DeployError(

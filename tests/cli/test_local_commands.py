@@ -53,6 +53,17 @@ def test_help_imports_no_server_and_no_engine() -> None:
     assert "Usage: edgefaas" in done.stdout
 
 
+def test_the_help_of_a_command_loads_nothing_of_a_pop() -> None:
+    code = (
+        "import sys; from importlib import import_module; from cli.main import COMMANDS\n"
+        "for group in COMMANDS.values():\n"
+        "    for module, _ in group.values(): import_module(module)\n"
+        "print([name for name in sys.modules if name.startswith(('edgefaas.', 'router', 'sandbox'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['edgefaas.errors']\n"
+
+
 @pytest.mark.parametrize("name", [name for group in COMMANDS.values() for name in group])
 def test_every_command_has_help(shell: Shell, name: str) -> None:
     ended = shell(name, "--help")
