@@ -137,7 +137,7 @@ def init(name: str, lang: str, as_json: bool) -> None:  # noqa: FBT001  # click 
     site = _make_site(folder, BEHAVIOUR_AS_ORIGIN if lang in ORIGINS else BEHAVIOUR)
     install = missing(NEEDS.get(lang, ""), folder)
     lines = [f"{folder}/  {'  '.join(made)}", *([f"{CONFIG_NAME}  a site that uses it"] if site else [])]
-    run = "edgefaas up" if site else f"edgefaas deploy {folder}"
+    run = "edgefaas dev" if site else f"edgefaas deploy {folder}"
     lines += [
         "",
         "Next:",

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,13 @@ _COLOURS = {"error": "red", "warn": "yellow", "debug": "bright_black"}
 _SHOWN = frozenset({"at_s", "worker", "request_id", "level", "text", "function", "version", "pop"})
 
 
+def _status(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Refuse what no status could match."""
+    if value is not None and not re.fullmatch(r"[1-5x][0-9x]{2}", value.lower()):
+        raise click.BadParameter(f'"{value}" is no status. Write for example 404 or 5xx.')
+    return value
+
+
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until interrupted.")
 @click.option(
@@ -36,7 +44,9 @@ _SHOWN = frozenset({"at_s", "worker", "request_id", "level", "text", "function",
 @click.option("--pop", "pops", multiple=True, metavar="NAME", help="Only this POP. May be repeated.")
 @click.option("--function", metavar="NAME", help="Only lines of this function.")
 @click.option("--level", type=click.Choice(["debug", "info", "warn", "error"]), help="This level and graver.")
-@click.option("--status", metavar="STATUS", help="Only requests with this status: 404, 5xx.")
+@click.option(
+    "--status", metavar="STATUS", callback=_status, help="Only requests with this status: 404, 5xx."
+)
 @click.option("--text", metavar="TEXT", help="Only lines that contain this.")
 @click.option("--request-id", metavar="ID", help="Only lines of this request: X-Edge-Request-Id.")
 @click.option("--admin", envvar="EDGEFAAS_ADMIN", metavar="URL", help="Where the admin API of one POP is.")

@@ -51,6 +51,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "secret": ("cli.secret", "Give functions secrets that nobody can read."),
         "token": ("cli.tokens", "Make and revoke tokens for the admin API."),
         "bench": ("cli.bench", "Measure this POP beside other servers."),
+        "completion": ("cli.completion", "Let the shell complete commands and options."),
     },
 }
 INTERRUPTED = 130
@@ -73,6 +74,20 @@ class Commands(click.Group):
                 assert isinstance(command, click.Command)
                 return command
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant. Raises UsageError, with those that are called nearly so."""
+        name = args[0]
+        known = self.list_commands(ctx)
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # slow to load
+
+            near = get_close_matches(name, known)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by group, without importing any."""

@@ -49,7 +49,9 @@ def reload(remote: Remote) -> None:
     answer = remote.post("/v1/site/reload")
     for warning in answer["warnings"]:
         words.warn(warning)
-    words.result(answer, as_json=remote.as_json, text=f"the site {answer['site']} is served as its file says")
+    words.result(
+        answer, as_json=remote.as_json, text=f'the site "{answer["site"]}" is served as its file says'
+    )
 
 
 @click.command()

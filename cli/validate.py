@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
+@click.option("-c", "--config", "named", type=click.Path(path_type=Path), metavar="FILE", help="The same.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def validate(config: Path | None, as_json: bool) -> int:  # noqa: FBT001  # click passes it by name
+def validate(*, config: Path | None, named: Path | None, as_json: bool) -> int:
     """Check edgefaas.toml, and that the folders, sources and databases that it names are good.
 
     Nothing is built or started.
     """
     from edgefaas.config import load_site
 
-    path = config or find_config() or Path(CONFIG_NAME)
+    path = config or named or find_config() or Path(CONFIG_NAME)
     site = load_site(path)
     problems: list[dict[str, Any]] = []
     for kind, name, error in _problems(site):

@@ -318,7 +318,7 @@ class Front:
         """Return where this address would be served and why, as JSON values. Raises ConfigError: no POPs."""
         if self.neighbours is None:
             raise ConfigError(
-                f"The site {self._site.name} names no POPs", remedy="Add [pops.NAME] to edgefaas.toml."
+                f'The site "{self._site.name}" names no POPs', remedy="Add [pops.NAME] to edgefaas.toml."
             )
         location = self.locate(address)
         told = asdict(self.neighbours.explain(address, location))

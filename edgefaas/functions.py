@@ -76,7 +76,8 @@ def read_function(path: Path, *, name: str | None = None) -> Bundle:
         return _read_folder(path, name)
     if not path.is_file():
         raise DeployError(
-            f"There is no file or folder {path}", remedy="Name a source file or a function's folder."
+            f"There is no file or folder {path}",
+            remedy="Name a source file, a function's folder, or a function of edgefaas.toml.",
         )
     kind = KIND_OF_SUFFIX.get(path.suffix)
     if kind is None:

@@ -203,7 +203,9 @@ def read_toml(path: Path) -> Table:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist", remedy="Create it, or name another with -c.") from None
+        raise ConfigError(
+            f"{path} does not exist", remedy="Begin with edgefaas init hello, or name another with -c."
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy="Make it readable.") from None
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -278,3 +279,35 @@ def test_validate_names_pairs_that_are_wrong_and_namespaces_that_are_missing(
     assert 'names the key-value namespace "lost", which the site does not have' in ended.err
     assert "[kv.bad]: bad.json, pair 1 ('a') has a int" in ended.err
     assert "good" not in ended.err.replace("goods", "")
+
+
+def test_a_command_that_is_nearly_one_is_hinted_at(shell: Shell) -> None:
+    assert "Did you mean deploy" in shell("deploi").err
+    far = shell("xyzzy").err
+    assert ("No such command 'xyzzy'." in far, "Did you mean" in far) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_every_shell_is_given_what_completes_commands(shell: Shell, name: str) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not here: click asks for its version")
+    ended = shell("completion", name)
+    assert (ended.code, "_EDGEFAAS_COMPLETE" in ended.out) == (0, True)
+
+
+def test_a_shell_that_asks_gets_commands_and_options() -> None:
+    code = "from cli.main import main; main()"
+    for words, wanted in (("edgefaas de", "plain,deploy"), ("edgefaas dev --po", "plain,--pops")):
+        variables = {"_EDGEFAAS_COMPLETE": "bash_complete", "COMP_WORDS": words}
+        variables["COMP_CWORD"] = str(len(words.split()) - 1)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+        )
+        assert wanted in done.stdout.split()
+
+
+@pytest.mark.parametrize(("status", "code"), [("abc", 2), ("600", 2), ("5xxx", 2), ("404", 1), ("5xx", 1)])
+def test_what_is_no_status_is_no_filter_of_logs(shell: Shell, status: str, code: int) -> None:
+    """Without a POP, good ones end with 1."""
+    assert shell("logs", "--status", status).code == code
