@@ -115,12 +115,12 @@ class Soak:
         return ""
 
     def kill_worker(self) -> str:
-        """Kill one worker without warning."""
+        """Kill the youngest worker without warning: the oldest lives through it all, and shows what it keeps."""
         workers = [pid for pid in self.pop.pids if _is_worker(pid)]
         if not workers:
             return "no worker process was found"
         with contextlib.suppress(ProcessLookupError):
-            os.kill(workers[0], signal.SIGKILL)
+            os.kill(max(workers, key=started_ticks), signal.SIGKILL)
         return ""
 
     def flap_origin(self) -> str:
@@ -164,6 +164,14 @@ def _background_run(load: Load) -> Iterator[list[Measurement]]:
         yield result
     finally:
         thread.join()
+
+
+def started_ticks(pid: int) -> int:
+    """Return when a process started, in ticks since the machine did; 0 when it has ended (Linux, proc_pid_stat)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
 
 
 def _is_worker(pid: int) -> bool:

@@ -18,7 +18,8 @@ from edgefaas.control.access import TOKEN_LIFE_MAX_S, Access, ForbiddenError, Sc
 from edgefaas.control.api import BadRequestError, Call, wall_s
 from edgefaas.control.bundle import Bundle
 from edgefaas.control.deploy import Deployer, Order, Shelf
-from edgefaas.control.hub import LEVELS, Follower, Line, LineFilter, LogHub
+from edgefaas.control.hub import LEVELS, Follower, LineFilter, LogHub
+from edgefaas.control.logring import Line
 from edgefaas.control.masking import without_secrets, without_values
 from edgefaas.control.orders import Deployed, Terms, read_delivery
 from edgefaas.control.plain import to_plain

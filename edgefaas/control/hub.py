@@ -9,14 +9,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from edgefaas.control.logring import RING_LINES, Line, LogRing
 from edgefaas.control.thread import DiskThread
 
-RING_LINES = 10_000
 FOLLOWER_LINES = 5_000
 FOLLOWERS_MAX = 100
 FILE_MAX_BYTES = 16 * 1024 * 1024
@@ -26,9 +27,6 @@ LEVELS = ("debug", "info", "warn", "error")
 _FIELDS = 7  # see logqueue.PlainLine
 
 log = logging.getLogger("edgefaas.logs")
-
-Line = dict[str, Any]
-"""``at_s``, ``worker``, ``request_id``, ``level``, ``text``, ``function``, ``version``, and any fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +114,7 @@ class LogHub:
     def __init__(self, folder: Path) -> None:
         self._file = RotatingFile(folder)
         self._disk = DiskThread()
-        self._ring: deque[Line] = deque(maxlen=RING_LINES)
+        self._ring = LogRing()
         self._followers: set[Follower] = set()
         self._writing: set[asyncio.Future[None]] = set()
         self._lost_batches = 0
@@ -132,7 +130,7 @@ class LogHub:
         if not made:
             return
         lines = [line for line, _ in made]
-        self._ring.extend(lines)
+        self._ring.extend(text for _, text in made)
         for follower in self._followers:
             follower.offer(lines)
         if len(self._writing) >= BATCHES_PENDING_MAX:
@@ -154,14 +152,7 @@ class LogHub:
 
     def last(self, wanted: LineFilter, *, limit: int) -> list[Line]:
         """Return the last matching lines, the oldest first."""
-        found: list[Line] = []
-        for line in reversed(self._ring):
-            if len(found) >= limit:
-                break
-            if wanted.matches(line):
-                found.append(line)
-        found.reverse()
-        return found
+        return self._ring.last(wanted.matches, limit=limit)
 
     def follow(self, wanted: LineFilter) -> Follower | None:
         """Return a reader of what comes from now on; None when there are too many."""
@@ -224,17 +215,17 @@ class RotatingFile:
                 self._path(age).replace(self._path(age + 1))
         self._open()
 
-    def tail(self, limit: int) -> list[Line]:
+    def tail(self, limit: int) -> list[bytes]:
         """Return the last lines of the present file; half a line, left by a kill, is skipped."""
-        lines: deque[Line] = deque(maxlen=limit)
+        lines: deque[bytes] = deque(maxlen=limit)
         with self._path(0).open("rb") as file:
             for text in file:
                 try:
                     line = orjson.loads(text)
                 except orjson.JSONDecodeError:
                     continue
-                if isinstance(line, dict) and line.keys() >= _OWN_KEYS:
-                    lines.append(line)
+                if isinstance(line, dict) and line.keys() >= _OWN_KEYS and line["at_s"] is not None:
+                    lines.append(text)
         return list(lines)
 
     def close(self) -> None:
@@ -250,7 +241,7 @@ def _line(worker: int, item: Any) -> tuple[Line, bytes] | None:
     if not isinstance(item, list) or len(item) != _FIELDS:
         return None
     at_s, request_id, level, text, function, version, fields = item
-    if type(at_s) not in (int, float) or type(fields) is not dict:
+    if type(at_s) not in (int, float) or not isfinite(at_s) or type(fields) is not dict:
         return None
     if not (type(request_id) is type(level) is type(text) is type(function) is type(version) is str):
         return None

@@ -1,10 +1,13 @@
 """What a soak forgives, and what it does not."""
 
+import os
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.soak import CONNECTIONS, Chunk, complaints, memory_growth
+from benchmarks.soak import CONNECTIONS, Chunk, complaints, memory_growth, started_ticks
 from tests.benchmarks.test_reports import measurement
 
 MB = 1_000_000
@@ -59,3 +62,12 @@ def test_growth_while_warming_up_is_forgiven_and_later_growth_is_not(count: int)
 
 def test_no_chunk_is_no_growth() -> None:
     assert memory_growth([]) == 0
+
+
+def test_the_youngest_process_is_known() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            assert started_ticks(child.pid) >= started_ticks(os.getpid()) > 0
+        finally:
+            child.kill()
+    assert started_ticks(child.pid) == 0

@@ -186,3 +186,20 @@ def test_files_rotate_and_the_oldest_goes(tmp_path: Path) -> None:
     assert names == ["pop.1.jsonl", "pop.2.jsonl", "pop.jsonl"]
     assert (tmp_path / "pop.1.jsonl").read_bytes() == b'{"text":"line 5 of the log"}\n'
     assert (tmp_path / "pop.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_at_no_instant_is_not_taken_and_does_not_stop_those_who_look(tmp_path: Path) -> None:
+    lines = [[instant, "r1", "info", "when?", "hello", "v1", {}] for instant in (float("nan"), float("inf"))]
+    assert found(tmp_path / "a", LineFilter(), *lines, plain("now")) == ["now"]
+
+    async def look() -> list[str]:
+        hub = LogHub(tmp_path / "b")
+        line = orjson.dumps({**dict.fromkeys(("request_id", "text", "function", "version"), ""), "worker": 0})
+        (tmp_path / "b" / "pop.jsonl").write_bytes(line[:-1] + b',"level":"info","at_s":null}\n')
+        await hub.load()
+        hub.take(0, [plain("now")])
+        said = [line["text"] for line in hub.last(LineFilter(), limit=9)]
+        await hub.close()
+        return said
+
+    assert asyncio.run(look()) == ["now"]
