@@ -130,16 +130,19 @@ def written(seen: Glimpse, signed: bytes, date: str) -> Prepared:
     return Prepared(b"\r\n".join((seen.start, *seen.lines, signed, last)), seen.body)
 
 
-def passes_by(seen: Glimpse, request: Request, policy: CachePolicy, key: str, timing: Timing) -> bool:
-    """Return whether the response is surely not to be stored; it may not be when this says that it is not known."""
+def refused(seen: Glimpse, policy: CachePolicy) -> bool | None:
+    """Return whether the response is not to be stored by its Cache-Control alone; False: it may be, None: look on."""
     if seen.cache_control is not None:
         directives = cache_control_directives(seen.cache_control.decode("latin-1"))
         if refused_by_words(seen.status, policy, directives):
             return True
         if directives.max_age_s or directives.s_maxage_s:
             return False
-    if seen.fresh:
-        return False
+    return False if seen.fresh else None
+
+
+def passes_by(seen: Glimpse, request: Request, policy: CachePolicy, key: str, timing: Timing) -> bool:
+    """Return whether a response that nothing gives a lifetime or a validator is not to be stored."""
     lines = [line.decode("latin-1").partition(": ") for line in seen.lines]
     response = Response(status=seen.status, headers=Headers((name, value) for name, _, value in lines))
     return isinstance(storability(request, response, policy, key, timing), Pass)

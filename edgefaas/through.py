@@ -18,6 +18,7 @@ from edgefaas.admission import UNPRETENDED, Admission
 from edgefaas.answers import Answers
 from edgefaas.arms import Arms
 from edgefaas.cache import Forward, XCache, cache_key
+from edgefaas.cache.key import keys_on_fields, namespaced, site_uri
 from edgefaas.errors import OriginError, RequestError
 from edgefaas.events import Continue
 from edgefaas.front import UNFORGED, Front
@@ -30,6 +31,9 @@ from edgefaas.transit import Means, Plan, Transit, Viewer
 from edgefaas.wire.fields import WireHeaders
 from edgefaas.wire.heads import Facts, split_target
 from edgefaas.wire.render import encode_fields
+
+WAYS_MAX = 4_096
+TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
 
 
 def passes(behaviour: Behaviour, origin: Origin | None) -> bool:
@@ -66,27 +70,21 @@ class Through:
     means: Means
     next_id: Callable[[], str]
     never: Container[str]
+    _ways: "dict[bytes, _Known]" = field(default_factory=dict, init=False)
     _plans: dict[int, tuple[Behaviour, Plan | None]] = field(default_factory=dict, init=False)
 
     def start(
         self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: Viewer
     ) -> Transit | None:
         """Send a plain GET with these facts to its origin; None where the journey has to begin, with nothing done."""
-        try:
-            path, query, authority = split_target(target)
-            behaviour = self.routes.match(path)
-        except RequestError:  # the journey says what is wrong with it
-            return None
-        plan = None if behaviour is None or authority else self._plan_of(behaviour)
-        if plan is None or facts.conditions or self.arms.splits or path in self.never:
-            return None
-        policy = plan.behaviour.cache
-        if query and policy.query.mode != "all":
+        known = self._ways.get(target) or self._find(target)
+        plan = known.plan
+        if plan is None or facts.conditions or self.arms.splits:
             return None
         request = Request(
             method="GET",
-            path=path,
-            query=query,
+            path=known.path,
+            query=known.query,
             headers=WireHeaders(facts.block),
             host=facts.host or "",
             scheme=scheme,
@@ -94,10 +92,13 @@ class Through:
             viewer_port=peer[1],
         )
         section = self._section(plan, facts, request)
-        if section is None or not self.client.has_idle(plan.origin):
+        if section is None or not plan.way.pool.has_idle():
             return None
         store, flights = self.means.store, self.means.flights
-        key = cache_key(request, policy, namespace=plan.namespace)
+        if plan.plain_key:
+            key = section.site + known.rest
+        else:
+            key = cache_key(request, plan.behaviour.cache, namespace=plan.namespace)
         token = store.token()
         trip = f"{key}\n{token}"
         private = flights.is_private(trip)
@@ -106,11 +107,29 @@ class Through:
         request.id = self.next_id()
         request.ran = {}
         transit = Transit(self.means, plan, request, viewer, (key, token, trip))
-        head = b"GET %b HTTP/1.1%b" % ((plan.prefix + request.target).encode("ascii"), section)
-        transit.begun = self.client.begin(plan.origin, head, transit.look, transit.interim)
+        head = b"GET %b HTTP/1.1%b" % (known.target, section.octets)
+        transit.begun = self.client.begin(plan.way, head, transit.look, transit.interim)
         transit.flight = None if private else flights.reserve(trip)
         self.means.front.began()
         return transit
+
+    def _find(self, target: bytes) -> "_Known":
+        found = _NOWHERE
+        try:
+            path, query, authority = split_target(target)
+            behaviour = self.routes.match(path)
+        except RequestError:  # the journey says what is wrong with it
+            return found
+        plan = None if behaviour is None or authority or path in self.never else self._plan_of(behaviour)
+        if plan is not None and not (query and plan.behaviour.cache.query.mode != "all"):
+            asked = f"{path}?{query}" if query else path
+            sent = (plan.way.prefix + asked).encode("ascii")
+            found = _Known(plan, path, query, sent, asked + namespaced(plan.namespace))
+        if len(target) <= TARGET_BYTES_MAX:
+            if len(self._ways) >= WAYS_MAX:
+                self._ways.clear()
+            self._ways[target] = found
+        return found
 
     def _plan_of(self, behaviour: Behaviour) -> Plan | None:
         known = self._plans.get(id(behaviour))
@@ -128,19 +147,25 @@ class Through:
                 behaviour=behaviour,
                 origin=origin,
                 namespace=namespace_of(behaviour, Continue(asking), at_home=True),
-                prefix=self.client.prefix(origin),
+                plain_key=not keys_on_fields(behaviour.cache),
+                way=self.client.way(origin),
                 memo=f"through {origin.name}",
                 signed=encode_fields(list(signed.headers)).removesuffix(b"\r\n"),
             )
         self._plans[id(behaviour)] = behaviour, plan
         return plan
 
-    def _section(self, plan: Plan, facts: Facts, request: Request) -> bytes | None:
+    def _section(self, plan: Plan, facts: Facts, request: Request) -> "_Section | None":
         """Return what follows the request line for the origin; None where a field is not to be passed on as it came."""
         memo = facts.block.memo
         known = memo.get(plan.memo)
-        if isinstance(known, _Section) and known.plan is plan and known.address == request.viewer_ip:
-            return known.octets
+        if (
+            isinstance(known, _Section)
+            and known.plan is plan
+            and known.address == request.viewer_ip
+            and known.scheme == request.scheme
+        ):
+            return known
         if UNFORGED not in memo or UNPRETENDED not in memo:
             self.means.front.receive(request)
             if self.admission.admit(request, plan.behaviour, self.means.wall_s()) is not request:
@@ -151,13 +176,32 @@ class Through:
             head = self.client.head(plan.origin, request)
         except OriginError:  # the journey says so
             return None
+        site = site_uri(request.host, request.scheme)
         octets = head[head.index(b"\r\n") :]
-        memo[plan.memo] = _Section(plan, request.viewer_ip, octets)
-        return octets
+        section = memo[plan.memo] = _Section(plan, request.viewer_ip, request.scheme, octets, site)
+        return section
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
+    """What a connection's repeated fields come to: what follows the request line, and the URI up to the path."""
+
     plan: Plan
     address: str
+    scheme: str
     octets: bytes
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Where a target leads: ``target`` is what the origin is asked, ``rest`` ends the key of a plain request."""
+
+    plan: Plan | None
+    path: str = ""
+    query: str = ""
+    target: bytes = b""
+    rest: str = ""
+
+
+_NOWHERE = _Known(None)

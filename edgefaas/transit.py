@@ -10,10 +10,10 @@ from edgefaas.cache import Flight, Flights, Forward, MemoryStore, Timing
 from edgefaas.errands import Errand, FromOrigin, FromStore, Question
 from edgefaas.events import Continue
 from edgefaas.front import Front
-from edgefaas.glance import glance, passes_by, written
+from edgefaas.glance import glance, passes_by, refused, written
 from edgefaas.journey import Journey
 from edgefaas.message import Headers, Prepared, Request, Response
-from edgefaas.origin.client import Begun
+from edgefaas.origin.client import Begun, OriginWay
 from edgefaas.origins import Origins
 from edgefaas.site import Behaviour, UrlOrigin
 from edgefaas.wire import http_date
@@ -41,12 +41,16 @@ class Viewer(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What is the same for all requests under one behaviour. ``signed`` are the POP's fields, up to the request id."""
+    """What is the same for all requests under one behaviour. ``signed`` are the POP's fields, up to the request id.
+
+    ``plain_key`` tells that their keys are their URIs and ``namespace``.
+    """
 
     behaviour: Behaviour
     origin: UrlOrigin
     namespace: str
-    prefix: str
+    plain_key: bool
+    way: OriginWay
     memo: str
     signed: bytes
 
@@ -136,8 +140,12 @@ class Transit:
         # What is stored by now may be outdated by this response: that is the journey's to see.
         if seen is None or seen.status in means.pages or self._key in means.store:
             return None
-        timing = Timing(request_time_s=self.at_s, response_time_s=means.wall_s())
-        if not passes_by(seen, request, plan.behaviour.cache, self._key, timing):
+        policy = plan.behaviour.cache
+        passes = refused(seen, policy)
+        if passes is None:
+            timing = Timing(request_time_s=self.at_s, response_time_s=means.wall_s())
+            passes = passes_by(seen, request, policy, self._key, timing)
+        if not passes:
             return None
         return seen.status, written(seen, plan.signed + request.id.encode("latin-1"), http_date())
 

@@ -23,9 +23,7 @@ def cache_key(request: Request, policy: CachePolicy, *, namespace: str = "") -> 
 
     ``namespace`` keeps apart what different origins say about one URI (a behaviour's or an origin's name).
     """
-    key = request_uri(request, selected_query(request.query, policy.query))
-    if namespace:
-        key += f"{SEPARATOR}@{namespace}"
+    key = request_uri(request, selected_query(request.query, policy.query)) + namespaced(namespace)
     if policy.headers:
         for name in sorted(policy.headers):
             key += f"{SEPARATOR}{name}:{_keyed_value(request.headers, name)}"
@@ -35,11 +33,26 @@ def cache_key(request: Request, policy: CachePolicy, *, namespace: str = "") -> 
     return key
 
 
+def namespaced(namespace: str) -> str:
+    """Return what a namespace adds to the URI, where a policy keys on no fields."""
+    return f"{SEPARATOR}@{namespace}" if namespace else ""
+
+
+def keys_on_fields(policy: CachePolicy) -> bool:
+    """Return whether the key is made of more than the URI and a namespace."""
+    return bool(policy.headers) or policy.cookies.mode not in ("forward", "none")
+
+
 def request_uri(request: Request, query: str | None = None) -> str:
     """Return the canonical target URI; ``query`` replaces the request's own."""
     chosen = request.query if query is None else query
-    base = f"{request.scheme}://{canonical_host(request.host, request.scheme)}{request.path}"
+    base = site_uri(request.host, request.scheme) + request.path
     return f"{base}?{chosen}" if chosen else base
+
+
+def site_uri(host: str, scheme: str) -> str:
+    """Return a canonical URI up to its path."""
+    return f"{scheme}://{canonical_host(host, scheme)}"
 
 
 def canonical_host(host: str, scheme: str) -> str:

@@ -72,6 +72,15 @@ class Begun:
     waiting: Answered
 
 
+@dataclass(frozen=True, slots=True)
+class OriginWay:
+    """Where requests to an origin are sent, and the ``prefix`` of their paths. ``pool`` says what is idle."""
+
+    origin: UrlOrigin
+    prefix: str
+    pool: ConnectionPool
+
+
 class OriginClient:
     """Fetches from origins; one per worker."""
 
@@ -108,22 +117,19 @@ class OriginClient:
         headers = fields.to_origin(request, origin, authority=endpoint.authority)
         return request_head(request, headers, prefix=endpoint.prefix, name=origin.name)
 
-    def prefix(self, origin: UrlOrigin) -> str:
-        """Return what stands before the path in each request to ``origin``."""
-        return self._endpoint(origin).prefix
-
-    def has_idle(self, origin: UrlOrigin) -> bool:
-        """Return whether ``begin`` has a connection to send on."""
-        return self._pool(self._endpoint(origin)).has_idle()
+    def way(self, origin: UrlOrigin) -> OriginWay:
+        """Return the way to ``origin``, for ``begin``; it stays the same."""
+        endpoint = self._endpoint(origin)
+        return OriginWay(origin, endpoint.prefix, self._pool(endpoint))
 
     def begin(
-        self, origin: UrlOrigin, head: bytes, look: Look, interim: Callable[[int, Headers], None]
+        self, way: OriginWay, head: bytes, look: Look, interim: Callable[[int, Headers], None]
     ) -> Begun:
         """Send a GET whose head is ``head`` on an idle connection, without a task; see ``OriginConnection.begin``.
 
         What ``look`` does not deal with, ``finish`` has to be asked for, or its connection given up.
         """
-        connection = self._pool(self._endpoint(origin)).take_idle()
+        connection, origin = way.pool.take_idle(), way.origin
         exchange = Exchange(
             name=origin.name,
             method="GET",
