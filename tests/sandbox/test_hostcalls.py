@@ -151,8 +151,10 @@ def test_a_host_that_breaks_down_ends_the_guest_and_nothing_else(tmp_path: Path)
 def test_a_cancelled_guest_cancels_the_operation_it_waits_for(tmp_path: Path) -> None:
     async def scene(bed: Bed) -> list[str]:
         seen: list[str] = []
+        begun = asyncio.Event()
 
         async def forever(_: bytes) -> bytes:
+            begun.set()
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -162,9 +164,9 @@ def test_a_cancelled_guest_cancels_the_operation_it_waits_for(tmp_path: Path) ->
 
         program = bed.sandbox.load(built(tmp_path, wat(CALLER)))
         invocation = bed.sandbox.start(
-            program, b"", limits=Limits(), host=RecordingHost(calls={"op": forever})
+            program, b"", limits=Limits(wall_ms=60_000), host=RecordingHost(calls={"op": forever})
         )
-        await asyncio.sleep(0)
+        await begun.wait()
         invocation.cancel()
         assert isinstance(invocation.outcome, Cancelled)
         await asyncio.sleep(0)
