@@ -22,7 +22,7 @@ A bundle never reaches outside its folder: links that lead out are refused, what
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,6 +133,7 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     handler = table.text("handler")
     encoding = table.choice("encoding", ("json", "msgpack"), "json")
     allow = table.strings("allow")
+    beside = table.strings("files")
     environment = table.string_map("environment")
     kv = read_names(table) or ()
     limits = read_limits(table.table("limits")) if "limits" in table else Limits()
@@ -154,12 +155,18 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
             remedy=f"Run edgefaas build {folder}." if has_build else f"Correct entry in {SETTINGS_FILE}.",
         )
     alone = (Kind(declared) if declared else suffix_kind) in _ALONE
-    files = _read_one(folder, entry) if alone else _read_all(folder)
+    files = _read_named(folder, (entry, *beside)) if alone else _read(folder, _walk(folder))
     if entry not in files:
         raise table.refuse(
             "entry", f'is "{entry}", which is not among its files', "Name a file of the folder."
         )
     kind = Kind(declared) if declared else _kind_of(files[entry], suffix_kind or Kind.EVENT)
+    if beside and kind is not Kind.CGI:
+        raise table.refuse(
+            "files",
+            f"is for kind cgi, and this is {kind}",
+            "Leave it out: js and python take all files of the folder.",
+        )
     source = Source(kind=kind, files=files, entry=entry, handler=handler)
     return Bundle(
         name=name or own_name,
@@ -214,16 +221,24 @@ def _find_entry(folder: Path, name: str) -> str:
     )
 
 
-def _read_one(folder: Path, entry: str) -> dict[str, bytes]:
-    path = folder / entry
-    _refuse_outside(folder, path)
-    return {entry: _read_file(path, BUNDLE_MAX_BYTES)}
+def _read_named(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return files by name, and of folders all that is in them."""
+    paths: list[Path] = []
+    for name in names:
+        path = folder / os.path.normpath(name)
+        _refuse_outside(folder, path)
+        if not path.exists():
+            raise DeployError(
+                f"{path} does not exist, and files names it", remedy=f"Correct {SETTINGS_FILE}."
+            )
+        paths += _walk(path) if path.is_dir() else [path]
+    return _read(folder, paths)
 
 
-def _read_all(folder: Path) -> dict[str, bytes]:
+def _read(folder: Path, paths: Iterable[Path]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     left = BUNDLE_MAX_BYTES
-    for path in _walk(folder):
+    for path in paths:
         if len(files) >= FILES_MAX:
             raise DeployError(
                 f"{folder} has more than {FILES_MAX} files",

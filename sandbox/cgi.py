@@ -3,11 +3,12 @@
 The event is msgpack ``{"env": {name: text or bytes}, "stdin": bytes, "args": [text]}``; the output is what the
 command wrote to standard output, raw. With ``"stream": true`` neither is held: see ``wasi.flow``. Standard error goes
 to the log. A status other than 0 is ``Threw``. A fresh instance for every invocation. The function's own environment
-wins over the request's.
+wins over the request's. Files that were deployed with the command are under ``/``, to be read; see ``wasi.files``.
 """
 
 import asyncio
 from collections.abc import Generator
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,8 +22,10 @@ from sandbox.event import CODE, compiled, mapped
 from sandbox.guest import Guest, GuestThrewError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
 from sandbox.wasi import FlowingInput, FlowingOutput, GuestExitError, Input, Output, Wasi
+from sandbox.wasi.files import Node, OpenFolder, tree_of
 
-BUILD_VERSION = "1"
+BUILD_VERSION = "2"
+FILES = "files"
 DEFAULT_ENTRY = "_start"
 _MEMORY, _START = range(2)
 _START_SHAPE = CallShape("", "")
@@ -37,13 +40,17 @@ def build(source: Source, shop: Workshop) -> Parts:
     check_exports(facts, (("memory", "memory"), (start, "() -> ()")))
     shop.functions.check(module)
     program = PurePosixPath(source.entry).stem
-    return Parts(files={CODE: module.serialize()}, facts={"handler": start, "program": program})
+    files = {path: data for path, data in source.files.items() if path != source.entry}
+    return Parts(
+        files={CODE: module.serialize(), **({FILES: msgpack.packb(files)} if files else {})},
+        facts={"handler": start, "program": program, "files": len(files)},
+    )
 
 
 def load(artifact: Artifact, bench: Bench) -> "CgiProgram":
     """Map the compiled module. Raises ArtifactError."""
     pre = mapped(artifact, bench, ("memory", str(artifact.facts["handler"])))
-    return CgiProgram(bench, pre, name=str(artifact.facts["program"]))
+    return CgiProgram(artifact, bench, pre)
 
 
 class CgiProgram:
@@ -51,11 +58,19 @@ class CgiProgram:
 
     kind = Kind.CGI
 
-    def __init__(self, bench: Bench, pre: InstancePre, *, name: str) -> None:
+    def __init__(self, artifact: Artifact, bench: Bench, pre: InstancePre) -> None:
         self._engine = bench.engine
         self._memory_max_bytes = bench.memory_max_bytes
         self._pre = pre
-        self._name = name
+        self._name = str(artifact.facts["program"])
+        self._artifact = artifact
+
+    @cached_property
+    def root(self) -> Node | None:
+        """The folder of the deployed files, read when a request first comes; None when there are none."""
+        if not self._artifact.facts["files"]:
+            return None
+        return tree_of(msgpack.unpackb(self._artifact.read(FILES)))
 
     def run(self, guest: Guest) -> Steps:
         """Instantiate, run ``_start`` to its end or its exit, return what it wrote."""
@@ -97,6 +112,7 @@ class CgiProgram:
             environment={**request.get("env", {}), **guest.host.environment},
             stdin=stdin,
             stdout=stdout,
+            opened=(OpenFolder(self.root, preopened=b"/"),) if self.root is not None else (),
         )
 
     def forget(self) -> None:

@@ -1,7 +1,7 @@
 """The calls of WASI preview 1, as host functions.
 
 Each returns an errno. A pointer outside the guest's memory is EFAULT, as the specification's tests expect.
-What needs a file, a folder or a socket finds none: EBADF for any descriptor but the three streams.
+What needs a socket finds none; files and folders are those that a command was deployed with (``file_calls``).
 """
 
 import os
@@ -13,6 +13,8 @@ from sandbox.contract import HostCallError
 from sandbox.guest import CURRENT, GuestFaultError
 from sandbox.wasi import abi
 from sandbox.wasi.abi import Errno
+from sandbox.wasi.file_calls import FILE_CALLS, vectors_in
+from sandbox.wasi.files import OpenFile, OpenFolder
 from sandbox.wasi.flow import FlowingInput, FlowingOutput, Waiting
 from sandbox.wasi.poll import poll_oneoff
 from sandbox.wasi.streams import GuestExitError, Input, LogOutput, Output, memory_of, wasi_of
@@ -113,7 +115,7 @@ def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int | 
     guest = CURRENT.guest
     wasi = wasi_of(guest)
     stream = wasi.streams.get(descriptor)
-    if stream is None or isinstance(stream, Input):
+    if not isinstance(stream, Output | LogOutput):
         return Errno.BADF
 
     memory = memory_of(guest)  # found now: a guest that waits has no caller whose memory it is
@@ -131,7 +133,7 @@ def _fd_write(descriptor: int, vectors: int, count: int, written: int) -> int | 
 
 def _write_from(stream: Output | LogOutput, memory: Memory, where: tuple[int, int, int]) -> int:
     vectors, count, written = where
-    parts = _vectors(memory, vectors, count)
+    parts = vectors_in(memory, vectors, count)
     if parts is None:
         return Errno.INVAL
     size_bytes = memory.size_bytes()
@@ -173,7 +175,7 @@ def _fd_read(descriptor: int, vectors: int, count: int, read: int) -> int | Wait
 
 def _read_into(stream: Input, memory: Memory, where: tuple[int, int, int]) -> int:
     vectors, count, read = where
-    parts = _vectors(memory, vectors, count)
+    parts = vectors_in(memory, vectors, count)
     if parts is None:
         return Errno.INVAL
     size_bytes = memory.size_bytes()
@@ -212,19 +214,11 @@ def _when_ready(
     return Errno.AGAIN
 
 
-def _vectors(memory: Memory, vectors: int, count: int) -> list[tuple[int, int]] | None:
-    """Return pointers and lengths; None when there are more than any program needs."""
-    if not 0 <= count <= abi.IOVECS_MAX:
-        return None
-    data = memory.read(vectors, count * abi.IOVEC.size)
-    return list(abi.IOVEC.iter_unpack(data))
-
-
 def _fd_close(descriptor: int) -> int:
     stream = wasi_of(CURRENT.guest).streams.pop(descriptor, None)
     if stream is None:
         return Errno.BADF
-    if not isinstance(stream, Input):
+    if isinstance(stream, Output | LogOutput):
         stream.flush()
     return Errno.SUCCESS
 
@@ -236,7 +230,7 @@ def _fd_renumber(source: int, target: int) -> int:
         return Errno.BADF
     if source != target:
         _fd_close(target)
-        streams[target], wasi.flags[target] = streams.pop(source), wasi.flags.pop(source)
+        streams[target], wasi.flags[target] = streams.pop(source), wasi.flags.pop(source, 0)
     return Errno.SUCCESS
 
 
@@ -247,7 +241,12 @@ def _fd_fdstat_get(descriptor: int, result: int) -> int:
     if stream is None:
         return Errno.BADF
     flags = wasi.flags.get(descriptor, 0)
-    memory_of(guest).write(result, abi.FDSTAT.pack(abi.FileType.CHARACTER_DEVICE, flags, stream.rights, 0))
+    filetype, inherited = abi.FileType.CHARACTER_DEVICE, 0
+    if isinstance(stream, OpenFile | OpenFolder):
+        filetype = stream.node.filetype
+    if isinstance(stream, OpenFolder):
+        inherited = stream.inherited
+    memory_of(guest).write(result, abi.FDSTAT.pack(filetype, flags, stream.rights, inherited))
     return Errno.SUCCESS
 
 
@@ -263,10 +262,14 @@ def _fd_fdstat_set_flags(descriptor: int, flags: int) -> int:
 
 def _fd_filestat_get(descriptor: int, result: int) -> int:
     guest = CURRENT.guest
-    if descriptor not in wasi_of(guest).streams:
+    found = wasi_of(guest).streams.get(descriptor)
+    if found is None:
         return Errno.BADF
-    stat = abi.FILESTAT.pack(0, descriptor, abi.FileType.CHARACTER_DEVICE, 1, 0, 0, 0, 0)
-    memory_of(guest).write(result, stat)
+    if isinstance(found, OpenFile | OpenFolder):
+        status = found.node.status()
+    else:
+        status = abi.FILESTAT.pack(0, descriptor, abi.FileType.CHARACTER_DEVICE, 1, 0, 0, 0, 0)
+    memory_of(guest).write(result, status)
     return Errno.SUCCESS
 
 
@@ -277,20 +280,6 @@ def _on_stream(found: Errno) -> Call:
         return found if descriptor in wasi_of(CURRENT.guest).streams else Errno.BADF
 
     return call
-
-
-def _on_path(descriptor: int, *_rest: int) -> int:
-    """A path is relative to an open folder, and there is none."""
-    return Errno.NOTDIR if descriptor in wasi_of(CURRENT.guest).streams else Errno.BADF
-
-
-def _path_symlink(_pointer: int, _length: int, descriptor: int, *_rest: int) -> int:
-    return _on_path(descriptor)
-
-
-def _prestat(_descriptor: int, *_rest: int) -> int:
-    """No folder was opened beforehand: EBADF tells libc where the list of them ends."""
-    return Errno.BADF
 
 
 def _proc_exit(status: int) -> None:
@@ -340,39 +329,16 @@ _CALLS: tuple[tuple[str, str, Call], ...] = (
     ("environ_sizes_get", "ii", _environ_sizes_get),
     ("clock_res_get", "ii", _clock_res_get),
     ("clock_time_get", "iqi", _clock_time_get),
-    ("fd_advise", "iqqi", _on_stream(Errno.SPIPE)),
-    ("fd_allocate", "iqq", _on_stream(Errno.NOTSUP)),
     ("fd_close", "i", _fd_close),
-    ("fd_datasync", "i", _on_stream(Errno.INVAL)),
     ("fd_fdstat_get", "ii", _fd_fdstat_get),
     ("fd_fdstat_set_flags", "ii", _fd_fdstat_set_flags),
-    ("fd_fdstat_set_rights", "iqq", _on_stream(Errno.NOTCAPABLE)),
     ("fd_filestat_get", "ii", _fd_filestat_get),
-    ("fd_filestat_set_size", "iq", _on_stream(Errno.INVAL)),
-    ("fd_filestat_set_times", "iqqi", _on_stream(Errno.NOTCAPABLE)),
-    ("fd_pread", "iiiqi", _on_stream(Errno.SPIPE)),
-    ("fd_prestat_get", "ii", _prestat),
-    ("fd_prestat_dir_name", "iii", _prestat),
-    ("fd_pwrite", "iiiqi", _on_stream(Errno.SPIPE)),
-    ("fd_readdir", "iiiqi", _on_stream(Errno.NOTDIR)),
     ("fd_renumber", "ii", _fd_renumber),
-    ("fd_seek", "iqii", _on_stream(Errno.SPIPE)),
-    ("fd_sync", "i", _on_stream(Errno.INVAL)),
-    ("fd_tell", "ii", _on_stream(Errno.SPIPE)),
-    ("path_create_directory", "iii", _on_path),
-    ("path_filestat_get", "iiiii", _on_path),
-    ("path_filestat_set_times", "iiiiqqi", _on_path),
-    ("path_link", "iiiiiii", _on_path),
-    ("path_open", "iiiiiqqii", _on_path),
-    ("path_readlink", "iiiiii", _on_path),
-    ("path_remove_directory", "iii", _on_path),
-    ("path_rename", "iiiiii", _on_path),
-    ("path_symlink", "iiiii", _path_symlink),
-    ("path_unlink_file", "iii", _on_path),
     ("proc_raise", "i", _proc_raise),
     ("sched_yield", "", _sched_yield),
     ("sock_accept", "iii", _on_stream(Errno.NOTSOCK)),
     ("sock_recv", "iiiiii", _on_stream(Errno.NOTSOCK)),
     ("sock_send", "iiiii", _on_stream(Errno.NOTSOCK)),
     ("sock_shutdown", "ii", _on_stream(Errno.NOTSOCK)),
+    *FILE_CALLS,
 )

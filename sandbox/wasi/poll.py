@@ -15,7 +15,7 @@ from sandbox.waiting import first_of
 from sandbox.wasi import abi
 from sandbox.wasi.abi import Errno, EventType
 from sandbox.wasi.flow import FlowingInput, FlowingOutput
-from sandbox.wasi.streams import Input, Wasi, memory_of, wasi_of
+from sandbox.wasi.streams import Input, LogOutput, Output, Wasi, memory_of, wasi_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _clock(userdata: int, clock: int, timeout: int, now: tuple[int, int, int]) -
 
 def _stream(userdata: int, kind: int, descriptor: int, wasi: Wasi) -> Subscription:
     stream = wasi.streams.get(descriptor)
-    if stream is None or (kind == EventType.FD_READ) != isinstance(stream, Input):
+    if not isinstance(stream, Input if kind == EventType.FD_READ else Output | LogOutput):
         return Subscription(userdata, kind, Errno.BADF, 0)
     nbytes = stream.left_bytes if isinstance(stream, Input) else 65_536
     return Subscription(userdata, kind, Errno.SUCCESS, 0, nbytes, descriptor)

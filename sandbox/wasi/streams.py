@@ -1,6 +1,7 @@
 """What one guest sees of the world through WASI: arguments, environment, three streams."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from sandbox.capi import Memory, caller_memory
 from sandbox.contract import Limit
@@ -110,11 +111,14 @@ class LogOutput:
         self._guest.log(self._level, line.decode("utf-8", "replace"), len(line) + 1)
 
 
-Stream = Input | Output | LogOutput
+class Described(Protocol):
+    """What a descriptor stands for: a stream, a file or a folder."""
+
+    rights: int
 
 
 class Wasi:
-    """One guest's view: a table of descriptors, arguments, environment."""
+    """One guest's view: a table of descriptors, arguments, environment. ``opened`` is there from the start."""
 
     __slots__ = ("_errors", "arguments", "environment", "flags", "streams")
 
@@ -126,15 +130,14 @@ class Wasi:
         environment: Mapping[str, str | bytes] | None = None,
         stdin: Input | None = None,
         stdout: Output | None = None,
+        opened: Iterable[Described] = (),
     ) -> None:
         variables: Mapping[str, str | bytes] = guest.host.environment if environment is None else environment
         self.arguments = [_c_string(argument) for argument in arguments]
         self.environment = [_variable(name, value) for name, value in variables.items()]
-        self.streams: dict[int, Stream] = {
-            0: stdin or Input(b""),
-            1: stdout or LogOutput(guest, "info"),
-        }
-        self._errors = self.streams[2] = LogOutput(guest, "error")
+        self._errors = LogOutput(guest, "error")
+        streams = (stdin or Input(b""), stdout or LogOutput(guest, "info"), self._errors, *opened)
+        self.streams: dict[int, Described] = dict(enumerate(streams))
         self.flags = dict.fromkeys(self.streams, 0)
 
     def blocks(self, descriptor: int) -> bool:
@@ -149,7 +152,7 @@ class Wasi:
     def flush(self) -> None:
         """Log what is left of the last lines. Call it when the guest has ended, however it did."""
         for stream in self.streams.values():
-            if not isinstance(stream, Input):
+            if isinstance(stream, Output | LogOutput):
                 stream.flush()
 
 

@@ -20,11 +20,11 @@ def test_the_runner_tells_what_passed_failed_and_was_skipped(
         "exits": ("(call $exit (i32.const 7))", {"exit_code": 7}),
         "traps": ("(unreachable)", {}),
         "writes": (WRITE, {"stdout": "other"}),
-        "needs": (WRITE, {"dirs": ["fs"]}),
+        "renames": (WRITE, {"dirs": ["fs"]}),
     }
     for name, (body, expectation) in cases.items():
         (tmp_path / f"{name}.wasm").write_bytes(wat_to_wasm(COMMAND.format(body=body).encode()))
         (tmp_path / f"{name}.json").write_text(json.dumps(expectation))
     counts = asyncio.run(run_suite(modules_in(tmp_path)))
     assert counts == {"passed": 2, "failed": 2, "skipped": 1}
-    assert "needs a folder" in capsys.readouterr().out
+    assert "writes to its folder" in capsys.readouterr().out

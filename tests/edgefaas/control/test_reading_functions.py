@@ -176,3 +176,30 @@ def test_what_cannot_be_a_function_is_refused_with_a_remedy(tmp_path: Path, name
     with pytest.raises(DeployError) as refusal:
         read_function(tmp_path / name)
     assert refusal.value.remedy
+
+
+def test_a_command_takes_the_files_and_folders_that_it_names_and_no_others(tmp_path: Path) -> None:
+    settings = 'kind = "cgi"\nfiles = ["page.html", "./data"]'
+    made = folder(tmp_path / "f", settings, page_html="p", other_html="o", source_c="int main;")
+    (made / "f.wasm").write_bytes(MODULE)
+    (made / "data" / "deep").mkdir(parents=True)
+    (made / "data" / "deep" / "words").write_text("w")
+    (made / "data" / ".hidden").write_text("h")
+    assert set(read_function(made).source.files) == {"f.wasm", "page.html", "data/deep/words"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('kind = "cgi"\nfiles = ["none"]', "does not exist"),
+        ('kind = "cgi"\nfiles = ["../secret"]', "leads outside"),
+        ('kind = "cgi"\nfiles = ["/etc/passwd"]', "leads outside"),
+        ('kind = "event"\nfiles = ["page.html"]', "is for kind cgi"),
+    ],
+)
+def test_files_of_a_command_are_there_and_its_own(tmp_path: Path, settings: str, why: str) -> None:
+    (tmp_path / "secret").write_text("s")
+    made = folder(tmp_path / "f", settings, page_html="p")
+    (made / "f.wasm").write_bytes(MODULE)
+    with pytest.raises((ConfigError, DeployError), match=why):
+        read_function(made)
