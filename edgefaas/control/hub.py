@@ -191,7 +191,7 @@ class RotatingFile:
         self._open()
 
     def _open(self) -> None:
-        self._file = self._path(0).open("ab")
+        self._file = self._path(0).open("ab", buffering=0)  # nothing is left to fail when it is closed
         self._size = self._file.tell()
         self._path(0).chmod(0o600)
 
@@ -199,11 +199,12 @@ class RotatingFile:
         return self._folder / (f"pop.{age}.jsonl" if age else "pop.jsonl")
 
     def write(self, block: bytes) -> None:
-        """Append whole lines, then rotate when the file is full."""
+        """Append whole lines, then rotate when the file is full. Raises OSError; half a line may be left then."""
         if self._file.closed:  # the rotation before could not open the next one
             self._open()
-        self._file.write(block)
-        self._file.flush()
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         self._size += len(block)
         if self._size >= self._max_bytes:
             self._rotate()

@@ -1,6 +1,7 @@
 """Log lines reach who asks, in bounds, and whatever a worker sends."""
 
 import asyncio
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,18 @@ def test_a_line_at_no_instant_is_not_taken_and_does_not_stop_those_who_look(tmp_
         return said
 
     assert asyncio.run(look()) == ["now"]
+
+
+def test_a_file_that_finds_no_room_says_so_and_can_be_closed(tmp_path: Path) -> None:
+    file = RotatingFile(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            file.write(b"x" * 100 + b"\n")
+        file.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    again = RotatingFile(tmp_path)
+    assert again.tail(10) == []
+    again.close()
