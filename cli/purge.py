@@ -40,5 +40,6 @@ def purge(
     answer = remote.post("/v1/purge", {"kind": kind, "value": value, "soft": soft})
     verb = "marked stale" if soft else "dropped"
     count = answer["removed"]
-    text = f"{count} stored response{'' if count == 1 else 's'} {verb}"
+    least = "" if answer["complete"] else "at least "
+    text = f"{least}{count} stored response{'' if count == 1 else 's'} {verb}"
     words.result(answer, as_json=remote.as_json, text=text)

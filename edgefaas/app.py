@@ -19,7 +19,16 @@ from edgefaas.ahead import Ahead, HeadStart
 from edgefaas.answers import Answers, as_response
 from edgefaas.arms import Arms
 from edgefaas.background import Background
-from edgefaas.cache import Flights, FormMaker, MemoryStore, Purge, TieredStore, open_tiers, problem_with
+from edgefaas.cache import (
+    Counted,
+    Flights,
+    FormMaker,
+    MemoryStore,
+    Purge,
+    TieredStore,
+    open_tiers,
+    problem_with,
+)
 from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LiveRelease, LogLine, LogSink
 from edgefaas.deltas import Deltas
 from edgefaas.directory import ReleasedFiles, Releases
@@ -487,6 +496,10 @@ class PopApp:
         if problem := problem_with(purge):
             raise UsageError(problem, remedy="See edgefaas purge --help.")
         return await self._store.purge_everywhere(purge)
+
+    async def count_shared(self, purge: Purge) -> Counted:
+        """Return how many responses on disk ``purge`` would hit; in a large cache, at least so many."""
+        return await self._store.count_shared(purge)
 
     async def invoke(self, function: str, event: bytes) -> dict[str, object]:
         """Run a function once; see ``invoking.invoke_once``."""

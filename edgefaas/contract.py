@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from edgefaas.cache.purge import Purge
+from edgefaas.cache.purge import Counted, Purge
 from edgefaas.message import Prepared, Request, Response
 from edgefaas.site import Site
 from edgefaas.split import Split
@@ -125,6 +125,10 @@ class PopSide(Protocol):
 
     def reconfigure(self, site: Site) -> None:
         """Serve this site from the next request on."""
+        ...
+
+    async def count_shared(self, purge: Purge) -> Counted:
+        """Return how many responses a purge would hit of those that all workers share."""
         ...
 
     async def purge(self, purge: Purge) -> int:

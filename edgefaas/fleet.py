@@ -10,10 +10,11 @@ import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from edgefaas.background import Background
-from edgefaas.cache.purge import Purge
+from edgefaas.cache.purge import Counted, Purge
 from edgefaas.channel import ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live
 from edgefaas.errors import DeployError, EdgeError, StateError
@@ -269,8 +270,11 @@ class Fleet:
                 raise
             self._site = site
 
-    async def purge(self, purge: Purge) -> int:
-        """Purge in every worker; return how many entries they dropped together.
+    async def purge(self, purge: Purge) -> Counted:
+        """Purge in every worker; return how many stored responses that hit.
+
+        Copies of one, on disk and in the memory of several workers, count once: it is the greatest number that
+        was found in one place.
 
         A worker that ends meanwhile is replaced by one with an empty memory, and what workers share is
         purged by any of them: so one that confirms is needed, and none may stay that did not.
@@ -280,6 +284,7 @@ class Fleet:
         refusal: object = None
         for _ in range(3):
             async with self._members_locked() as members:
+                shared = await _shared(members[0], purge)
                 answers = await asyncio.gather(
                     *(worker.purge(purge) for worker in members), return_exceptions=True
                 )
@@ -293,7 +298,7 @@ class Fleet:
                         worker.kill()
                         self._members.pop(worker.index, None)
                 if confirmed:
-                    return sum(confirmed)
+                    return replace(shared, number=max(shared.number, *confirmed))
         raise NoWorkerError(
             f"No worker confirmed the purge: {refusal}", remedy="See the POP's log, purge again."
         )
@@ -391,6 +396,14 @@ class Fleet:
 async def _backoff(failures: int) -> None:
     if failures:
         await asyncio.sleep(min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10)))
+
+
+async def _shared(worker: WorkerProcess, purge: Purge) -> Counted:
+    """Return how many responses that all workers share a purge will hit; at least none, where that fails."""
+    try:
+        return await worker.count_shared(purge)
+    except EdgeError:
+        return Counted(complete=False)
 
 
 async def _news(worker: WorkerProcess, told: Mapping[str, Any]) -> Any:

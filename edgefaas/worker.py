@@ -28,7 +28,7 @@ from edgefaas.background import Background
 from edgefaas.cache.purge import Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live, LogSink, PopSide, ViewerSide
-from edgefaas.control.plain import from_plain
+from edgefaas.control.plain import from_plain, to_plain
 from edgefaas.deadman import DeadManSwitch
 from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
@@ -188,6 +188,9 @@ class Worker:
     async def _purge(self, *, purge: Any) -> int:
         return await self._live_pop.purge(from_plain(Purge, purge))
 
+    async def _count_shared(self, *, purge: Any) -> Any:
+        return to_plain(await self._live_pop.count_shared(from_plain(Purge, purge)))
+
     async def _invoke(self, *, function: str, event: bytes) -> dict[str, object]:
         return await self._live_pop.invoke(function, event)
 
@@ -243,6 +246,7 @@ class Worker:
         "serve": _serve,
         "reconfigure": _reconfigure,
         "purge": _purge,
+        "count_shared": _count_shared,
         "invoke": _invoke,
         "explain": _explain,
         "stats": _stats,

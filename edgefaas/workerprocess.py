@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgefaas.background import Background
-from edgefaas.cache.purge import Purge
+from edgefaas.cache.purge import Counted, Purge
 from edgefaas.channel import Channel, ChannelClosedError
 from edgefaas.contract import AskSupervisor, Live
-from edgefaas.control.plain import to_plain
+from edgefaas.control.plain import from_plain, to_plain
 from edgefaas.deadman import ENDINGS
 from edgefaas.errors import StateError
 from edgefaas.listeners import Inherited
@@ -140,6 +140,13 @@ class WorkerProcess:
         """Purge; return how many entries of that worker."""
         answer = await self._channel.ask("purge", {"purge": to_plain(purge)}, timeout_s=ANSWER_TIMEOUT_S)
         return answer if isinstance(answer, int) else 0
+
+    async def count_shared(self, purge: Purge) -> Counted:
+        """Return how many responses a purge would hit of those that all workers share."""
+        answer = await self._channel.ask(
+            "count_shared", {"purge": to_plain(purge)}, timeout_s=ANSWER_TIMEOUT_S
+        )
+        return from_plain(Counted, answer)
 
     async def invoke(self, function: str, event: bytes) -> dict[str, Any]:
         """Run a function once."""

@@ -46,7 +46,7 @@ from edgefaas.cache.freshen import Freshened, freshen, freshen_from_head
 from edgefaas.cache.invalidation import invalidated_by
 from edgefaas.cache.key import cache_key, request_uri, selected_cookies, selected_query
 from edgefaas.cache.memory import MemoryStats, MemoryStore
-from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches, problem_with
+from edgefaas.cache.purge import Counted, Hit, Purge, PurgeLog, matches, problem_with
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range, parse_range
 from edgefaas.cache.respond import Answer, FileSlice, Signature, hit_octets, prepared_hit, respond
 from edgefaas.cache.spool import Spool, SpoolError
@@ -78,6 +78,7 @@ __all__ = [
     "Bypass",
     "ByteRange",
     "Condition",
+    "Counted",
     "DamagedBodyError",
     "Fail",
     "Failed",

@@ -7,7 +7,7 @@ says, is nothing. Large bodies are named, not included.
 import struct
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -35,6 +35,26 @@ def decode_row(row: bytes, folder: Path | None) -> list[StoredResponse]:
         return []
     try:
         return [_unpack(fields, folder) for fields in msgpack.unpackb(content[1:], raw=False, use_list=False)]
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException):
+        return []
+
+
+class Facts(NamedTuple):
+    """What a purge looks at, of one variant in a row, and the purge that was the latest when its fetch began."""
+
+    uri: str
+    host: str
+    tags: tuple[str, ...]
+    token: int
+
+
+def facts_of(row: bytes) -> list[Facts]:
+    """Return what purges look at in a row; none when it does not decode. For counting: no digest is checked."""
+    if len(row) <= DIGEST_BYTES or row[DIGEST_BYTES] != FORMAT:
+        return []
+    try:
+        variants = msgpack.unpackb(memoryview(row)[DIGEST_BYTES + _VERSION.size :], raw=False, use_list=False)
+        return [Facts(fields["u"], fields["h"], fields["g"], fields["q"]) for fields in variants]
     except (ValueError, TypeError, KeyError, msgpack.UnpackException):
         return []
 

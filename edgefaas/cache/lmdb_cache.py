@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,6 +128,14 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
             return None
         expiry, _ = _ROW.unpack_from(value)
         return None if expiry and expiry <= self._clock() else bytes(value[_ROW.size :])
+
+    def rows_after(self, row: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        """Return the next rows in the order of their keys, at most ``count``, with their values; b"" begins."""
+        with self.env.begin(db=self._db[b"rows"]) as txn:
+            cursor = txn.cursor()
+            if not cursor.set_range(row + b"\0" if row else b"\0"):
+                return []
+            return [(bytes(key), bytes(value[_ROW.size :])) for key, value in islice(cursor, count)]
 
     def write(
         self, work: "Callable[[Rows], T]", *, weight_bytes: int = 0, urgent: bool = False

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from edgefaas.cache.key import SEPARATOR
 from edgefaas.cache.partial import combined_with_all, replaces
-from edgefaas.cache.purge import Hit, Purge, PurgeLog
+from edgefaas.cache.purge import Counted, Hit, Purge, PurgeLog
 from edgefaas.cache.stored import StoredResponse
 from edgefaas.histogram import Histogram
 
@@ -190,6 +190,10 @@ class MemoryStore:
         """
         self.log.record(purge)
         return await self._swept()
+
+    async def count_shared(self, purge: Purge) -> Counted:
+        """Return how many responses ``purge`` would hit where workers share them: nowhere here."""
+        return Counted()
 
     async def invalidate_everywhere(self, uris: Iterable[str]) -> int:
         """Drop what is stored for these URIs, in every worker that shares this store (RFC 9111, 4.4)."""

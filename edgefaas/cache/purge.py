@@ -35,6 +35,14 @@ class Purge:
     soft: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many stored responses a purge hits; at least so many when not all were looked at (``complete``)."""
+
+    number: int = 0
+    complete: bool = True
+
+
 class Hit(IntEnum):
     """What the purges after a token do to a response; the greater is the stronger."""
 

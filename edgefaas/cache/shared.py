@@ -18,12 +18,12 @@ from pathlib import Path
 import msgpack
 
 from edgefaas.cache.bodies import BodyFolder
-from edgefaas.cache.entry import decode_row, encode_row
+from edgefaas.cache.entry import decode_row, encode_row, facts_of
 from edgefaas.cache.lmdb_cache import Evicted, LmdbCache, Rows, row_key
 from edgefaas.cache.memory import VARIANTS_MAX
 from edgefaas.cache.opening import DAMAGE, Tenancy, drop, make_ready, note_damage
 from edgefaas.cache.partial import replaces
-from edgefaas.cache.purge import Hit, Purge, PurgeLog
+from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches
 from edgefaas.cache.stored import BodyFile, StoredResponse
 from edgefaas.cache.writer import WAITING_MAX_BYTES
 
@@ -202,6 +202,20 @@ class DiskTier:
         if self._files_waiting_bytes:  # behind a body that is still being written, for it may be this one
             return self._file_writer.submit(lambda: self._cache.write(work).result())
         return self._cache.write(work)
+
+    def count(self, purge: Purge, after: bytes, rows: int) -> tuple[int, bytes]:
+        """Return how many responses in the next ``rows`` rows ``purge`` would hit, and the last row that was looked at.
+
+        ``after`` is that of the call before, b"" at the beginning; it comes back as b"" at the end. What an
+        earlier purge has hit is no longer stored, also where it still takes room.
+        """
+        found = self._cache.rows_after(after, rows)
+        number = sum(
+            matches(purge, facts) and self.log.hit(facts, facts.token) is not Hit.HARD
+            for _, value in found
+            for facts in facts_of(value)
+        )
+        return number, found[-1][0] if len(found) == rows else b""
 
     def purge(self, purge: Purge) -> "Future[int]":
         """Record a purge and return its number; then it is on disk and in force in every worker."""

@@ -260,7 +260,8 @@ class Api:
             raise BadRequestError("kind, value or soft has a wrong type", remedy="See /v1/openapi.json.")
         purge = checked_purge(kind, value, soft=soft)
         call.about(f"{kind} {value}".strip())
-        return {"removed": await self.purger.purge(purge, actor=call.actor)}
+        hit = await self.purger.purge(purge, actor=call.actor)
+        return {"removed": hit.number, "complete": hit.complete}
 
     async def purges(self, call: Call) -> Any:
         """Return the last purges."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from edgefaas.cache.purge import KINDS, Purge, problem_with
+from edgefaas.cache.purge import KINDS, Counted, Purge, problem_with
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import EdgeError
@@ -30,8 +30,8 @@ class PurgeError(EdgeError):
 class Workers(Protocol):
     """The workers of this POP, as one."""
 
-    async def purge(self, purge: Purge) -> int:
-        """Purge in every worker; return how many entries. Raises EdgeError."""
+    async def purge(self, purge: Purge) -> Counted:
+        """Purge in every worker; return how many responses that hit. Raises EdgeError."""
         ...
 
 
@@ -61,13 +61,13 @@ class Purger:
         self._clock = clock
         self._lock = asyncio.Lock()
 
-    async def purge(self, purge: Purge, *, actor: str) -> int:
-        """Purge everywhere; in force on return. Returns how many entries the workers dropped together."""
+    async def purge(self, purge: Purge, *, actor: str) -> Counted:
+        """Purge everywhere; in force on return. Returns how many stored responses that hit, in memory or on disk."""
         async with self._lock:
             purge_id = await self._disk.run(self._store.begin_purge, purge, actor=actor, at_s=self._clock())
-            removed = await self._workers.purge(purge)
-            await self._disk.run(self._store.end_purge, purge_id, removed=removed)
-            return removed
+            hit = await self._workers.purge(purge)
+            await self._disk.run(self._store.end_purge, purge_id, removed=hit.number)
+            return hit
 
     async def repeat(self, *, boot: str) -> int:
         """Do again what may be undone; return how many purges. For a POP that does not serve yet.

@@ -73,8 +73,8 @@ export class Purges {
     }
     setText(outcome, "Purging…");
     try {
-      const { removed } = await this.#api.post("/v1/purge", { kind, value, soft });
-      setText(outcome, `Done: ${count(removed)} stored response${removed === 1 ? "" : "s"} ${soft ? "marked stale" : "dropped"}.`);
+      const { removed, complete } = await this.#api.post("/v1/purge", { kind, value, soft });
+      setText(outcome, `Done: ${complete ? "" : "at least "}${count(removed)} stored response${removed === 1 ? "" : "s"} ${soft ? "marked stale" : "dropped"}.`);
       await this.refresh();
     } catch (error) {
       setText(outcome, wordsOf(error));

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edgefaas.cache import MemoryStore, Purge, Store, StoredResponse, respond
+from edgefaas.cache import Counted, MemoryStore, Purge, Store, StoredResponse, matches, respond, tiers
 from edgefaas.cache.bodies import DamagedBodyError, stream
-from edgefaas.cache.entry import decode_row, encode_row
+from edgefaas.cache.entry import decode_row, encode_row, facts_of
 from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.shared import INLINE_MAX_BYTES
 from edgefaas.cache.spool import Spool
@@ -393,6 +393,75 @@ def test_a_file_that_cannot_be_removed_does_not_undo_the_commit(
         assert done.exception(60) is None
     assert "not removed" in caplog.text
     path.rmdir()
+
+
+PURGES = [
+    Purge(kind="everything"),
+    Purge(kind="host", value="site.example"),
+    Purge(kind="host", value="other.example"),
+    Purge(kind="tag", value="red"),
+    Purge(kind="url", value="/1"),
+    Purge(kind="url", value="http://site.example/2"),
+    Purge(kind="prefix", value="//site.example/1"),
+    Purge(kind="wildcard", value="*2*"),
+]
+
+
+@given(
+    numbers=st.lists(st.integers(0, 30), unique=True, max_size=12),
+    first=st.sampled_from(PURGES),
+    second=st.sampled_from(PURGES),
+)
+@settings(max_examples=30, deadline=None)
+def test_what_is_on_disk_is_counted_until_it_is_purged(
+    numbers: list[int], first: Purge, second: Purge
+) -> None:
+    responses = [
+        entry(
+            f"/{number}", ("Cache-Tag", "red" if number % 2 else "blue"), body=bytes(100_000 * (number % 3))
+        )
+        for number in numbers
+    ]
+
+    async def scenario(store: TieredStore) -> None:
+        for response in responses:
+            store.put(response)
+        await store.settled()
+        store.clear()  # as in a worker that has just been started
+        left = [response for response in responses if not matches(first, response)]
+        assert await store.count_shared(first) == Counted(number=len(responses) - len(left))
+        await store.purge_everywhere(first)
+        assert await store.count_shared(first) == Counted()
+        assert await store.count_shared(second) == Counted(number=sum(matches(second, each) for each in left))
+
+    with tempfile.TemporaryDirectory(prefix="edgefaas-tiers-") as folder:
+        store = opened(Path(folder))
+        run(scenario(store))
+        store.close()
+
+
+def test_a_count_that_takes_too_long_says_that_there_may_be_more(
+    store: TieredStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiers, "COUNTED_ROWS", 2)
+    for number in range(5):
+        store.put(entry(f"/{number}"))
+    settle(store)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(tiers, "COUNTING_S", 60.0)
+        assert await store.count_shared(Purge(kind="everything")) == Counted(number=5)
+        monkeypatch.setattr(tiers, "COUNTING_S", 0.0)
+        assert await store.count_shared(Purge(kind="everything")) == Counted(number=2, complete=False)
+
+    run(scenario())
+
+
+def test_a_row_that_does_not_decode_counts_for_nothing() -> None:
+    row = encode_row([entry("/1", ("Cache-Tag", "red"))])
+    ((uri, host, tags, _),) = facts_of(row)
+    assert (uri, host, tags) == ("http://site.example/1", "site.example", ("red",))
+    assert facts_of(b"") == facts_of(row[:20]) == facts_of(row[:-1]) == []
 
 
 WORKER = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefaas.cache.purge import Purge
+from edgefaas.cache.purge import Counted, Purge
 from edgefaas.control import purging
 from edgefaas.control.purging import PurgeError, Purger, Workers, checked_purge
 from edgefaas.control.store import Store
@@ -22,11 +22,11 @@ class CountingWorkers:
         self.purged: list[Purge] = []
         self.willing = True
 
-    async def purge(self, purge: Purge) -> int:
+    async def purge(self, purge: Purge) -> Counted:
         if not self.willing:
             raise StateError("No worker confirmed.", remedy="Try again.")
         self.purged.append(purge)
-        return 2
+        return Counted(number=2)
 
 
 _: type[Workers] = CountingWorkers
@@ -59,7 +59,7 @@ def test_a_purge_that_no_worker_confirms_stays_open_and_is_repeated_once(store: 
 
 def test_a_confirmed_purge_is_repeated_after_a_reboot_and_not_after_a_restart(store: Store) -> None:
     assert repeated(store, boot="one") == []
-    assert asyncio.run(purger(store, CountingWorkers()).purge(NEWS, actor="me")) == 2
+    assert asyncio.run(purger(store, CountingWorkers()).purge(NEWS, actor="me")).number == 2
     assert repeated(store, boot="one") == []
     assert repeated(store, boot="two") == [NEWS]
     assert repeated(store, boot="two") == []

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from edgefaas.arms import Arms, canary_of
-from edgefaas.cache.purge import Purge
+from edgefaas.cache.purge import Counted, Purge
 from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
 from edgefaas.control.deploy import Builder
 from edgefaas.deadman import ENDINGS
@@ -88,6 +88,9 @@ class FakePop:
 
     def explain(self, address: str) -> dict[str, object]:
         return {"address": address, "pop": "here", "pid": os.getpid()}
+
+    async def count_shared(self, purge: Purge) -> Counted:
+        return Counted(number=7, complete=False) if purge.value == "/shared" else Counted()
 
     async def purge(self, purge: Purge) -> int:
         if purge.value == "/crash":
