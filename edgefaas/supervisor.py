@@ -29,6 +29,7 @@ from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
 from edgefaas.control.endpoints import Api
 from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.folder import DataFolder
+from edgefaas.control.front_door import FrontDoor
 from edgefaas.control.hub import LogHub
 from edgefaas.control.keyring import KEY_FILE, Key, KeyRing
 from edgefaas.control.kv import KvKeeper
@@ -341,7 +342,7 @@ class Supervisor:
         guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
         config = uvicorn.Config(
             make_app(endpoints(api, rollouts, KvApi(self._kv), secrets), guard),
-            http="httptools",
+            http=FrontDoor,
             ws="none",
             lifespan="off",
             loop="none",
