@@ -8,6 +8,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,7 +60,7 @@ class Remote:
     def look(self, path: str, **query: object) -> Any:
         """Return the JSON answer of a GET that takes no time. Raises UnreachableError, RefusedError."""
         with self._sent("GET", _target(path, query), None, None, timeout_s=LOOK_TIMEOUT_S) as response:
-            return json.loads(response.read())
+            return self._value(self._whole(response))
 
     def found_again(self) -> "Remote":
         """Return the POP where it is now: one that was restarted may have another address."""
@@ -81,8 +82,8 @@ class Remote:
     ) -> Any:
         """Return the JSON answer. ``body`` is sent as it is when it is bytes, else as JSON."""
         with self._sent(method, _target(path, query), body, headers) as response:
-            answer = response.read()
-        return json.loads(answer) if answer else None
+            answer = self._whole(response)
+        return self._value(answer) if answer else None
 
     def octets(
         self,
@@ -94,7 +95,7 @@ class Remote:
     ) -> tuple[bytes, str]:
         """Return the answer as it is, and its ETag without quotes ("" where it has none)."""
         with self._sent(method, path, body, headers) as response:
-            return response.read(), (response.getheader("ETag") or "").strip('"')
+            return self._whole(response), (response.getheader("ETag") or "").strip('"')
 
     def raw_lines(self, path: str, **query: object) -> Iterator[bytes]:
         """Yield the lines of an answer that ends by itself. Raises UnreachableError where it breaks off."""
@@ -119,12 +120,33 @@ class Remote:
         with self._sent("GET", _target(path, query), None, None, timeout_s=IDLE_TIMEOUT_S) as response:
             try:
                 for line in response:
-                    yield json.loads(line) if line.strip() else None
+                    yield self._value(line) if line.strip() else None
             except (OSError, http.client.HTTPException):
                 raise UnreachableError(
                     f"The POP at {self.url} ended the stream", remedy="See whether it still runs."
                 ) from None
 
+    def _whole(self, response: "http.client.HTTPResponse") -> bytes:
+        import http.client
+
+        try:
+            return response.read()
+        except (OSError, http.client.HTTPException):
+            raise UnreachableError(
+                f"The POP at {self.url} broke off its answer",
+                remedy="See whether it still runs, and what of it was done; then ask again.",
+            ) from None
+
+    def _value(self, answer: bytes) -> Any:
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise UnreachableError(
+                f"{self.url} answers, but not as an admin API",
+                remedy="See whether an edgefaas admin API listens there.",
+            ) from None
+
+    @contextmanager
     def _sent(
         self,
         method: str,
@@ -133,30 +155,35 @@ class Remote:
         headers: Mapping[str, str] | None,
         *,
         timeout_s: float = ANSWER_TIMEOUT_S,
-    ) -> "http.client.HTTPResponse":
+    ) -> "Iterator[http.client.HTTPResponse]":
         import http.client
 
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = self._connection()
-        try:
-            connection.connect()
-            assert connection.sock is not None
-            connection.sock.settimeout(timeout_s)
-            connection.request(
-                method,
-                target,
-                body=data,
-                headers={"Authorization": f"Bearer {self.token}", "Connection": "close", **(headers or {})},
-            )
-            response = connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(
-                f"No POP answers at {self.url}: {getattr(error, 'strerror', None) or error}",
-                remedy="Start one with edgefaas up, or name its address with --admin.",
-            ) from None
-        if response.status >= 400:  # noqa: PLR2004  # RFC 9110, 15.5
-            raise _refusal(response, self.url)
-        return response
+        with closing(self._connection()) as connection:
+            try:
+                connection.connect()
+                assert connection.sock is not None
+                connection.sock.settimeout(timeout_s)
+                connection.request(
+                    method,
+                    target,
+                    body=data,
+                    headers={
+                        "Authorization": f"Bearer {self.token}",
+                        "Connection": "close",
+                        **(headers or {}),
+                    },
+                )
+                response = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise UnreachableError(
+                    f"No POP answers at {self.url}: {getattr(error, 'strerror', None) or error}",
+                    remedy="Start one with edgefaas up, or name its address with --admin.",
+                ) from None
+            with response:
+                if response.status >= 400:  # noqa: PLR2004  # RFC 9110, 15.5
+                    raise _refusal(response, self.url)
+                yield response
 
     def _connection(self) -> "http.client.HTTPConnection":
         import http.client
@@ -278,11 +305,12 @@ def _target(path: str, query: Mapping[str, object] | None) -> str:
 
 
 def _refusal(response: "http.client.HTTPResponse", url: str) -> RefusedError:
-    body = response.read(1 << 20)
+    import http.client
+
     try:
-        told = json.loads(body)
+        told = json.loads(response.read(1 << 20))
         return RefusedError(str(told["error"]), remedy=str(told["remedy"]), status=response.status)
-    except (ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return RefusedError(
             f"{url} answered {response.status} {response.reason}",
             remedy="See whether an edgefaas admin API listens there.",

@@ -149,7 +149,13 @@ def list_(  # noqa: PLR0913  # one per option
         if not cursor or (not everything and len(rows) >= limit):
             break
     cells = [
-        (row["key"], words.size(row["bytes"]), row["etag"], words.moment(row["changed_at_s"]), _shown(row))
+        (
+            words.seen(row["key"]),
+            words.size(row["bytes"]),
+            row["etag"],
+            words.moment(row["changed_at_s"]),
+            _shown(row),
+        )
         for row in rows
     ]
     head = ("KEY", "SIZE", "ETAG", "CHANGED", "VALUE" if values else "")
@@ -290,7 +296,7 @@ def _parts(pairs: list[tuple[bytes, bytes]]) -> Iterator[list[dict[str, str]]]:
 def _shown(row: dict[str, Any]) -> str:
     value = str(row.get("value", ""))
     line = value.splitlines()[0] if value else ""
-    return line if len(line) <= 60 and line == value else f"{line[:60]}…"  # noqa: PLR2004  # a column
+    return words.seen(line if len(line) <= 60 and line == value else f"{line[:60]}…")  # noqa: PLR2004  # a column
 
 
 @contextlib.contextmanager

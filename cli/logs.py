@@ -270,5 +270,6 @@ def _sentence(line: dict[str, Any], *, named: bool) -> str:
     who = line["function"] and f"{line['function']}@{words.short(line['version'])[:7]}"
     # The text of an exchange holds its fields already; --json shows them one by one.
     hidden = _SHOWN | (line.keys() - {"viewer"} if "status" in line else set())
-    more = " ".join(f"{key}={value}" for key, value in line.items() if key not in hidden)
-    return " ".join(part for part in (at, level, pop, line["request_id"], who, line["text"], more) if part)
+    more = " ".join(words.seen(f"{key}={value}") for key, value in line.items() if key not in hidden)
+    request_id, text = words.seen(line["request_id"]), words.seen(line["text"])
+    return " ".join(part for part in (at, level, pop, request_id, who, text, more) if part)

@@ -22,7 +22,7 @@ def path_line(line: Mapping[str, Any]) -> str:
     summary = [
         click.style(at, dim=True),
         click.style(line["request_id"], dim=True),
-        click.style(f"{line['method']} {line['target']}", bold=True),
+        click.style(words.seen(f"{line['method']} {line['target']}"), bold=True),
         click.style(str(line["status"]), fg=_colour(line["status"])),
         words.size(line["bytes"]),
         f"{line['took_ms']:.1f} ms",
@@ -44,7 +44,7 @@ def _stations(path: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    failed = f" {click.style(step['error'], fg='red')}" if "error" in step else ""
+    failed = f" {click.style(words.seen(step['error']), fg='red')}" if "error" in step else ""
     match step["step"]:
         case "cache":
             reason = f" ({step['reason']})" if step.get("reason") else ""
@@ -54,9 +54,9 @@ def _step(step: Mapping[str, Any]) -> str:
         case "origin" | "fetch" as kind:
             status = f" {step['status']}" if "status" in step else ""
             failed = "" if status else failed  # the status says it
-            return f"{kind} {step.get('origin') or step.get('url')}{status} {step['ms']:.1f} ms{failed}"
+            return f"{kind} {words.seen(step.get('origin') or step.get('url'))}{status} {step['ms']:.1f} ms{failed}"
         case "refused":
-            return f"refused: {step['reason']}"
+            return f"refused: {words.seen(step['reason'])}"
         case "wait":
             return f"waits for another's fetch {step['ms']:.1f} ms"
         case trigger:

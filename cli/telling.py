@@ -18,13 +18,13 @@ def tell(told: dict[str, Any], *, as_json: bool) -> int:
         return 0 if finished else 1
     for line in told["logs"]:
         level = click.style(f"{line['level']:5}", fg=_COLOURS.get(line["level"]))
-        click.echo(f"{level} {line['text']}", err=True)
+        click.echo(f"{level} {words.seen(line['text'])}", err=True)
     if finished:
         click.echo(json.dumps(told["result"], indent=2, ensure_ascii=False))
     else:
-        words.note(f"{click.style('error:', fg='red')} {words.sentence(told['error'])}")
+        words.note(f"{click.style('error:', fg='red')} {words.sentence(words.seen(told['error']))}")
         if told.get("detail"):
-            words.note(told["detail"].rstrip())
+            words.note(words.seen(told["detail"].rstrip()))
         words.note(f"  {words.sentence(told['remedy'])}")
     words.note(_usage(told))
     return 0 if finished else 1

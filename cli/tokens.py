@@ -1,5 +1,7 @@
 """``edgefaas token``: more tokens for the admin API, with fewer rights."""
 
+from urllib.parse import quote
+
 import click
 
 from cli import words
@@ -53,5 +55,5 @@ def ls(remote: Remote) -> None:
 @remote_options
 def revoke(remote: Remote, name: str) -> None:
     """Make a token worthless at once."""
-    answer = remote.ask("DELETE", f"/v1/tokens/{name}")
+    answer = remote.ask("DELETE", f"/v1/tokens/{quote(name, safe='')}")
     words.result(answer, as_json=remote.as_json, text=f"{name} is revoked")

@@ -4,6 +4,7 @@ Results go to stdout, everything else to stderr. Colour only on a terminal.
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +13,8 @@ from typing import Any
 import click
 
 HASH_SHORT = 12
+# Control characters and what turns the direction of text, but for tab and line feed: what a terminal obeys.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def result(value: Any, *, as_json: bool, text: str) -> None:
@@ -27,6 +30,11 @@ def table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     return "\n".join([click.style(line(head), bold=True), *map(line, rows)])
+
+
+def seen(text: object) -> str:
+    """Return text that others wrote (viewers, functions) with what a terminal obeys shown as an escape."""
+    return _OBEYED.sub(lambda found: repr(found[0])[1:-1], str(text))
 
 
 def note(text: str) -> None:
