@@ -153,14 +153,15 @@ class Deployer:
             raise DeployError("One deploy names a function twice", remedy="Give each function its own name.")
         for name in names:
             self._check_expected(name, order)
-        ready = await self._prepare_all(bundles)
-        self.house.grown.set()
-        async with self._lock:
-            for name in names:
-                self._check_expected(name, order)
-            if terms.share is None:
-                return await self._make_live(ready, order, terms)
-            return await self._make_canaries(ready, order, terms)
+        with self.house.sparing({bundle.name: bundle.version for bundle in bundles}):
+            ready = await self._prepare_all(bundles)
+            self.house.grown.set()
+            async with self._lock:
+                for name in names:
+                    self._check_expected(name, order)
+                if terms.share is None:
+                    return await self._make_live(ready, order, terms)
+                return await self._make_canaries(ready, order, terms)
 
     async def _prepare_all(self, bundles: Sequence[Bundle | Release]) -> list[Ready]:
         """Build all at once (the builder says how many run); raise the first error when all have ended."""
@@ -193,8 +194,9 @@ class Deployer:
             self._check_expected(name, order)
             if wanted is None and await self._has_canary(name):
                 group = await self._group(name)
+                (mine,) = [item for item in group if item.function == name]
+                version = await self._run(store.find, name, mine.previous)  # which may not run here
                 await self._take_back(group, order, reason="")
-                version, _ = await self._stored(name, self._running.live[name].version)
                 ended = tuple(item.function for item in group)
                 return replace(_row(version, (), previous=None, changed=True), ended=ended)
             if wanted is None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from edgefaas.control.pruning import Pruned, collect
@@ -20,7 +22,18 @@ class Housekeeper:
         self._shelf = shelf
         self._workshop = workshop
         self._lock = lock
+        self._spared: Counter[tuple[str, str]] = Counter()
         self.grown = asyncio.Event()
+
+    @contextmanager
+    def sparing(self, versions: Mapping[str, str]) -> Iterator[None]:
+        """Let nobody forget these versions inside: old ones that are deployed again wait for the lock, too."""
+        self._spared.update(versions.items())
+        try:
+            yield
+        finally:
+            self._spared.subtract(versions.items())
+            self._spared += Counter()  # without what is at zero
 
     async def take_file(self, name: str, content: bytes) -> None:
         """Keep a file that a release will name. Raises DeployError, StateError."""
@@ -37,7 +50,8 @@ class Housekeeper:
         """
         store, run = self._shelf.store, self._shelf.disk.run
         async with self._lock:
-            old = await run(forgettable, store, keep)
+            found = await run(forgettable, store, keep)
+            old = [item for item in found if (item.function, item.version) not in self._spared]
             if dry_run:
                 return Pruned(versions=tuple(old))
             await run(store.forget_versions, old)

@@ -14,6 +14,8 @@ from edgefaas.control.orders import Check, HealthCheckError, NoCanaryError
 from edgefaas.control.rollout import Rule
 from edgefaas.errors import DeployError, StateError, UnknownFunctionError
 from edgefaas.split import Affinity
+from sandbox.contract import Built, Source
+from sandbox.errors import CompileError
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.control.plane import Plane
 
@@ -151,6 +153,33 @@ def test_a_canary_and_its_share_survive_a_restart(plane: Plane, tmp_path: Path) 
     assert second.deployer.running == running
     assert second.store.rollouts() == rollouts
     assert second.deployer.rollouts_changed.is_set()
+
+
+def test_a_canary_beside_a_version_that_no_longer_runs_can_be_taken_back(
+    plane: Plane, tmp_path: Path
+) -> None:
+    """It was taken back, and then the answer was an error of ours."""
+    deploy(plane, a="new")
+    previous = plane.deployer.live["a"].version
+    plane.store.close()
+    second = Plane(tmp_path)
+
+    async def main() -> None:
+        (warning, *_) = await second.deployer.restore()
+        assert "it is wrong" in warning
+        done = await second.deployer.rollback("a", None, ME)
+        assert (done.version, done.ended) == (previous, ("a",))
+
+    build = second.builder.build
+
+    async def picky(source: Source) -> Built:
+        if source.files[source.entry] == b"old":
+            raise CompileError("it is wrong", remedy="Right it.")
+        return await build(source)
+
+    second.builder.build = picky  # type: ignore[method-assign]
+    asyncio.run(main())
+    assert "a" not in second.store.rollouts()
 
 
 def test_a_version_handles_its_test_event_before_any_viewer_gets_it(plane: Plane) -> None:

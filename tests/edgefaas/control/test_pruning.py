@@ -1,13 +1,14 @@
 """Old versions go, and never one that somebody may need."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefaas.contract import Live
 from edgefaas.control.blobs import Blobs
 from edgefaas.control.deploy import Order, Terms
 from edgefaas.control.pruning import collect, prunable
@@ -50,6 +51,40 @@ def test_live_canary_and_the_way_back_stay_however_old_they_are(tmp_path: Path) 
     asyncio.run(plane.deployer.rollback("hello", None, ME))  # the canary ends
     asyncio.run(plane.deployer.rollback("hello", None, ME))
     assert plane.workers.running == {"hello": "six"}
+    plane.agrees()
+
+
+def test_an_old_version_that_is_deployed_again_is_not_forgotten_while_it_waits_its_turn(
+    tmp_path: Path,
+) -> None:
+    """It was found stored, then pruned by who had the lock before, and the deploy ended with "no such function"."""
+    plane = Plane(tmp_path)
+    deploy_all(plane, "one", "two", "three")
+
+    async def main() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        activate = plane.workers.activate
+
+        async def slow(functions: Mapping[str, Live]) -> None:
+            begun.set()
+            await go_on.wait()
+            await activate(functions)
+
+        plane.workers.activate = slow  # type: ignore[method-assign]
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(plane.deployer.deploy([bundle("other", "o")], ME))
+            await begun.wait()
+            group.create_task(plane.deployer.house.prune(1))
+            await asyncio.sleep(0)  # it is first in the queue
+            again = group.create_task(plane.deployer.deploy([bundle(text="one")], ME))
+            while "one" not in plane.builder.built[3:]:
+                await asyncio.sleep(0)
+            go_on.set()
+        ((deployed,),) = (again.result(),)
+        assert (deployed.number, deployed.changed) == (1, True)
+
+    asyncio.run(main())
+    assert plane.workers.running["hello"] == "one"
     plane.agrees()
 
 
