@@ -77,7 +77,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # a compiler's first run builds its own C library, and takes its time on a busy machine
+@pytest.mark.timeout(600)  # the first run of a compiler builds its own C library
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_template_builds_and_gives_the_response_that_it_promises(
     shell: Shell, language: str, tmp_path: Path
