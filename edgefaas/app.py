@@ -133,6 +133,8 @@ class PopApp:
         return self._sandbox.start(program, event, limits=limits, host=host)
 
     def _build(self, site: Site) -> None:
+        place = site.router.pop.encode()
+        self._guests.offer("edge.name", lambda _function, _payload: place)
         triggers = Triggers(
             guests=self._guests, rules=AWS_RULES if site.compatibility == "aws" else OPEN_RULES
         )

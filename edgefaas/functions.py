@@ -4,7 +4,7 @@
 
     name = "country"              # the folder's name
     kind = "js"                   # by the entry's extension: .js .mjs .cjs, .py, .wasm, .wat
-    entry = "index.js"            # index.*, NAME.*, or the only file with such an extension
+    entry = "index.js"            # index.*, main.*, NAME.*, lambda_function.*, or the only file with such an extension
     handler = "handler"
     encoding = "json"             # kind event: json or msgpack
     allow = ["api.example.com"]   # hosts that it may fetch from
@@ -208,7 +208,7 @@ def _find_entry(folder: Path, name: str) -> str:
     found = sorted(
         item.name for item in folder.iterdir() if item.suffix in suffixes and not item.name.startswith(".")
     )
-    for stem in ("index", "main", name):
+    for stem in ("index", "main", name, "lambda_function", "handler", "app"):
         for suffix in suffixes:
             if f"{stem}{suffix}" in found:
                 return f"{stem}{suffix}"

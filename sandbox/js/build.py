@@ -144,6 +144,7 @@ class _Job:
             "records": mentions_records(all_texts),
             "plainEvent": re.search(r"\.\s*(?:request|response|viewer)\b", entry_text) is not None,
             "aws": names_from_aws(all_texts),
+            "rawQuery": "rawQueryString" in entry_text,
             "only": not self.source.handler,
             "lazy": False,
         }

@@ -108,6 +108,7 @@ class _Job:
         """Compile, import, and freeze."""
         preload = self.compile_all()
         wanted = {"module": self.module, "handler": self.handler, "later": False}
+        wanted["any"] = not self.source.handler
         image, warnings, asked = self.run(preload, wanted)
         facts: dict[str, object] = {
             "handler": self.handler,
@@ -178,9 +179,10 @@ class _Job:
 
     def is_dependency(self, path: str) -> bool:
         """Whether a file came with an installed package (pip install -t leaves its record beside it)."""
-        top = path.partition("/")[0]
-        return "/" in path and any(
-            other.endswith(".dist-info/RECORD") and f"{top}/".encode() in data
+        top, slash, _ = path.partition("/")
+        listed = b"\n" + f"{top}{slash or ','}".encode()
+        return any(
+            other.endswith(".dist-info/RECORD") and listed in b"\n" + data
             for other, data in self.source.files.items()
         )
 

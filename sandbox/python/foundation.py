@@ -55,6 +55,7 @@ _OURS = {
     f"{LIBRARY}/edgefaas_asyncio.py": "lib/asyncloop.py",
     f"{LIBRARY}/edgefaas_boot.py": "lib/boot.py",
     f"{LIBRARY}/edgefaas_fetch.py": "lib/fetch.py",
+    f"{LIBRARY}/ssl.py": "lib/ssl.py",
 }
 _ADAPTED = {  # ends of the library's modules that call one of ours
     f"{LIBRARY}/asyncio/__init__.py": "edgefaas_asyncio",

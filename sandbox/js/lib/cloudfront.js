@@ -1,7 +1,7 @@
 // import cf from 'cloudfront': the key-value store, and the helpers that choose an origin.
 (function (native) {
   'use strict';
-  const { ask, text } = native.internals;
+  const { ask, call, text } = native.internals;
   const HELPER = 'edgefaas:origin'; // what edgefaas/events/origin_helpers.py reads in the returned request
   let choice;
   const decode = (bytes) => native.decode(bytes, 0, 0, bytes.length);
@@ -79,6 +79,8 @@
     selectRequestOriginById(id, overrides) { choice = { select: { ...overrides, originId: id } }; },
     createRequestOriginGroup(parameters) { choice = { group: parameters ?? {} }; },
     logCustomData(text) { native.internals.console.log(String(text)); },
+    // Of CloudFront's three members this POP has one: what it is called.
+    get edgeLocation() { try { return { name: text(call('edge.name', '').buffer) }; } catch { return {}; } },
     edge: { getRegion: () => 'edge' },
   };
   function decorate(result) {

@@ -644,6 +644,13 @@
     return { handler: name, api: api === LAMBDA ? 'lambda-edge' : 'cloudfront-functions' };
   }
 
+  // The event has the members of a query, not its text: names that come again stand together here.
+  const rawQuery = (members) => function rawQueryString() {
+    const parts = [];
+    for (const name of Object.keys(members ?? {})) for (const { value } of members[name].multiValue ?? [members[name]]) parts.push(name + '=' + value);
+    return parts.length ? parts.join('&') : undefined;
+  };
+
   class Context {
     constructor(event) {
       this.callbackWaitsForEmptyEventLoop = true;
@@ -677,6 +684,7 @@
 
   function start(event) {
     if (api === CLOUDFRONT) {
+      if (options.rawQuery && event !== null && typeof event.request === 'object') hidden(event.request, 'rawQueryString', rawQuery(event.request.querystring));
       const returned = handler(event);
       if (chunks.cloudfront === undefined) return returned;
       return isThenable(returned) ? returned.then(chunks.cloudfront.decorate) : chunks.cloudfront.decorate(returned);

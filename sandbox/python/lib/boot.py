@@ -188,11 +188,23 @@ def _find(wanted):
         del sys.modules[wanted["module"]]  # the author's file is called as a module of the library
     module = importlib.import_module(wanted["module"])
     _handler = getattr(module, wanted["handler"], None)
+    if _handler is None and wanted.get("any"):
+        _handler = _only(module)
     _pending = None
     names = sorted(
         name for name, value in vars(module).items() if callable(value) and not name.startswith("_")
     )
     return {"callable": callable(_handler), "names": names}
+
+
+def _only(module):
+    """Return a module's function that is called as handlers are elsewhere, or its only one; None: neither."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if type(value) is type(_only) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    return own.get("handler") or (next(iter(own.values())) if len(own) == 1 else None)
 
 
 def _settle(_data):

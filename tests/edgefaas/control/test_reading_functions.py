@@ -203,3 +203,10 @@ def test_files_of_a_command_are_there_and_its_own(tmp_path: Path, settings: str,
     (made / "f.wasm").write_bytes(MODULE)
     with pytest.raises((ConfigError, DeployError), match=why):
         read_function(made)
+
+
+@pytest.mark.parametrize("entry", ["index.js", "main.py", "lambda_function.py", "handler.mjs", "app.py"])
+def test_the_usual_names_of_entries_go_before_files_beside_them(tmp_path: Path, entry: str) -> None:
+    for name in (entry, "zlib.js", "six.py"):
+        (tmp_path / name).write_text("x")
+    assert read_function(tmp_path).source.entry == entry

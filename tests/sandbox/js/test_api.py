@@ -424,6 +424,19 @@ def test_the_costly_qualities_of_brotli_are_for_little_input_only() -> None:
             step({"size": len(little)}, data, last=last)
 
 
+def test_the_cloudfront_module_tells_the_name_of_the_pop() -> None:
+    js = "import cf from 'cloudfront'; function handler(event) { return [cf.edgeLocation, cf.logCustomData('x')] }"
+    assert answer(js, host=StageHost(operations={"edge.name": lambda _: b"fra"})) == [{"name": "fra"}, None]
+    assert answer(js) == [{}, None]
+
+
+def test_a_request_of_cloudfront_functions_gives_its_query_as_text() -> None:
+    js = "function handler(event) { const t = event.request.rawQueryString(); return { t: t ?? 'none', ...event.request } }"
+    many = {"a": {"value": "1", "multiValue": [{"value": "1"}, {"value": "%20"}]}, "b": {"value": ""}}
+    assert answer(js, {"request": {"querystring": many}}) == {"t": "a=1&a=%20&b=", "querystring": many}
+    assert answer(js, {"request": {"querystring": {}}})["t"] == "none"
+
+
 def test_one_invocation_has_a_bounded_number_of_ciphers_under_way() -> None:
     js = """const c = require('crypto'); exports.handler = async () => {
       const begin = () => c.createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));

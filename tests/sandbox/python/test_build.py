@@ -97,6 +97,47 @@ def test_a_dependency_installed_beside_the_function_works() -> None:
     assert answer(files) == 3
 
 
+def test_a_package_of_one_file_may_import_what_it_does_not_need() -> None:
+    files = {
+        "index.py": f"import six\n{HANDLER}",
+        "six.py": "import sys\nif sys.version_info[0] < 3:\n    import StringIO\n",
+        "six-1.dist-info/RECORD": "six-1.dist-info/METADATA,,\nsix.py,,\n",
+    }
+    make(files)
+    with pytest.raises(ForbiddenImportError, match=r"mysix\.py:3 imports 'StringIO'"):
+        make({**files, "mysix.py": files["six.py"]})
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        "def handler(event, context):\n    return 7\ndef other():\n    pass\n",
+        "from json import dumps\ndef rewrite(event, context):\n    return 7\ndef _own():\n    pass\n",
+        "import os\nKEY = os.environ.get('KEY')\ndef rewrite(event, context):\n    return 7\n",
+    ],
+)
+def test_a_function_called_handler_or_the_only_one_is_the_handler(python: str) -> None:
+    assert answer(python) == 7
+
+
+def test_ssl_is_there_to_be_imported_and_set_up() -> None:
+    python = """
+import ssl, socket, urllib.request
+
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+context.options |= ssl.OP_NO_SSLv3
+
+
+def lambda_handler(event, unused):
+    try:
+        context.wrap_socket(None)
+    except ssl.SSLError as error:
+        return [isinstance(error, OSError), "urllib" in str(error), ssl.PROTOCOL_TLS_CLIENT.name]
+"""
+    assert answer(python) == [True, True, "PROTOCOL_TLS_CLIENT"]
+
+
 def test_a_missing_handler_is_named_with_what_is_there() -> None:
     with pytest.raises(
         MissingExportError, match=r"index\.py has no function named 'lambda_handler'; it has main, other"

@@ -73,10 +73,10 @@ def lambda_handler(event, context):
 def test_http_client_sends_bodies_of_every_kind_and_uses_a_connection_again() -> None:
     site = Site()
     python = """
-import http.client
+import http.client, ssl
 def lambda_handler(event, context):
     seen = []
-    connection = http.client.HTTPSConnection("api.example.com", 8443, timeout=5)
+    connection = http.client.HTTPSConnection("api.example.com", 8443, timeout=5, context=ssl.create_default_context())
     for body in (None, b"plain", iter([b"in ", b"chunks"])):
         connection.request("POST", "/", body=body)
         seen.append(connection.getresponse().read().decode())
