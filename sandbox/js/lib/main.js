@@ -675,6 +675,17 @@
     Object.defineProperty(Context.prototype, name,
       { ...Object.getOwnPropertyDescriptor(Context.prototype, name), enumerable: true });
 
+  // Written or shown it has all members, as Lambda's has; made only then, since the environment may be read for it.
+  const allOf = (context) => {
+    const all = { callbackWaitsForEmptyEventLoop: context.callbackWaitsForEmptyEventLoop };
+    for (const name of ['functionVersion', 'functionName', 'memoryLimitInMB', 'logGroupName', 'logStreamName', 'invokedFunctionArn', 'awsRequestId']) all[name] = context[name];
+    return Object.assign(all, context);
+  };
+  hidden(Context.prototype, 'toJSON', function toJSON() { return allOf(this); });
+  hidden(Context.prototype, Symbol.for('nodejs.util.inspect.custom'), function (depth, options, inspect) {
+    return inspect(Object.assign(allOf(this), { getRemainingTimeInMillis: this.getRemainingTimeInMillis }), options);
+  });
+
   let running;
   function callback(error, value) {
     if (error !== undefined && error !== null) return native.fail(error);

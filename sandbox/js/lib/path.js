@@ -79,7 +79,7 @@
       const base = api.basename(path), ext = api.extname(path), root = path.startsWith('/') ? '/' : '';
       const plain = path.replace(/\/+$/, '');
       const at = plain.lastIndexOf('/');
-      const dir = at < 0 ? '' : at === 0 ? '/' : plain.slice(0, at);
+      const dir = plain === '' ? root : at < 0 ? '' : at === 0 ? '/' : plain.slice(0, at);
       return { root, dir, base, ext, name: ext ? base.slice(0, -ext.length) : base };
     },
     matchesGlob(path, pattern) {

@@ -384,6 +384,7 @@ GROUPS: dict[str, str] = {
         require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('a'.repeat(1000)), { maxOutputLength: 10 })
     """,
     "stacks and ports": r"""
+        ['/', '//', '/a', 'a/', '', '/a/b.c', './x'].map((p) => require('path').parse(p))
         (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => e + ' ' + sites.every((s) => typeof s.toString() === 'string') + typeof sites[0].isEval(); return new Error('x').stack } finally { Error.prepareStackTrace = old } })()
         (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => sites; const o = {}; Error.captureStackTrace(o); return [Array.isArray(o.stack), typeof o.stack[0].getLineNumber(), o.stack[0].getEvalOrigin === undefined, o.stack[0].isConstructor()] } finally { Error.prepareStackTrace = old } })()
         new Promise((r) => { const { port1, port2 } = new MessageChannel(); port1.onmessage = (e) => { port1.close(); r([e.data, e.type]) }; port2.postMessage({ a: [1] }) })

@@ -175,3 +175,16 @@ def test_what_the_top_level_throws_names_file_and_line() -> None:
     with pytest.raises(CompileError, match=r"TypeError: boom at lib/a\.js:2") as caught:
         make({"index.js": "require('./lib/a');", "lib/a.js": "\nthrow new TypeError('boom');"})
     assert caught.value.line == 2
+
+
+def test_a_context_that_is_written_or_logged_has_all_its_members() -> None:
+    js = """const { inspect } = require('util');
+    exports.handler = async (event, context) => {
+      context.mine = 1;
+      const told = JSON.parse(JSON.stringify(context)), shown = inspect(context);
+      return [Object.keys(told).sort(), told.awsRequestId, ['awsRequestId: ', 'getRemainingTimeInMillis: ', 'mine: 1'].map((t) => shown.includes(t))];
+    };"""
+    event = {"Records": [{"cf": {"config": {"requestId": "r1"}}}]}
+    members = ["awsRequestId", "callbackWaitsForEmptyEventLoop", "functionName", "functionVersion"]
+    members += ["invokedFunctionArn", "logGroupName", "logStreamName", "memoryLimitInMB", "mine"]
+    assert answer(js, event) == [members, "r1", [True, True, True]]
