@@ -38,6 +38,12 @@ _NOT_PLAIN = re.compile(
     rb"\n(?:cache-control|pragma|range|if-match|if-unmodified-since|if-range|authorization|forwarded|x-forwarded-[a-z-]+|x-edge-[a-z-]+"
     rb"|te|trailer|upgrade|expect|content-length|transfer-encoding|want-[a-z-]+|prefer):"
 )
+# The same where nothing is stored: who asks, and that it be new, changes nothing about asking the origin.
+_NOT_PASSING = re.compile(
+    _NOT_PLAIN.pattern.replace(b"|authorization", b"")
+    .replace(b"cache-control|", rb"cache-control(?!:[ \t]*(?:no-cache|max-age=0)[ \t]*\r)|")
+    .replace(b"pragma|", rb"pragma(?!:[ \t]*no-cache[ \t]*\r)|")
+)
 _CONDITIONS = ("if-none-match", "if-modified-since")
 _KEEP_ALIVE = [b"keep-alive"]
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
@@ -52,7 +58,8 @@ class Facts:
     ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
     request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding,
     ``conditions`` are the fields by which it asks whether what it has is still good, ``traced`` whether it says which
-    trace it belongs to.
+    trace it belongs to. ``passing`` tells that nothing in it but such conditions changes how an origin is asked, where
+    nothing is stored: the request may go ``through``.
     """
 
     block: FieldBlock
@@ -64,6 +71,7 @@ class Facts:
     expects_continue: bool = False
     websocket: bool = False
     plain: bool = False
+    passing: bool = False
     codings: str = ""
     conditions: tuple[tuple[str, str], ...] = ()
     traced: bool = False
@@ -119,8 +127,10 @@ def read_facts(raw: bytes) -> Facts:
             facts.keep_alive = True  # what most viewers send
         else:
             _read_framing(facts, found)
-    facts.plain = facts.host is not None and not facts.close and _NOT_PLAIN.search(lowered) is None
-    if facts.plain:
+    if facts.host is not None and not facts.close:
+        facts.plain = _NOT_PLAIN.search(lowered) is None
+        facts.passing = facts.plain or _NOT_PASSING.search(lowered) is None
+    if facts.passing:
         index = facts.block.index()
         facts.codings = ", ".join(index.get("accept-encoding", ()))
         facts.conditions = tuple((name, value) for name in _CONDITIONS for value in index.get(name, ()))

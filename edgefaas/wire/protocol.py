@@ -54,7 +54,7 @@ Ahead = Callable[[bytes, heads.Facts, str, tuple[str, int]], Started | None]
 
 
 Through = Callable[[bytes, heads.Facts, str, tuple[str, int], "WireProtocol"], InHand | None]
-"""Sends a plain GET on to its origin, by raw target, facts, scheme, peer and connection; see ``edgefaas.through``."""
+"""Sends a passing GET on to its origin, by raw target, facts, scheme, peer and connection; see ``edgefaas.through``."""
 
 
 class WireProtocol(ViewerConnection):
@@ -212,12 +212,12 @@ class WireProtocol(ViewerConnection):
                 self._keep_alive = True
                 self._write_inline(made.head, made.body, is_1_1=True)
                 return False
-            if started is None:
-                passing = type(self).through(target, facts, self._scheme, self._peer, self)
-                if passing is not None:
-                    self._task = passing
-                    self._ticker.set(self, math.inf)
-                    return True
+        if facts.passing and started is None and is_1_1 and method == b"GET" and not self._draining:
+            passing = type(self).through(target, facts, self._scheme, self._peer, self)
+            if passing is not None:
+                self._task = passing
+                self._ticker.set(self, math.inf)
+                return True
         began_s = perf_counter()
         request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
         request.begun = started

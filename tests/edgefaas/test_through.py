@@ -73,7 +73,10 @@ FIELDS = [
     "Cookie: a=b; c=d\r\nAccept: */*\r\n",
     "X-Forwarded-For: 9.9.9.9\r\n",
     "Connection: x-any\r\nX-Any: 1\r\n",
-    "Cache-Control: no-cache\r\n",
+    "Authorization: Bearer me\r\n",
+    "Cache-Control: no-cache\r\nPragma: no-cache\r\n",
+    "Cache-Control: no-store\r\n",
+    "Cache-Control: max-age=0, only-if-cached\r\n",
     'If-None-Match: "v"\r\n',
 ]
 
@@ -434,3 +437,36 @@ def test_a_site_that_asks_for_more_is_served_by_the_journey(tmp_path: Path, abou
         assert not stage.spy.transits
 
     play(tmp_path, lambda _: ANSWERS["no-store"], scenario, about=about)
+
+
+@pytest.mark.parametrize(
+    ("fields", "goes"),
+    [
+        ("", True),
+        ("Cookie: a=b\r\n", True),
+        ("Authorization: Bearer me\r\n", True),
+        ("Cache-Control: no-cache\r\nPragma: no-cache\r\n", True),
+        ("cache-control:max-age=0\r\n", True),
+        ("Cache-Control: max-age=1\r\n", False),
+        ("Cache-Control: no-store\r\n", False),
+        ("Cache-Control: no-cache, only-if-cached\r\n", False),
+        ("Cache-Control: no-cache\r\nCache-Control: no-store\r\n", False),
+        ("Range: bytes=0-1\r\n", False),
+        ('If-None-Match: "a"\r\nAuthorization: Bearer me\r\n', False),
+        ("X-Forwarded-For: 9.9.9.9\r\n", False),
+        ("X-Edge-Server-Timing: 1\r\n", False),
+        ("Connection: close\r\n", False),
+    ],
+)
+def test_only_what_changes_how_the_origin_is_asked_keeps_a_request_from_going_through(
+    tmp_path: Path, fields: str, *, goes: bool
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        viewer = await stage.viewer()
+        viewer.ask("/a", fields)
+        await viewer.answer()
+        assert bool(stage.spy.transits) is goes
+        assert stage.spy.arrived == goes
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
