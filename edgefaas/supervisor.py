@@ -308,7 +308,7 @@ class Supervisor:
                 deploys=self._deployer,
                 rollouts=lambda: self._disk.run(self._store.rollouts),
                 stats=self._fleet.stats,
-                clock=_wall_s,
+                clock=time.monotonic,
                 told=self._taken_back,
             )
         )

@@ -41,7 +41,7 @@ class Deploys(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What the watch asks: what is on its way, every worker's statistics, and the time (Unix seconds)."""
+    """What the watch asks: what is on its way, every worker's statistics, and a clock that only goes forward."""
 
     deploys: Deploys
     rollouts: Callable[[], Awaitable[dict[str, Rollout]]]
@@ -87,7 +87,9 @@ class RolloutWatch:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._began_s = watched.clock()
+        # When each was first looked at. What is stored with it is the wall's time, which may be set meanwhile: then a
+        # version that fails would stay for hours, or be watched no longer.
+        self._seen_s: dict[tuple[str, str, float], float] = {}
 
     async def run(self) -> None:
         """Watch, until cancelled."""
@@ -111,6 +113,7 @@ class RolloutWatch:
             if not rollouts:
                 return False
             now_s = self._watched.clock()
+            self._seen_s = {key: self._seen_s.get(key, now_s) for key in map(_identity, rollouts.values())}
             keep_s = max(item.rule.window_s for item in rollouts.values() if item.rule)
             windows.take(await self._watched.stats(), now_s, keep_s)
             for salt in {item.salt for item in rollouts.values()}:
@@ -124,13 +127,13 @@ class RolloutWatch:
         """Return when watching ends; what was on its way when the POP started has a whole window from then on."""
         if item.until_s is None or item.rule is None:
             return math.inf
-        return max(item.until_s, self._began_s + item.rule.window_s)
+        return self._seen_s[_identity(item)] + item.rule.window_s
 
     async def _decide(self, salt: str, group: Sequence[Rollout], windows: Windows, now_s: float) -> None:
         over = all(now_s >= self._end_s(item) for item in group)
         for item in group:
             assert item.rule is not None
-            since_s = max(item.since_s, now_s - item.rule.window_s)
+            since_s = max(self._seen_s[_identity(item)], now_s - item.rule.window_s)
             new = windows.of((item.function, item.version), since_s)
             # A version that everybody has runs beside none: what the one before did is over.
             beside = windows.of((item.function, item.previous), since_s) if item.is_canary else _NOTHING
@@ -141,3 +144,7 @@ class RolloutWatch:
                 return
         if over:
             await self._watched.deploys.end_watch(salt)
+
+
+def _identity(item: Rollout) -> tuple[str, str, float]:
+    return item.function, item.version, item.since_s

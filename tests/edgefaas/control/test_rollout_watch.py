@@ -194,3 +194,38 @@ def test_who_begins_anew_after_something_unforeseen_goes_on_watching() -> None:
             again.cancel()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("until_s", [None, 1e9 + 10])
+def test_a_clock_that_was_set_back_since_keeps_nobody_from_watching(until_s: float | None) -> None:
+    """A failing version stayed until the clock had come again to where it had been."""
+    deploys = RecordedDeploys(rollout(share=10_000 if until_s else 1_000, since_s=1e9, until_s=until_s))
+    play(deploys, [(0, stats(1)), (1, stats(1, new=(10, 9)))])
+    assert len(deploys.taken_back) == 1
+
+
+def test_runs_before_a_version_was_let_out_again_do_not_count() -> None:
+    deploys = RecordedDeploys(rollout(function="b", rule=Rule(window_s=100)))
+    looks = [(0.0, stats(1)), (1.0, stats(1, new=(10, 10)))]
+    play_more = RecordedDeploys(rollout())
+
+    async def main() -> None:
+        left = [*looks, (2.0, stats(1, new=(20, 10)))]
+
+        async def answers() -> list[dict[str, Any]]:
+            return [left[0][1]]
+
+        async def known() -> dict[str, Rollout]:
+            both = deploys.rollouts | (play_more.rollouts if left[0][0] >= 2 else {})
+            return dict(both)
+
+        async def tell(_: Sequence[Rollout], reason: str) -> None:
+            raise AssertionError(reason)
+
+        watched = Watched(deploys=deploys, rollouts=known, stats=answers, clock=lambda: left[0][0], told=tell)
+        watch, windows = RolloutWatch(watched), Windows()
+        while left:
+            await watch.look(windows)
+            left.pop(0)
+
+    asyncio.run(main())
