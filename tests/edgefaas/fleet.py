@@ -36,6 +36,7 @@ class Fleet:
             (self.folder / "public").mkdir(exist_ok=True)
             (self.folder / "public" / "a.txt").write_text("here")
             lines += ["[origins.files]", 'directory = "public"']
+            lines += ["[listen]", "drain_grace = 10"]  # a busy router's probe may come late
         for pop, (latitude, longitude) in PLACES.items():
             lines += [f"[pops.{pop}]", f"latitude = {latitude}", f"longitude = {longitude}"]
             lines += [f'url = "http://127.0.0.1:{self.ports[pop]}"']
