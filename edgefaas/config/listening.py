@@ -9,7 +9,6 @@ from edgefaas.errors import ConfigError, UsageError
 from edgefaas.listen import parse_address
 from edgefaas.site import Certificate, ListenPolicy
 from edgefaas.table import Table
-from edgefaas.wire.tls import Certificates
 
 CONNECTIONS_MAX = 1_000_000
 BODY_LIMIT_MB_MAX = 1 << 20
@@ -62,6 +61,8 @@ def _check_tls(table: Table, tls: str, certificates: Sequence[Certificate]) -> N
 
 def read_certificate(table: Table, folder: Path) -> Certificate:
     """Return a certificate whose files are there and belong together."""
+    from edgefaas.wire.tls import Certificates  # and the whole wire: commands that read a site need none
+
     hosts = tuple(host.lower().removesuffix(".") for host in table.strings("hosts"))
     if not hosts:
         raise table.refuse("hosts", "is missing", 'Add hosts = ["www.example.com"].')

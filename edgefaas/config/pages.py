@@ -4,7 +4,6 @@ from pathlib import Path
 
 from edgefaas.config.names import PATH
 from edgefaas.errors import ConfigError
-from edgefaas.signing.keys import public_key
 from edgefaas.site import ErrorPage
 from edgefaas.table import Table
 
@@ -38,6 +37,8 @@ def read_error_page(table: Table) -> ErrorPage:
 
 def read_public_key(table: Table, folder: Path) -> bytes:
     """Return a public key in PEM form, given as ``pem`` or in a ``file``."""
+    from edgefaas.signing.keys import public_key  # and cryptography
+
     pem, file = table.text("pem"), table.text("file")
     table.done()
     if bool(pem) == bool(file):
