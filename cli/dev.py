@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from edgefaas.watching import Snapshot
 
 LOOK_EVERY_S = 0.1
+LOOK_SHARE = 10  # looking takes at most one part in so many of a core
 STOP_TIMEOUT_S = 15
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PYTHON = (sys.executable, "-P")  # -P: a folder named cli where we stand must not be taken for ours
@@ -72,8 +73,6 @@ def dev(  # noqa: PLR0913  # click passes its options by name
     edgefaas dev --country DE --pops fra=8ms,iad=95ms
     edgefaas dev --event hello/request.json --no-cache
     """  # noqa: D301  # \b is click's mark
-    from edgefaas.watching import snapshot, watched
-
     path = (config or find_config() or Path(CONFIG_NAME)).resolve()
     if event is not None:
         read_event(event)  # what is wrong with it is said now
@@ -82,9 +81,7 @@ def dev(  # noqa: PLR0913  # click passes its options by name
     geo = path.parent / DATA_NAME / "geo"
     viewer = find_viewer(country, address, site=site, geo=geo)
     pretence, said = make_pretence(site, viewer, pops, caches=not no_cache)
-    before = snapshot(
-        [*watched(path, site), *_event(event)]
-    )  # what is saved while the POP starts counts, too
+    before = _look(path, site, event)  # what is saved while the POP starts counts, too
     with _up(path, listen, pretence, screen) as (pop, data):
         assert pop.stdout is not None
         ready = pop.stdout.readline()
@@ -171,8 +168,11 @@ def _built(config: Path) -> "Site":
     return site
 
 
-def _event(event: Path | None) -> list[Path]:
-    return [] if event is None else [event.resolve()]
+def _look(config: Path, site: "Site", event: Path | None) -> "Snapshot":
+    """Return how everything is that is live when it is saved."""
+    from edgefaas.watching import served, snapshot, watched
+
+    return snapshot([*watched(config, site), *served(site), *([] if event is None else [event.resolve()])])
 
 
 class _Live:
@@ -183,36 +183,47 @@ class _Live:
         self.screen = screen
         self.rehearsal = rehearsal
 
-    def take(self, files: list[Path], began_s: float) -> None:
-        """Reload the site for these files, then run what changed. Raises EdgeError: what is served stays."""
-        event = self.rehearsal.event if self.rehearsal is not None else None
-        if files != [event]:
-            warnings = self._remote.post("/v1/site/reload")["warnings"]
+    @property
+    def event(self) -> Path | None:
+        """Return the developer's event, if there is one."""
+        return None if self.rehearsal is None else self.rehearsal.event
+
+    def take(self, files: list[Path], *, reload: bool, began_s: float) -> None:
+        """Make these files live, then run what changed. Raises EdgeError: what is served stays.
+
+        What is stored was made of what was there before, so it goes. ``reload``: the site is to be read again.
+        """
+        if files != [self.event]:
+            warnings = self._remote.post("/v1/site/reload")["warnings"] if reload else []
+            self._remote.post("/v1/purge", {"kind": "everything", "value": "", "soft": False})
             for warning in warnings:
                 self.screen.warn(warning)
             if not warnings:
                 self.screen.live(files, (time.perf_counter() - began_s) * 1000)
         if self.rehearsal is not None:
-            self.rehearsal.take(event_changed=event in files)
+            self.rehearsal.take(event_changed=self.event in files)
 
 
 def _watch(pop: "subprocess.Popen[str]", config: Path, site: "Site", before: "Snapshot", live: _Live) -> int:
     """Reload at every change against ``before``, until the POP ends."""
     from edgefaas.errors import EdgeError
-    from edgefaas.watching import changed, snapshot, watched
+    from edgefaas.watching import changed, only_served
 
-    event = [] if live.rehearsal is None else [live.rehearsal.event]
+    look_s = 0.0
     while pop.poll() is None:
-        time.sleep(LOOK_EVERY_S)
-        after = snapshot([*watched(config, site), *event])
+        time.sleep(max(LOOK_EVERY_S, LOOK_SHARE * look_s))
+        began_s = time.perf_counter()
+        after = _look(config, site, live.event)
+        look_s = time.perf_counter() - began_s
         files, before = changed(before, after), after
         if not files:
             continue
-        began_s = time.perf_counter()
         try:
-            site = _built(config)
-            before = snapshot([*watched(config, site), *event])  # a build writes files of its own
-            live.take(files, began_s)
+            reload = not only_served([file for file in files if file != live.event], site, config)
+            if reload:
+                site = _built(config)
+                before = _look(config, site, live.event)  # a build writes files of its own
+            live.take(files, reload=reload, began_s=began_s)
         except EdgeError as error:
             live.screen.refuse(error)
     return pop.returncode or 0

@@ -7,7 +7,7 @@ millions (1,000 files: 4 ms).
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgefaas.site import Site
+from edgefaas.site import DirectoryOrigin, Site
 
 FILES_MAX = 20_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", ".git"})
@@ -19,6 +19,21 @@ Snapshot = Mapping[Path, tuple[int, int]]
 def watched(config: Path, site: Site) -> list[Path]:
     """Return the files and folders whose change means that the site is to be read again."""
     return [config, *(spec.source for spec in site.functions.values())]
+
+
+def served(site: Site) -> list[Path]:
+    """Return the folders that are served as they are: what changes there takes no reading of the site."""
+    return [origin.directory for origin in site.origins.values() if isinstance(origin, DirectoryOrigin)]
+
+
+def only_served(files: list[Path], site: Site, config: Path) -> bool:
+    """Say whether all these files lie in folders that are served, and none is of the site itself."""
+    folders, own = served(site), watched(config, site)
+    return all(
+        any(file.is_relative_to(folder) for folder in folders)
+        and not any(file.is_relative_to(path) for path in own)
+        for file in files
+    )
 
 
 def snapshot(paths: list[Path]) -> Snapshot:

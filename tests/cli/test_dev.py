@@ -119,6 +119,25 @@ def test_it_pretends_a_viewer_and_pops_tells_paths_and_runs_the_event(tmp_path: 
         assert dev.wait(DEADLINE_S) == 0
 
 
+def test_a_file_of_a_folder_is_live_when_it_is_saved_whatever_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "edgefaas.toml").write_text(
+        '[origins.files]\ndirectory = "public"\n[[behaviors]]\npath = "*"\norigin = "files"\n'
+        "cache = { min_ttl = 3600, default_ttl = 3600 }\n"
+    )
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / "a.txt").write_text("one")
+    with running_dev(tmp_path, "--json") as (dev, url):
+        for _ in range(2):
+            assert ask(url, "GET", "/a.txt").body == b"one"
+        verdicts = [
+            lines_until(dev, lambda line: "path" in line)["path"]["steps"][0]["verdict"] for _ in range(2)
+        ]
+        assert verdicts == ["miss", "hit"]
+        (tmp_path / "public" / "a.txt").write_text("another")
+        assert "took_ms" in lines_until(dev, lambda line: line.get("event") == "live")
+        assert ask(url, "GET", "/a.txt").body == b"another"
+
+
 def test_the_pop_ends_with_a_dev_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "edgefaas.toml").write_text(SITE)
     write(tmp_path, "one")
