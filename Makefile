@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check install lock bench conformance clean
+.PHONY: demo test check install lock bench conformance fuzz clean
 
 demo: install
 	$(BIN)/edgefaas demo $(ARGS)
@@ -22,6 +22,9 @@ bench: install   # a first look in four minutes; everything: make bench ARGS='--
 
 conformance: install
 	$(BIN)/python -m benchmarks.conformance $(ARGS)
+
+fuzz: install    # a minute of hostile bytes; longer: make fuzz ARGS='--seconds 3600'
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 install: $(STAMP)
 

@@ -30,19 +30,10 @@ def define_wasi(linker: Linker) -> set[tuple[str, str]]:
     """Offer every call of preview 1 to guests of this linker; return their names."""
     for name, parameters, call in _CALLS:
         linker.define((WASI_MODULE, name), (parameters, "i"), _guarded(call))
-    linker.define_async((WASI_MODULE, "fd_read"), ("iiii", "i"), _fd_read)
-    linker.define_async((WASI_MODULE, "fd_write"), ("iiii", "i"), _fd_write)
+    for name, parameters, waiting in _SUSPENDING:
+        linker.define_async((WASI_MODULE, name), (parameters, "i"), waiting)
     linker.define((WASI_MODULE, "proc_exit"), ("i", ""), _proc_exit)
-    linker.define_async((WASI_MODULE, "poll_oneoff"), ("iiii", "i"), poll_oneoff)
-    linker.define_async((WASI_MODULE, "random_get"), ("ii", "i"), _random_get)
-    names = [name for name, _, _ in _CALLS] + [
-        "proc_exit",
-        "poll_oneoff",
-        "random_get",
-        "fd_read",
-        "fd_write",
-    ]
-    return {(WASI_MODULE, name) for name in names}
+    return {(WASI_MODULE, name) for name in SIGNATURES}
 
 
 def _guarded(call: Call) -> Call:
@@ -342,3 +333,16 @@ _CALLS: tuple[tuple[str, str, Call], ...] = (
     ("sock_shutdown", "ii", _on_stream(Errno.NOTSOCK)),
     *FILE_CALLS,
 )
+
+_SUSPENDING: tuple[tuple[str, str, Callable[..., int | Pending | None]], ...] = (
+    ("fd_read", "iiii", _fd_read),
+    ("fd_write", "iiii", _fd_write),
+    ("poll_oneoff", "iiii", poll_oneoff),
+    ("random_get", "ii", _random_get),
+)
+
+SIGNATURES: dict[str, tuple[str, str]] = {
+    **{name: (parameters, "i") for name, parameters, _ in (*_CALLS, *_SUSPENDING)},
+    "proc_exit": ("i", ""),
+}
+"""Parameters and result of every call, by name."""
