@@ -79,7 +79,6 @@ class Transit:
         "_key",
         "_means",
         "_plan",
-        "_taken",
         "_token",
         "_trip",
         "at_s",
@@ -87,6 +86,7 @@ class Transit:
         "begun",
         "flight",
         "request",
+        "taken",
         "viewer",
     )
 
@@ -102,7 +102,7 @@ class Transit:
         self._plan = plan
         self.viewer: Viewer | None = viewer
         self._key, self._token, self._trip = stored_as
-        self._taken = False
+        self.taken = False
 
     # -- what comes ----------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Transit:
 
     async def answer(self) -> Response | Prepared:
         """Answer as the journey does, from where this got to. In a task. Raises EdgeError."""
-        self._taken = True
+        self.taken = True
         return await self._means.journey.go_on(self.question())
 
     async def response(self) -> Response:
@@ -184,7 +184,7 @@ class Transit:
         """Take note that the journey has ended, or that it did not begin: the viewer left at that moment."""
         self.request.interim = None
         self._means.front.ended(perf_counter() - self.began_s)
-        if not self._taken:
+        if not self.taken:
             self._leave()
 
     def cancel(self) -> None:

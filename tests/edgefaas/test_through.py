@@ -99,7 +99,7 @@ class Spying(WithoutAhead):
     @property
     def arrived(self) -> int:
         """How many ended without the journey."""
-        return sum(transit.request.begun == MISS for transit in self.transits)
+        return sum(transit.request.begun == MISS and not transit.taken for transit in self.transits)
 
 
 @dataclass
@@ -470,3 +470,18 @@ def test_only_what_changes_how_the_origin_is_asked_keeps_a_request_from_going_th
         assert stage.spy.arrived == goes
 
     play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
+
+
+def test_a_connection_that_died_idle_costs_the_viewer_nothing(tmp_path: Path) -> None:
+    """The origin closes without a word on a used connection: the request is sent once more, on a new one."""
+    answers = iter([ANSWERS["no-store"], b"", ANSWERS["no-store"]])
+
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        answer = await (await stage.viewer()).get("/a")
+        assert answer.endswith(b"secret")
+        assert [seen.target for seen in stage.fake.seen] == ["/prefix/a"] * 2
+        assert len(stage.spy.transits) == 1
+        assert stage.spy.arrived == 0
+
+    play(tmp_path, lambda _: next(answers), scenario)
