@@ -53,7 +53,11 @@ def passes(behaviour: Behaviour, origin: Origin | None) -> bool:
 def may_pass(site: Site, front: Front) -> bool:
     """Return whether anything of the site asks for more of a request than its behaviour does."""
     return (
-        "*" in site.hosts and front.takes_all and site.server_timing != "always" and not site.telemetry.otlp
+        "*" in site.hosts
+        and front.takes_all
+        and site.server_timing != "always"
+        and not site.telemetry.otlp
+        and site.pretence is None
     )
 
 

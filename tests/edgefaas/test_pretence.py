@@ -96,6 +96,23 @@ def test_every_request_has_its_path_hits_included(tmp_path: Path) -> None:
     assert "traceparent" not in fake.seen[0].headers  # the origin sees what it would see without
 
 
+@pytest.mark.parametrize("field", ["max-age=60", "no-store"])
+@pytest.mark.parametrize("caches", [True, False])
+def test_no_short_cut_hides_a_request(tmp_path: Path, field: str, caches: bool) -> None:
+    """What passes through and what is remembered has a way of its own, on which nothing is told."""
+
+    async def main() -> None:
+        async with origin(lambda _: reply("one", Cache_Control=field)) as fake:
+            site = f'[origins.app]\nurl = "http://127.0.0.1:{fake.port}"\n[[behaviors]]\npath = "*"\norigin = "app"\n'
+            async with pop(site, tmp_path, pretence=Pretence(viewer=BERLIN, caches=caches)) as served:
+                for path in ("/a", "/a", "/a", "/b", "/b"):
+                    assert (await served.ask(path)).body == b"one"
+                assert len(paths(served)) == 5
+                assert {line.fields["viewer"] for line in served.log} == {BERLIN}
+
+    asyncio.run(main())
+
+
 def test_a_site_that_pretends_nothing_tells_no_path(tmp_path: Path) -> None:
     async def main() -> None:
         async with origin(lambda _: reply("one")) as fake:
