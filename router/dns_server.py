@@ -110,7 +110,10 @@ class _Stream:
                 await writer.wait_closed()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer: str = writer.get_extra_info("peername")[0]
+        peername = writer.get_extra_info("peername")
+        if not peername:  # it left before it was looked at
+            return
+        peer: str = peername[0]
         loop = asyncio.get_running_loop()
         for _ in range(TCP_QUERIES_MAX):
             async with asyncio.timeout(TCP_IDLE_S):

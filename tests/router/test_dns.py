@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from router.choice import Chooser
 from router.dns_answer import DnsAnswerer, DnsZone
 from router.dns_limit import BURST, RATE_PER_S, DnsLimit, Verdict
-from router.dns_server import serve_dns
+from router.dns_server import _Stream, serve_dns
 from router.errors import DnsSettingsError
 from router.geo import GeoDatabase
 from router.mesh import Mesh, Pop
@@ -264,6 +264,19 @@ def test_a_real_client_is_answered_over_udp_and_tcp() -> None:
 
     for response in served(client):
         assert texts(response) == {"192.0.2.2"}
+
+
+def test_a_client_who_left_before_it_was_looked_at_ends_quietly() -> None:
+    """Its socket has no name any more, as one of a pair has none."""
+
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+            await _Stream(answerer()).serve(reader, writer)
+            assert writer.is_closing()
+
+    asyncio.run(run())
 
 
 def test_who_asks_too_much_over_udp_is_sent_to_tcp_and_served_there() -> None:
