@@ -47,13 +47,17 @@ class RolloutApi:
             raise BadRequestError("functions is not a list", remedy=f"Send 1 to {FUNCTIONS_MAX} outlines.")
         if not isinstance(canary, bool):
             raise BadRequestError("canary is not true or false", remedy="Send true for a deploy to some.")
-        store, run = self.shelf.store, self.shelf.disk.run
-        live, rollouts = await run(store.live), await run(store.rollouts)
+        store, wanted = self.shelf.store, [read_outline(outline) for outline in outlines]
+
+        def at_one_instant() -> tuple[Any, ...]:
+            versions = {outline.name: store.versions(outline.name) for outline in wanted}
+            return store.live(), store.rollouts(), versions
+
+        live, rollouts, versions = await self.shelf.disk.run(at_one_instant)
         steps = []
-        for outline in map(read_outline, outlines):
+        for outline in wanted:
             name = outline.name
-            versions = await run(store.versions, name)
-            step = planned(outline, live.get(name), rollouts.get(name), versions, canary=canary)
+            step = planned(outline, live.get(name), rollouts.get(name), versions[name], canary=canary)
             steps.append(asdict(step) | {"used_by": users_of(self.pop.site, name)})
         return {"plan": steps}
 
