@@ -34,7 +34,8 @@ class LogRing:
         """Take lines, each the JSON of one; the oldest make room. A line over ``bytes_max`` is not kept."""
         kept = self._texts
         for text in texts:
-            kept.append(text)
+            # A copy: orjson writes into a large buffer and shrinks it, and what is kept of that keeps 4 kB (measured).
+            kept.append(bytes(memoryview(text)))
             self.bytes += len(text) + OVERHEAD_BYTES
             while len(kept) > self._lines_max or self.bytes > self._bytes_max:
                 self.bytes -= len(kept.popleft()) + OVERHEAD_BYTES

@@ -1,5 +1,8 @@
 """The last lines are kept within their bounds, and come back as they were written."""
 
+import subprocess
+import sys
+
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +50,26 @@ def test_a_line_at_the_bound_is_kept_and_one_over_it_is_not() -> None:
 
 def test_ten_thousand_usual_lines_fit() -> None:
     assert RING_LINES * (300 + OVERHEAD_BYTES) < RING_BYTES
+
+
+FILLING = """
+from pathlib import Path
+import orjson
+from edgefaas.control.logring import LogRing
+
+def resident_pages():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+ring, before = LogRing(), resident_pages()
+for batch in range(200):
+    lines = [{"at_s": batch + n, "text": "x" * 250} for n in range(50)]
+    ring.extend([orjson.dumps(line) for line in lines])
+print((resident_pages() - before) * 4096, len(ring))
+"""
+
+
+def test_a_full_ring_takes_little_more_memory_than_its_bound() -> None:
+    done = subprocess.run([sys.executable, "-c", FILLING], capture_output=True, text=True, check=True)
+    grown_bytes, count = map(int, done.stdout.split())
+    assert count == RING_LINES
+    assert grown_bytes < 3 * RING_BYTES  # 40 MB where the octets are kept as orjson made them
