@@ -90,12 +90,12 @@ def test_a_version_with_too_many_errors_is_taken_back_by_itself_and_told_why(up:
     go_out(up, "old")
     watch = {"window_s": 60, "max_errors": 0.1, "min_runs": 5}
     assert go_out(up, "throws", watch=watch, **canary).json["deployed"][0]["watched"]
-    until(lambda: served(up, "canary") == "old")
+    until(lambda: served(up, "canary") == "old")  # by one of the workers, the others follow
+    until(lambda: up.admin("GET", "/v1/audit").json["audit"][0]["actor"] == "health check")  # the last step
     assert {both(up) for _ in range(8)} == {("old", "old")}
     change = up.admin("GET", "/v1/functions/hello/versions").json["history"][0]
     assert (change["actor"], change["action"]) == ("health check", "rollback")
     assert "were errors" in change["reason"]
-    until(lambda: up.admin("GET", "/v1/audit").json["audit"][0]["actor"] == "health check")
 
 
 def test_a_version_without_errors_stays_and_is_watched_no_longer(up: Up) -> None:
