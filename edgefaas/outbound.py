@@ -32,7 +32,7 @@ from edgefaas.tracing.semantics import end_client, ending, note_client
 from edgefaas.tracing.spans import Kind, Span
 from edgefaas.tracing.tracer import with_context
 from sandbox.contract import HostCallError
-from sandbox.outbound import OutboundRuleError, Refused, Rule, may_ask, may_connect, parse_rules
+from sandbox.outbound import OutboundRuleError, Refused, Rule, may_ask, may_connect, parse_rules, with_scheme
 
 TIMEOUT_S = 30.0
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024
@@ -145,11 +145,6 @@ class Outbound:
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
-
-
-def with_scheme(entry: str) -> str:
-    """Return an entry of an allow list with its scheme; https where it says none."""
-    return entry if "://" in entry else f"https://{entry}"
 
 
 def read_request(payload: bytes) -> tuple[Request, str, str]:

@@ -102,6 +102,11 @@ def parse_rules(entries: Iterable[str]) -> tuple[Rule, ...]:
     return tuple(parse_rule(entry) for entry in entries)
 
 
+def with_scheme(entry: str) -> str:
+    """Return an entry of an allow list with its scheme; https where it says none."""
+    return entry if "://" in entry else f"https://{entry}"
+
+
 def parse_rule(entry: str) -> Rule:
     """Parse ``https://api.example.com:443``, ``https://*.example.com``, ``http://10.0.0.5:8080``.
 

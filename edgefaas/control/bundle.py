@@ -16,6 +16,7 @@ import orjson
 
 from edgefaas.errors import DeployError
 from sandbox.contract import Kind, Limits, Source
+from sandbox.outbound import OutboundRuleError, parse_rule, with_scheme
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
 FILES_MAX = 2_000
@@ -26,7 +27,6 @@ ALLOW_MAX = 100
 KV_MAX = 20
 ENCODINGS = ("json", "msgpack")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d{1,5})?\Z|\*\Z")
 
 LIMIT_RANGES: Mapping[str, tuple[int, int]] = {
     "memory_bytes": (1 << 16, 4096 << 20),
@@ -258,11 +258,13 @@ def _check_settings(bundle: Bundle) -> None:
             "Put large data into a file of the function.",
         )
     for host in bundle.allow[:ALLOW_MAX]:
-        if not _HOST.match(host):
+        try:
+            parse_rule(with_scheme(host))
+        except OutboundRuleError:
             raise _refused(
                 f'Function "{bundle.name}" allows {host[:80]!r}, which is not a host',
-                'Write "api.example.com", "*.example.com" or "api.example.com:8443".',
-            )
+                'Write "api.example.com", "*.example.com", "api.example.com:8443", or "http://…" for plain HTTP.',
+            ) from None
     if len(bundle.allow) > ALLOW_MAX:
         raise _refused(
             f'Function "{bundle.name}" allows {len(bundle.allow)} hosts; at most {ALLOW_MAX} are listed',

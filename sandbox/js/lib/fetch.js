@@ -226,6 +226,13 @@
     const told = JSON.parse(native.decode(answer, 0, 0, answer.length));
     return { ...told, body: told.body ? Buffer.from(told.body, 'base64') : Buffer.alloc(0) };
   }
+  // Codings are undone, the last one first (Fetch standard, "handle content codings"); fields stay as they came.
+  const UNDO = { __proto__: null, gzip: 'gunzipSync', 'x-gzip': 'gunzipSync', deflate: 'inflateSync', br: 'brotliDecompressSync' };
+  function decoded({ status, headers, body }) {
+    const coding = headers.find(([name]) => name.toLowerCase() === 'content-encoding')?.[1].toLowerCase().split(',').map((one) => one.trim());
+    if (!coding || body.length === 0 || NULL_BODY.includes(status) || !coding.every((one) => one in UNDO)) return body;
+    try { return coding.reduceRight((bytes, one) => lib('zlib')[UNDO[one]](bytes), body); } catch (error) { throw new TypeError('terminated', { cause: error }); }
+  }
   async function fetch(input, init) {
     const request = new Request(input, init);
     const signal = request.signal;
@@ -249,7 +256,7 @@
     } finally {
       signal?.removeEventListener('abort', abort);
     }
-    return received({ url: request.url, ...told });
+    return received({ url: request.url, ...told, body: decoded(told) });
   }
   return { fetch, Headers, Request, Response, FormData, exchange };
 })

@@ -34,7 +34,7 @@
   }
   function initReadable(stream, options) {
     const objectMode = Boolean(options.objectMode || options.readableObjectMode);
-    stream._readableState = { objectMode, highWaterMark: options.highWaterMark ?? (objectMode ? 16 : 65536), buffer: [], length: 0, flowing: null, ended: false, endEmitted: false, reading: false, decoder: null, encoding: null, scheduled: false, needReadable: false, pipes: [] };
+    stream._readableState = { objectMode, highWaterMark: options.highWaterMark ?? (objectMode ? 16 : 65536), buffer: [], length: 0, flowing: null, ended: false, endEmitted: false, reading: false, decoder: null, encoding: null, scheduled: false, needReadable: false, pipes: [], autoDestroy: options.autoDestroy !== false };
     stream.readable = true;
     stream.destroyed ??= false;
     if (typeof options.read === 'function') stream._read = options.read;
@@ -90,7 +90,7 @@
         if (size === undefined || size >= all.length) { chunk = all; state.buffer = []; } else { chunk = all.slice(0, size); state.buffer = [all.slice(size)]; }
         state.length -= chunk.length;
       }
-      if (state.length < state.highWaterMark && !state.ended) fill(this);
+      if ((state.length === 0 || state.length < state.highWaterMark) && !state.ended) fill(this);
       if (state.length === 0 && state.ended) nextTick(finish, this);
       if (chunk !== null && state.flowing !== true) this.emit('data', chunk);
       return chunk;
@@ -125,27 +125,25 @@
     },
     unpipe() { if (this._pipeWrite) this.removeListener('data', this._pipeWrite); return this; },
     wrap() { return this; },
-    [Symbol.asyncIterator]() {
-      const stream = this;
-      const queue = [], waiters = [];
-      let failed, done = false;
-      const flush = () => {
-        while (waiters.length) {
-          if (queue.length) waiters.shift().resolve({ value: queue.shift(), done: false });
-          else if (failed) waiters.shift().reject(failed);
-          else if (done) waiters.shift().resolve({ value: undefined, done: true });
-          else break;
+    async *[Symbol.asyncIterator]() {
+      let wakeUp = () => {}, failed, ended = this._readableState.endEmitted || this.destroyed;
+      const on = (name, listener) => { this.on(name, listener); return () => this.removeListener(name, listener); };
+      const off = [
+        on('readable', () => wakeUp()), on('end', () => { ended = true; wakeUp(); }),
+        on('error', (error) => { failed = error; wakeUp(); }), on('close', () => { ended = true; wakeUp(); }),
+      ];
+      try {
+        for (;;) {
+          const chunk = this.destroyed ? null : this.read();
+          if (chunk !== null) yield chunk;
+          else if (failed) throw failed;
+          else if (ended) return;
+          else await new Promise((resolve) => { wakeUp = resolve; });
         }
-      };
-      stream.on('data', (chunk) => { queue.push(chunk); flush(); });
-      stream.once('end', () => { done = true; flush(); });
-      stream.once('error', (error) => { failed = error; flush(); });
-      stream.once('close', () => { done = true; flush(); });
-      return {
-        next: () => new Promise((resolve, reject) => { waiters.push({ resolve, reject }); flush(); }),
-        return: () => { stream.destroy(); return Promise.resolve({ value: undefined, done: true }); },
-        [Symbol.asyncIterator]() { return this; },
-      };
+      } finally {
+        for (const undo of off) undo();
+        if (!this._readableState.endEmitted && this._readableState.autoDestroy) this.destroy();
+      }
     },
     async toArray() { const all = []; for await (const chunk of this) all.push(chunk); return all; },
     map(change) { const source = this; return Readable.from((async function* () { for await (const chunk of source) yield change(chunk); })()); },
@@ -187,7 +185,7 @@
     stream.readable = false;
     nextTick(() => {
       stream.emit('end');
-      if (!stream._writableState || stream._writableState.finished) stream.destroy();
+      if (state.autoDestroy && (!stream._writableState || stream._writableState.finished)) stream.destroy();
     });
   }
   const accessor = (proto, name, get) => Object.defineProperty(proto, name, { configurable: true, get });

@@ -24,7 +24,9 @@ settled = st.builds(
     name=names,
     source=sources,
     environment=st.dictionaries(names, st.text(st.characters(codec="utf-8", exclude_characters="\0"))),
-    allow=st.lists(st.sampled_from(["a.example", "*.b.example", "c.example:8443", "*"])).map(tuple),
+    allow=st.lists(
+        st.sampled_from(["a.example", "*.b.example", "c.example:8443", "http://d.example:8080"])
+    ).map(tuple),
     limits=st.builds(Limits, cpu_ms=st.integers(1, 60_000)),
 )
 
@@ -127,6 +129,9 @@ GOOD = {"name": "x", "kind": "js", "entry": "i.js", "files": {"i.js": base64.b64
         GOOD | {"environment": {"A": 1}},
         GOOD | {"allow": "a.example"},
         GOOD | {"allow": ["not a host!"]},
+        GOOD | {"allow": ["*"]},
+        GOOD | {"allow": ["ftp://a.example"]},
+        GOOD | {"allow": ["https://a.example/path"]},
         GOOD | {"encoding": "xml"},
         GOOD | {"unknown": 1},
     ],

@@ -383,6 +383,13 @@ GROUPS: dict[str, str] = {
         (() => { try { require('zlib').brotliDecompressSync(Buffer.alloc(40, 255)) } catch (e) { return e.message } })()
         require('zlib').brotliDecompressSync(require('zlib').brotliCompressSync('a'.repeat(1000)), { maxOutputLength: 10 })
     """,
+    "streams that are iterated": r"""
+        (async () => { const { Duplex } = require('stream'); const d = new Duplex({ autoDestroy: false, highWaterMark: 0, read() { this.n = (this.n ?? 0) + 1; this.push(this.n < 4 ? 'part ' + this.n : null) }, write(c, e, cb) { cb() } }); const o = []; for await (const c of d) o.push(String(c)); return [o, d.destroyed] })()
+        (async () => { const { Readable } = require('stream'); const r = new Readable({ read() {} }); r.pause(); setTimeout(() => { r.push('a'); r.push(null) }, 1); const o = []; for await (const c of r) o.push(String(c)); return o })()
+        (async () => { const { Readable } = require('stream'); const r = new Readable({ read() { this.push('x') } }); for await (const c of r) break; return r.destroyed })()
+        (async () => { const { Readable } = require('stream'); const r = new Readable({ read() { this.destroy(new RangeError('broken')) } }); try { for await (const c of r); } catch (e) { return [e.name, e.message] } })()
+        (async () => { const { Readable } = require('stream'); const r = Readable.from(['a', 'b']); r.setEncoding?.('utf8'); const o = []; for await (const c of r) o.push(c); for await (const c of r) o.push('again'); return o })()
+    """,
     "stacks and ports": r"""
         ['/', '//', '/a', 'a/', '', '/a/b.c', './x'].map((p) => require('path').parse(p))
         (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => e + ' ' + sites.every((s) => typeof s.toString() === 'string') + typeof sites[0].isEval(); return new Error('x').stack } finally { Error.prepareStackTrace = old } })()

@@ -3,11 +3,14 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import json
 import urllib.parse
+import zlib
 from typing import Any
 
+import brotli
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -422,6 +425,44 @@ def test_the_costly_qualities_of_brotli_are_for_little_input_only() -> None:
     for data, last in ((much, True), (little, False)):
         with pytest.raises(HostCallError, match="than was declared"):
             step({"size": len(little)}, data, last=last)
+
+
+def coded(coding: str, body: bytes) -> StageHost:
+    told = {"status": 200, "headers": [["Content-Encoding", coding]], "body": encode(body)}
+    return StageHost(operations={"fetch": lambda _: json.dumps(told).encode()})
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b"plain")),
+        ("deflate", zlib.compress(b"plain")),
+        ("br", brotli.compress(b"plain")),
+        ("GZIP, br", brotli.compress(gzip.compress(b"plain"))),
+        ("unheard-of", b"plain"),
+    ],
+    ids=["gzip", "deflate", "br", "both", "unknown"],
+)
+def test_fetch_undoes_codings_and_leaves_the_field(coding: str, body: bytes) -> None:
+    js = "exports.handler = async () => { const r = await fetch('https://a'); return [await r.text(), r.headers.get('content-encoding')] }"
+    assert answer(js, host=coded(coding, body)) == ["plain", coding]
+
+
+def test_a_body_that_is_not_in_its_coding_is_an_error_that_can_be_caught() -> None:
+    js = "exports.handler = async () => fetch('https://a').then((r) => r.text()).catch((e) => [e.name, e.message])"
+    assert answer(js, host=coded("gzip", b"plain")) == ["TypeError", "terminated"]
+
+
+def test_https_leaves_a_coding_to_its_caller() -> None:
+    js = """exports.handler = () => new Promise((done) => require('https').get('https://a', (r) => {
+      const parts = []; r.on('data', (d) => parts.push(d)).on('end', () => done(require('zlib').gunzipSync(Buffer.concat(parts)).toString())); }));"""
+    assert answer(js, host=coded("gzip", gzip.compress(b"plain"))) == "plain"
+
+
+def test_a_request_that_failed_may_be_destroyed_without_failing_again() -> None:
+    js = """exports.handler = () => new Promise((done) => { const request = require('https').get('https://a');
+      request.once('error', (e) => { request.destroy(); setTimeout(done, 1, e.code); }); });"""
+    assert answer(js) == "ECONNREFUSED"
 
 
 def test_the_cloudfront_module_tells_the_name_of_the_pop() -> None:
