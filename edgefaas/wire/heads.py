@@ -45,6 +45,7 @@ _NOT_PASSING = re.compile(
     .replace(b"pragma|", rb"pragma(?!:[ \t]*no-cache[ \t]*\r)|")
 )
 _CONDITIONS = ("if-none-match", "if-modified-since")
+_ONE_CONDITION = b"\nif-none-match:"
 _KEEP_ALIVE = [b"keep-alive"]
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9_.~%!$&'()*+;=-]+)(?::([0-9]{0,5}))?")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*)?", re.IGNORECASE)
@@ -58,8 +59,9 @@ class Facts:
     ``plain`` tells that nothing in it asks for more than the target, and that the connection stays open: such a
     request may be answered by ``ViewerSide.express``. ``codings`` is then its Accept-Encoding,
     ``conditions`` are the fields by which it asks whether what it has is still good, ``traced`` whether it says which
-    trace it belongs to. ``passing`` tells that nothing in it but such conditions changes how an origin is asked, where
-    nothing is stored: the request may go ``through``.
+    trace it belongs to. ``around`` is what stands before and behind its entity tag, where that is its one condition.
+    ``passing`` tells that nothing in it but such conditions changes how an origin is asked, where nothing is stored:
+    the request may go ``through``.
     """
 
     block: FieldBlock
@@ -75,6 +77,7 @@ class Facts:
     codings: str = ""
     conditions: tuple[tuple[str, str], ...] = ()
     traced: bool = False
+    around: tuple[bytes, bytes] | None = None
 
     @property
     def bodiless(self) -> bool:
@@ -135,6 +138,32 @@ def read_facts(raw: bytes) -> Facts:
         facts.codings = ", ".join(index.get("accept-encoding", ()))
         facts.conditions = tuple((name, value) for name in _CONDITIONS for value in index.get(name, ()))
         facts.traced = "traceparent" in index
+        if facts.plain and len(facts.conditions) == 1 and facts.conditions[0][0] == "if-none-match":
+            starts = (
+                lowered.index(_ONE_CONDITION) + len(_ONE_CONDITION) - 1
+            )  # raw begins without the line feed
+            facts.around = raw[:starts], raw[raw.index(b"\r\n", starts) :]
+    return facts
+
+
+def with_other_tag(before: Facts, raw: bytes) -> Facts | None:
+    """Return what ``read_facts`` would, where ``raw`` is the section of ``before`` with another entity tag; else None.
+
+    Who revalidates what it holds sends the same fields for each of its objects, but for this one.
+    """
+    if before.around is None:
+        return None
+    head, rest = before.around
+    if not raw.startswith(head) or not raw.endswith(rest) or len(raw) < len(head) + len(rest):
+        return None
+    tag = raw[len(head) : len(raw) - len(rest)]
+    if b"\r" in tag:  # there are lines between the two
+        return None
+    facts = Facts(FieldBlock(raw), before.host, keep_alive=before.keep_alive)
+    facts.plain = facts.passing = True  # as all that have something around
+    facts.length, facts.codings, facts.traced = before.length, before.codings, before.traced
+    facts.conditions = (("if-none-match", tag.decode("latin-1").strip(" \t")),)
+    facts.around = before.around
     return facts
 
 

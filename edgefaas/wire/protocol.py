@@ -156,7 +156,8 @@ class WireProtocol(ViewerConnection):
             facts = self._facts
             if facts is None or facts.block.raw != raw_fields:
                 self._tail = b""
-                facts = self._facts = heads.read_facts(raw_fields)
+                again = None if facts is None else heads.with_other_tag(facts, raw_fields)
+                facts = self._facts = again or heads.read_facts(raw_fields)
             elif facts.bodiless:  # the second time: likely there is a third
                 self._tail = b" HTTP/1.1\r\n" + raw_fields + b"\r\n"
             if self._begin(method, target, facts, is_1_1=minor == b"1"):
