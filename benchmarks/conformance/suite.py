@@ -76,6 +76,11 @@ def install() -> Path:
     return suite
 
 
+def is_newer(suite: Path) -> bool:
+    """Return whether ``suite`` is laid out as the suite's repository is since 2022, and not as the package."""
+    return (suite / "test-engine").is_dir()
+
+
 @contextmanager
 def origin(suite: Path, folder: Path) -> Iterator[int]:
     """Run the suite's origin; yields its port."""
@@ -86,7 +91,8 @@ def origin(suite: Path, folder: Path) -> Iterator[int]:
         "npm_config_port": str(port),
         "npm_config_pidfile": str(folder / "origin.pid"),
     }
-    command = ["node", "--require", str(HERE / "loopback.cjs"), str(suite / "server" / "server.mjs")]
+    engine = suite / "test-engine" if is_newer(suite) else suite
+    command = ["node", "--require", str(HERE / "loopback.cjs"), str(engine / "server" / "server.mjs")]
     server = Server(command, port=port, log=folder / "origin.log")
     server.start(None, environment=environment, folder=suite)
     try:

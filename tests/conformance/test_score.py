@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.conformance.__main__ import EXPECTED, INCOMPLETE, REGRESSION, judge
+from benchmarks.conformance.__main__ import EXPECTED, EXPECTED_NEWER, INCOMPLETE, REGRESSION, judge
+from benchmarks.conformance.contested import CONTESTED, STILL_CONTESTED
 from benchmarks.conformance.score import Case, Count, Kind, Outcome, Score, outcome_of, score
 
 names = st.sampled_from("abcdef")
@@ -74,3 +75,9 @@ def test_a_lost_test_is_a_regression_and_a_missing_one_makes_it_incomplete() -> 
     assert judge(whole(139, 79, ["b"]), ["a", "b"]) == (REGRESSION, ["a"])
     assert judge(whole(138, 79, ["a"]), ["a"]) == (INCOMPLETE, [])
     assert judge(whole(139, 78, ["a"]), ["a"]) == (INCOMPLETE, [])
+
+
+def test_a_newer_edition_is_held_to_its_own_number_of_tests() -> None:
+    assert STILL_CONTESTED.items() < CONTESTED.items()
+    assert judge(whole(159, 98, []), [], EXPECTED_NEWER) == (0, [])
+    assert judge(whole(158, 98, []), [], EXPECTED_NEWER) == (INCOMPLETE, [])
