@@ -27,7 +27,7 @@ from edgefaas.cache.stored import BodyFile, StoredResponse
 log = logging.getLogger("edgefaas.cache")
 
 PROMOTED_MAX_BYTES = 262_144  # a larger body is streamed from disk: reading it here would hold the loop
-COUNTING_S = 0.02  # of what a purge may take
+COUNTING_S = 0.01  # of what a purge may take
 COUNTED_ROWS = 32  # without a break: at 64 kB each some 2 ms
 RETRY_S = 30.0  # after the disk failed
 _DISK_ERRORS = (lmdb.Error, OSError, BufferError)
