@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import words
-from cli.toolchains import missing
+from cli.toolchains import ESBUILD, esbuild, missing
 from edgefaas.errors import ConfigError, DeployError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ STDERR = 2  # the result goes to stdout, what tools say does not
 def build(folder: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes it by name
     """Make a function's program: run [build] command of its function.toml.
 
-    Functions without that table (JavaScript, Python, .wat) need no building.
+    Functions without that table (JavaScript, Python, .wat) need no building; TypeScript is bundled by esbuild.
     """
     from edgefaas.functions import read_build, read_entry  # slow to load
 
@@ -65,6 +65,8 @@ def run_build(how: "Build") -> None:
     command = list(how.command)
     if command[0] in ("python", "python3"):
         command[0] = sys.executable  # whose packages are these
+    if command[0] == ESBUILD:
+        command[0] = esbuild(how.folder) or ESBUILD
     try:
         done = subprocess.run(command, cwd=how.folder, stdout=STDERR, check=False)  # noqa: S603  # the author's own command
     except OSError as error:

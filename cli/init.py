@@ -18,6 +18,7 @@ from edgefaas.errors import StateError, UsageError
 LANGUAGES = [
     "js",
     "js-cloudfront",
+    "ts",
     "python",
     "c",
     "zig",
@@ -29,6 +30,7 @@ LANGUAGES = [
     "http-component",
 ]
 NEEDS = {
+    "ts": "esbuild",
     "python": "python",
     "c": "ziglang",
     "zig": "ziglang",

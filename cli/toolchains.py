@@ -9,6 +9,7 @@ from pathlib import Path
 RUST_TARGET = "wasm32-unknown-unknown"
 RUST_COMMAND_TARGET = "wasm32-wasip1"
 RUST_COMPONENT_TARGET = "wasm32-wasip2"
+ESBUILD = "esbuild"
 TIMEOUT_S = 20
 
 
@@ -73,6 +74,23 @@ def _assemblyscript(folder: Path) -> str:
     return "" if there else f"npm --prefix {folder} install"
 
 
+def esbuild(folder: Path) -> str:
+    """Return the esbuild that a function's folder uses: its own, that of a folder above, or any; "" for none."""
+    for place in (folder.resolve(), *folder.resolve().parents):
+        tool = place / "node_modules" / ".bin" / ESBUILD
+        if tool.exists():
+            return str(tool)
+    return shutil.which(ESBUILD) or ""
+
+
+def _esbuild(folder: Path) -> str:
+    if esbuild(folder):
+        return ""
+    return (
+        f"npm --prefix {folder} install --save-dev esbuild" if shutil.which("npm") else "apt-get install npm"
+    )
+
+
 _CHECKS: dict[str, Callable[[Path], str]] = {
     "ziglang": _ziglang,
     "python": _python,
@@ -81,6 +99,7 @@ _CHECKS: dict[str, Callable[[Path], str]] = {
     "rust-wasip1": _rust_command,
     "rust-component": _rust_component,
     "assemblyscript": _assemblyscript,
+    ESBUILD: _esbuild,
 }
 
 NAMES = tuple(_CHECKS)

@@ -12,7 +12,7 @@
     kv = "moved"                  # the key-value namespace that it uses, or a list, its own first
     [limits]                      # memory_mb, cpu_ms, wall_ms, output_bytes, log_bytes, host_calls
     [build]                       # how the entry is made; run by the author's tools, never by a POP
-    command = ["zig", "build"]
+    command = ["zig", "build"]    # or bundle = true: by esbuild, as always for TypeScript; see ``bundling``
     [health]                      # how a new version proves itself; see ``health``
     event = "request.json"
 
@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgefaas import bundling
 from edgefaas.config import limits as read_limits
 from edgefaas.config.kv import read_names
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
@@ -80,6 +81,11 @@ def read_function(path: Path, *, name: str | None = None) -> Bundle:
             remedy="Name a source file, a function's folder, or a function of edgefaas.toml.",
         )
     kind = KIND_OF_SUFFIX.get(path.suffix)
+    if path.suffix in bundling.TYPED:
+        raise DeployError(
+            f"{path.name} has to be bundled, and a file alone has no place for that",
+            remedy="Put it into a folder of its own, and deploy that.",
+        )
     if kind is None:
         raise DeployError(
             f"{path.name} has an extension that no kind of function has",
@@ -110,18 +116,28 @@ def read_function_health(path: Path) -> Health:
 
 def read_build(path: Path) -> Build | None:
     """Return how the function in folder ``path`` is built, or None when it needs no building."""
-    if not (path / SETTINGS_FILE).is_file():
+    if (path / SETTINGS_FILE).is_file():
+        table = _settings(path / SETTINGS_FILE).table("build")
+        if command := table.strings("command"):
+            return Build(command=command, folder=path, needs=table.text("needs"))
+    entry, bundled = _written_entry(path)
+    if not bundled:
         return None
-    table = _settings(path / SETTINGS_FILE).table("build")
-    command = table.strings("command")
-    return Build(command=command, folder=path, needs=table.text("needs")) if command else None
+    return Build(command=bundling.command(path, entry), folder=path, needs=bundling.ESBUILD)
+
+
+def _written_entry(path: Path) -> tuple[str, bool]:
+    """Return the file that the author wrote, and whether it is bundled."""
+    settings = path / SETTINGS_FILE
+    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
+    entry = table.text("entry") or _find_entry(path, table.text("name", path.resolve().name))
+    return entry, _is_bundled(table.table("build"), entry)
 
 
 def read_entry(path: Path) -> str:
     """Return the file that a folder's function begins with; it may not be built yet."""
-    settings = path / SETTINGS_FILE
-    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
-    return table.text("entry") or _find_entry(path, table.text("name", path.resolve().name))
+    entry, bundled = _written_entry(path)
+    return bundling.output_of(entry) if bundled else entry
 
 
 def _read_folder(folder: Path, name: str | None) -> Bundle:
@@ -138,12 +154,14 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     kv = read_names(table) or ()
     limits = read_limits(table.table("limits")) if "limits" in table else Limits()
     build = table.table("build")
-    has_build = bool(build.strings("command"))
+    bundled = _is_bundled(build, entry)
+    has_build = bundled or bool(build.strings("command"))
     build.text("needs")
     build.done()
     table.text("description")
     read_health(table.table("health"), folder)
     table.done()
+    entry = bundling.output_of(entry) if bundled else entry
     suffix_kind = KIND_OF_SUFFIX.get(Path(entry).suffix)
     if not declared and suffix_kind is None:
         raise table.refuse(
@@ -155,7 +173,12 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
             remedy=f"Run edgefaas build {folder}." if has_build else f"Correct entry in {SETTINGS_FILE}.",
         )
     alone = (Kind(declared) if declared else suffix_kind) in _ALONE
-    files = _read_named(folder, (entry, *beside)) if alone else _read(folder, _walk(folder))
+    if bundled:
+        files = _read(folder, [folder / entry, *bundling.data_files(folder, _walk(folder))])
+        files[bundling.place_of(entry)] = files.pop(entry)
+        entry = bundling.place_of(entry)
+    else:
+        files = _read_named(folder, (entry, *beside)) if alone else _read(folder, _walk(folder))
     if entry not in files:
         raise table.refuse(
             "entry", f'is "{entry}", which is not among its files', "Name a file of the folder."
@@ -177,6 +200,19 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
         encoding=encoding,
         kv=kv,
     )
+
+
+def _is_bundled(build: Table, entry: str) -> bool:
+    """Return whether the entry is bundled: because it has to be, or because its author wants it."""
+    wanted = build.boolean("bundle", default=False)
+    has_command = bool(build.strings("command"))
+    if wanted and has_command:
+        raise build.refuse("bundle", "stands beside a command", "Leave one of them out.")
+    if wanted and Path(entry).suffix not in bundling.CODE:
+        raise build.refuse(
+            "bundle", f'is for JavaScript and TypeScript, and the entry is "{entry}"', "Leave it out."
+        )
+    return wanted or (not has_command and Path(entry).suffix in bundling.TYPED)
 
 
 def _settings(path: Path) -> Table:
@@ -204,7 +240,7 @@ def _kind_of(content: bytes, by_suffix: Kind) -> Kind:
 
 
 def _find_entry(folder: Path, name: str) -> str:
-    suffixes = tuple(KIND_OF_SUFFIX)
+    suffixes = (*KIND_OF_SUFFIX, *bundling.TYPED)
     found = sorted(
         item.name for item in folder.iterdir() if item.suffix in suffixes and not item.name.startswith(".")
     )
