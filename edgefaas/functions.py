@@ -131,7 +131,8 @@ def _written_entry(path: Path) -> tuple[str, bool]:
     settings = path / SETTINGS_FILE
     table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
     entry = table.text("entry") or _find_entry(path, table.text("name", path.resolve().name))
-    return entry, _is_bundled(table.table("build"), entry)
+    build = table.table("build")
+    return entry, _is_bundled(build, entry, has_command=bool(build.strings("command")))
 
 
 def read_entry(path: Path) -> str:
@@ -154,8 +155,9 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     kv = read_names(table) or ()
     limits = read_limits(table.table("limits")) if "limits" in table else Limits()
     build = table.table("build")
-    bundled = _is_bundled(build, entry)
-    has_build = bundled or bool(build.strings("command"))
+    has_command = bool(build.strings("command"))
+    bundled = _is_bundled(build, entry, has_command=has_command)
+    has_build = bundled or has_command
     build.text("needs")
     build.done()
     table.text("description")
@@ -202,10 +204,9 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
     )
 
 
-def _is_bundled(build: Table, entry: str) -> bool:
+def _is_bundled(build: Table, entry: str, *, has_command: bool) -> bool:
     """Return whether the entry is bundled: because it has to be, or because its author wants it."""
     wanted = build.boolean("bundle", default=False)
-    has_command = bool(build.strings("command"))
     if wanted and has_command:
         raise build.refuse("bundle", "stands beside a command", "Leave one of them out.")
     if wanted and Path(entry).suffix not in bundling.CODE:
