@@ -25,10 +25,12 @@ def leash() -> tuple[str, ...]:
     """Return a prefix for commands that lets the kernel end them when we are killed; nothing where it cannot.
 
     ``setpriv`` is part of util-linux and becomes the command itself; where it is missing, only a SIGKILL of ours
-    leaves children behind.
+    leaves children behind. Who was killed before ``setpriv`` had spoken to the kernel is no parent any more: then
+    the shell, whose parent it would be, does not begin.
     """
     program = shutil.which("setpriv")
-    prefix = (program or "", "--pdeathsig", "TERM", "--")
+    begin = ("sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid()))
+    prefix = (program or "", "--pdeathsig", "TERM", "--", *begin)
     if program is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:  # noqa: S603
         return ()
     return prefix

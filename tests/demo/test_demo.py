@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,6 +147,13 @@ def test_a_demo_that_is_killed_outright_takes_its_processes_along(tmp_path: Path
     demo.kill()
     demo.communicate(timeout=PATIENCE_S)
     wait_for(lambda: left_behind(tmp_path) == [])
+
+
+@pytest.mark.skipif(not leash(), reason="setpriv of util-linux is not on this machine")
+def test_a_process_whose_parent_was_killed_before_it_was_tied_does_not_begin() -> None:
+    tied = shlex.join([*leash(), "echo", "begun"])
+    assert subprocess.run(["sh", "-c", f"{tied}; true"], capture_output=True, check=False).stdout == b""
+    assert subprocess.run([*leash(), "echo", "begun"], capture_output=True, check=False).stdout == b"begun\n"
 
 
 def _is_sin(entry: Path, folder: Path) -> bool:
