@@ -13,8 +13,16 @@ from edgefaas.errors import OriginError, OriginTimeoutError
 from edgefaas.message import Headers, Request, Response
 from edgefaas.origin import fields
 from edgefaas.origin.connect import Endpoint, endpoint_of, open_connection
-from edgefaas.origin.connection import Answered, Exchange, Look, NothingCameBackError, OriginConnection
+from edgefaas.origin.connection import (
+    Answered,
+    Exchange,
+    Look,
+    NothingCameBackError,
+    OriginBody,
+    OriginConnection,
+)
 from edgefaas.origin.dns import Resolver
+from edgefaas.origin.heads import ResponseHead
 from edgefaas.origin.health import EndpointHealth
 from edgefaas.origin.pool import ConnectionPool, Open, PoolLimits
 from edgefaas.site import UrlOrigin
@@ -109,7 +117,7 @@ class OriginClient:
             OriginError: no connection, or an answer that is not strictly HTTP/1.1 (502).
             RequestError: the viewer broke the request's body.
         """
-        return await self._fetch(origin, request, None)
+        return await self._fetch(origin, request, fresh=False)
 
     def head(self, origin: UrlOrigin, request: Request) -> bytes:
         """Return the head of the request as it is sent to ``origin``. Raises OriginError: it cannot be written."""
@@ -141,10 +149,13 @@ class OriginClient:
 
     async def finish(self, origin: UrlOrigin, request: Request, begun: Begun) -> Response:
         """Return what ``fetch`` would have returned, or raise it, for a request that ``begin`` sent."""
-        return await self._fetch(origin, request, begun)
+        try:
+            return _response(*await begun.connection.answer(begun.waiting))
+        except NothingCameBackError:  # the idle connection had died, and a GET may be sent again
+            return await self._fetch(origin, request, fresh=True)
 
-    async def _fetch(self, origin: UrlOrigin, request: Request, begun: Begun | None) -> Response:
-        """Fetch; where ``begun``, the first attempt was."""
+    async def _fetch(self, origin: UrlOrigin, request: Request, *, fresh: bool) -> Response:
+        """Fetch; ``fresh`` takes no used connection."""
         endpoint = self._endpoint(origin)
         pool = self._pool(endpoint)
         head = self.head(origin, request)
@@ -158,30 +169,15 @@ class OriginClient:
         )
         opener = self._opener(endpoint, origin)
         retriable = request.method in IDEMPOTENT and isinstance(request.body, bytes)
-        fresh = False
         while True:
-            if begun is not None:
-                connection, reused = begun.connection, True
-            else:
-                connection = await pool.checkout(opener, timeout_s=origin.connect_timeout_s, fresh=fresh)
-                reused = connection.exchanges_count > 0
+            connection = await pool.checkout(opener, timeout_s=origin.connect_timeout_s, fresh=fresh)
+            reused = connection.exchanges_count > 0
             try:
-                if begun is not None:
-                    waiting, begun = begun.waiting, None
-                    answer, body = await connection.answer(waiting)
-                else:
-                    answer, body = await connection.ask(exchange, head, request.body)
+                return _response(*await connection.ask(exchange, head, request.body))
             except NothingCameBackError:
                 if not (retriable and reused):
                     raise
                 fresh = True  # nothing was processed: the idle connection had died (RFC 9110, 9.2.2)
-                continue
-            return Response(
-                status=answer.status,
-                reason=answer.reason,
-                headers=fields.from_origin(answer.headers),
-                body=body,
-            )
 
     def _endpoint(self, origin: UrlOrigin) -> Endpoint:
         endpoint = self._endpoints.get(origin.url)
@@ -243,3 +239,12 @@ class OriginClient:
         for pool in self._pools.values():
             pool.close()
         self._pools.clear()
+
+
+def _response(answer: ResponseHead, body: bytes | OriginBody) -> Response:
+    return Response(
+        status=answer.status,
+        reason=answer.reason,
+        headers=fields.from_origin(answer.headers),
+        body=body,
+    )
