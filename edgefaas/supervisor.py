@@ -254,10 +254,7 @@ class Supervisor:
         await self._fleet.abandon()
         self._hub.end_streams()
         await self._watching.close()
-        await self._background.close()
-        await self._builder.close()
-        await self._hub.close()
-        await self._exporter.close()
+        await self._close()
 
     async def _start(self) -> QuietServer:
         await self._disk.run(self._access.load, now_s=_wall_s())
@@ -356,7 +353,7 @@ class Supervisor:
         return QuietServer(config)
 
     async def _end(self, server: QuietServer) -> None:
-        """Stop changes, drain viewers, write the last lines."""
+        """Stop changes, drain viewers, and close."""
         self._hub.end_streams()
         await self._watching.close()
         server.should_exit = True
@@ -366,6 +363,10 @@ class Supervisor:
             self._fleet.drain(grace_s=policy.drain_grace_s, timeout_s=timeout_s),
             self._background.drain(timeout_s=timeout_s),
         )
+        await self._close()
+
+    async def _close(self) -> None:
+        """Let go of what serves no viewer, and write the last lines."""
         await self._background.close()
         await self._builder.close()
         await self._hub.close()
