@@ -116,34 +116,31 @@ def read_function_health(path: Path) -> Health:
 
 def read_build(path: Path) -> Build | None:
     """Return how the function in folder ``path`` is built, or None when it needs no building."""
-    if (path / SETTINGS_FILE).is_file():
-        table = _settings(path / SETTINGS_FILE).table("build")
-        if command := table.strings("command"):
-            return Build(command=command, folder=path, needs=table.text("needs"))
-    entry, bundled = _written_entry(path)
-    if not bundled:
+    table = _settings_of(path)
+    build = table.table("build")
+    if command := build.strings("command"):
+        return Build(command=command, folder=path, needs=build.text("needs"))
+    entry = _written_entry(table, path)
+    if not _is_bundled(build, entry, has_command=False):
         return None
     return Build(command=bundling.command(path, entry), folder=path, needs=bundling.ESBUILD)
 
 
-def _written_entry(path: Path) -> tuple[str, bool]:
-    """Return the file that the author wrote, and whether it is bundled."""
-    settings = path / SETTINGS_FILE
-    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
-    entry = table.text("entry") or _find_entry(path, table.text("name", path.resolve().name))
-    build = table.table("build")
-    return entry, _is_bundled(build, entry, has_command=bool(build.strings("command")))
-
-
 def read_entry(path: Path) -> str:
     """Return the file that a folder's function begins with; it may not be built yet."""
-    entry, bundled = _written_entry(path)
+    table = _settings_of(path)
+    entry, build = _written_entry(table, path), table.table("build")
+    bundled = _is_bundled(build, entry, has_command=bool(build.strings("command")))
     return bundling.output_of(entry) if bundled else entry
 
 
+def _written_entry(table: Table, folder: Path) -> str:
+    """Return the file that the author wrote, as the settings or the folder say."""
+    return table.text("entry") or _find_entry(folder, table.text("name", folder.resolve().name))
+
+
 def _read_folder(folder: Path, name: str | None) -> Bundle:
-    settings = folder / SETTINGS_FILE
-    table = _settings(settings) if os.path.lexists(settings) else parse_toml(SETTINGS_FILE, "")
+    table = _settings_of(folder)
     own_name = table.text("name", folder.resolve().name)
     declared = table.choice("kind", tuple(Kind), "") if "kind" in table else ""
     entry = table.text("entry") or _find_entry(folder, own_name)
@@ -176,6 +173,7 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
         )
     alone = (Kind(declared) if declared else suffix_kind) in _ALONE
     if bundled:
+        _refuse_outside(folder, folder / entry)
         files = _read(folder, [folder / entry, *bundling.data_files(folder, _walk(folder))])
         files[bundling.place_of(entry)] = files.pop(entry)
         entry = bundling.place_of(entry)
@@ -214,6 +212,12 @@ def _is_bundled(build: Table, entry: str, *, has_command: bool) -> bool:
             "bundle", f'is for JavaScript and TypeScript, and the entry is "{entry}"', "Leave it out."
         )
     return wanted or (not has_command and Path(entry).suffix in bundling.TYPED)
+
+
+def _settings_of(folder: Path) -> Table:
+    """Return the table of a folder's ``function.toml``; an empty one where there is none."""
+    path = folder / SETTINGS_FILE
+    return _settings(path) if os.path.lexists(path) else parse_toml(SETTINGS_FILE, "")
 
 
 def _settings(path: Path) -> Table:

@@ -159,6 +159,14 @@ def test_what_is_not_built_yet_is_no_function_and_says_what_to_run(tmp_path: Pat
         read_function(folder / "index.ts")
 
 
+def test_a_bundle_that_leads_outside_the_folder_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path / "fn", TYPED)
+    written(tmp_path / "elsewhere", {"index.js": "exports.handler = async () => null;"})
+    (folder / ".edgefaas").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DeployError, match="leads outside the function's folder"):
+        read_function(folder)
+
+
 @pytest.mark.parametrize(
     ("settings", "entry", "problem"),
     [
