@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import uvicorn
 import uvloop
 
 from edgefaas.background import Background
@@ -24,21 +23,17 @@ from edgefaas.config import load_site
 from edgefaas.control.access import Access, AuditEntry, write_audit
 from edgefaas.control.api import Guard, make_app
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.catalogue import endpoints
+from edgefaas.control.catalogue import ControlPlane, endpoints
 from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
-from edgefaas.control.endpoints import Api
 from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.folder import DataFolder
-from edgefaas.control.front_door import FrontDoor
+from edgefaas.control.front_door import admin_server
 from edgefaas.control.hub import LogHub
 from edgefaas.control.keyring import KEY_FILE, Key, KeyRing
 from edgefaas.control.kv import KvKeeper
-from edgefaas.control.kv_endpoints import KvApi
 from edgefaas.control.purging import Purger, boot_id
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.rollout_endpoints import RolloutApi
 from edgefaas.control.rollout_watch import RolloutWatch, Watched
-from edgefaas.control.secret_endpoints import SecretApi
 from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
@@ -56,7 +51,6 @@ from edgefaas.site import Pretence, Site
 from edgefaas.tracing.exporter import Exporter
 from edgefaas.workerprocess import Launch
 
-ADMIN_CONNECTIONS_MAX = 500
 RELOAD = "POST /v1/site/reload"  # what SIGHUP counts as in the audit log
 
 log = logging.getLogger("edgefaas.supervisor")
@@ -324,33 +318,25 @@ class Supervisor:
         await self._disk.run(write_audit, self._store, entry)
 
     def _admin_server(self) -> QuietServer:
-        api = Api(
-            deployer=self._deployer,
+        plane = ControlPlane(
+            pop=self,
             shelf=self._shelf,
+            deployer=self._deployer,
+            workers=self._equipped,
             purger=self._purger,
+            vault=self._vault,
+            keeper=self._kv,
             hub=self._hub,
             access=self._access,
-            pop=self,
         )
-        secrets = SecretApi(
-            workers=self._equipped, deployer=self._deployer, vault=self._vault, disk=self._disk
+        guard = Guard(
+            access=self._access,
+            store=self._store,
+            disk=self._disk,
+            background=self._background,
+            clock=_wall_s,
         )
-        rollouts = RolloutApi(deployer=self._deployer, shelf=self._shelf, pop=self)
-        guard = Guard(access=self._access, store=self._store, disk=self._disk, background=self._background)
-        config = uvicorn.Config(
-            make_app(endpoints(api, rollouts, KvApi(self._kv), secrets), guard),
-            http=FrontDoor,
-            ws="none",
-            lifespan="off",
-            loop="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=ADMIN_CONNECTIONS_MAX,
-            timeout_graceful_shutdown=2,
-        )
-        return QuietServer(config)
+        return admin_server(make_app(endpoints(plane), guard))
 
     async def _end(self, server: QuietServer) -> None:
         """Stop changes, drain viewers, and close."""

@@ -8,11 +8,34 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from edgefaas.quiet import QuietServer
+
+CONNECTIONS_MAX = 500
 HEAD_BYTES_MAX = 64 * 1024  # also of what stands behind a chunked body
 HEAD_MAX_S = 20.0
 _REMEDY = "Send a shorter address and fewer fields; see /v1/openapi.json for what there is."
+
+
+def admin_server(app: ASGIApp) -> QuietServer:
+    """Return the server that answers on the admin port with ``app``; it serves once it is told to."""
+    config = uvicorn.Config(
+        app,
+        http=FrontDoor,
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=2,
+    )
+    return QuietServer(config)
 
 
 class FrontDoor(HttpToolsProtocol):

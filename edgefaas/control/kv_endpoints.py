@@ -16,7 +16,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from edgefaas.control.access import Scope
-from edgefaas.control.api import BadRequestError, Call, Endpoint, count, flag
+from edgefaas.control.endpoint import BadRequestError, Call, Endpoint, count, flag
 from edgefaas.control.kv import KvKeeper
 from edgefaas.control.kv_export import Export
 from edgefaas.errors import KvError

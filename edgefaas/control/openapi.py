@@ -7,8 +7,8 @@ from typing import Any
 from edgefaas import __version__
 from edgefaas.cache.purge import KINDS as PURGE_KINDS
 from edgefaas.control.access import TOKEN_LIFE_MAX_S, Scope
-from edgefaas.control.api import Endpoint, Parameter
 from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
+from edgefaas.control.endpoint import Endpoint, Parameter
 from edgefaas.control.rollout import MIN_RUNS_MAX, WINDOW_MAX_S
 from sandbox.contract import Kind
 
