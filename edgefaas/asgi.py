@@ -25,6 +25,7 @@ from edgefaas.wire.heads import Facts, bad_request, read_facts
 from edgefaas.wire.incoming import IncomingBody
 from edgefaas.wire.outgoing import STATUS_VIEWER_LEFT
 from edgefaas.wire.render import (
+    STATUSES,
     Framing,
     InvalidResponseError,
     compose,
@@ -274,7 +275,7 @@ def _rendered(request: Request, response: Response) -> tuple[Response, Framing, 
 
 
 def _check_status(status: int) -> None:
-    if not 200 <= status <= 599:  # noqa: PLR2004 # servers take no other
+    if status < 200 or status not in STATUSES:  # noqa: PLR2004 # servers take no 1xx as an answer
         raise InvalidResponseError(f"ASGI cannot carry status {status}", remedy="Use 200 to 599.")
 
 

@@ -241,14 +241,14 @@ class Journey:
         errand = question.errand
         try:
             got = await self._obtain(question)
+            if isinstance(got, FromOrigin):
+                return await self._to_viewer(errand, got)
         except OriginError as error:
             page = await self._error_page(errand, error.status)
             if page is not None:
                 return page
             raise
-        if isinstance(got, FromStore):
-            return await self._from_store(errand, got.stored, self.wall_s(), got.word)
-        return await self._to_viewer(errand, got)
+        return await self._from_store(errand, got.stored, self.wall_s(), got.word)
 
     async def _obtain(self, question: Question) -> FromStore | FromOrigin:
         errand = question.errand
@@ -423,6 +423,8 @@ class Journey:
                 # What was fetched whole answers this viewer's range or condition (RFC 9110, 13.2.1, 14.2).
                 whole = await self.keeper.keep_whole(ask, got.decided, response)
                 if whole is not None:
+                    if not whole.is_consistent:
+                        raise _not_as_said(errand.behaviour, whole)
                     return await self._from_store(errand, whole, self.wall_s(), XCache.MISS)
                 stored = False
             elif isinstance(response.body, bytes):
@@ -517,3 +519,13 @@ class Journey:
             pass  # the stale answer stays until its window ends
         finally:
             self.refreshing.discard(errand.key)
+
+
+def _not_as_said(behaviour: Behaviour, part: StoredResponse) -> OriginError:
+    """Return what is wrong with a part that has more or fewer octets than its Content-Range says."""
+    assert part.partial is not None
+    said = f"{part.partial.first}-{part.partial.last}"
+    return OriginError(
+        f"Origin {behaviour.origin!r} sent {part.length_bytes} bytes, and its Content-Range says {said}",
+        remedy="Let the origin send what its Content-Range says, or the whole.",
+    )

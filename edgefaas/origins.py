@@ -29,6 +29,7 @@ from edgefaas.tracing.semantics import end_client, ending, note_client
 from edgefaas.tracing.spans import Kind, Span
 from edgefaas.tracing.tracer import with_context
 from edgefaas.triggers import Triggers
+from edgefaas.wire.render import STATUSES
 
 FRAMING = frozenset(
     {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "expect"}
@@ -101,7 +102,7 @@ class Origins:
         """
         status = 0
         try:
-            response = await self.client.finish(origin, request, begun)
+            response = await checked(origin, await self.client.finish(origin, request, begun))
             status = response.status
             return response
         finally:
@@ -153,7 +154,7 @@ class Origins:
     async def _ask_one(self, origin: Origin, request: Request, behaviour: Behaviour) -> Response:
         match origin:
             case UrlOrigin():
-                return await self.client.fetch(origin, request)
+                return await checked(origin, await self.client.fetch(origin, request))
             case DirectoryOrigin(name=name):
                 return await self.files[name].fetch(request)
             case FunctionOrigin(function=function) if self.gateway.serves(function, request.canaries):
@@ -188,6 +189,17 @@ async def release(response: Response) -> None:
     close = getattr(response.body, "aclose", None)
     if close is not None:
         await close()
+
+
+async def checked(origin: UrlOrigin, response: Response) -> Response:
+    """Return the response. Raises OriginError for a status over 599, which is as good as a 5xx (RFC 9110, 15)."""
+    if response.status in STATUSES:
+        return response
+    await release(response)
+    raise OriginError(
+        f"Origin {origin.name!r} answered with status {response.status}, and those of HTTP end at {STATUSES[-1]}",
+        remedy="Let the origin answer with a status of 200 to 599.",
+    )
 
 
 def resolve(

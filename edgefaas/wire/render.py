@@ -31,6 +31,9 @@ _FRAMING_FIELDS = frozenset(
 _NO_BODY_STATUSES = frozenset({204, 304})
 
 
+STATUSES = range(100, 600)  # RFC 9110, 15: all others are invalid
+
+
 class InvalidResponseError(EdgeError):
     """A response that cannot be written as HTTP; our own fault or that of whoever made it (502)."""
 
@@ -118,9 +121,9 @@ def _plan_framing(response: Response, declared: list[str], method: str, http_ver
 
 
 def status_line(status: int, reason: str = "") -> str:
-    """Return the status line without CRLF. Raises InvalidResponseError outside 100-999."""
-    if not 100 <= status <= 999 or not _REASON_OCTETS.fullmatch(reason):  # noqa: PLR2004 # three digits
-        raise InvalidResponseError(f"status {status} {reason!r} is not HTTP", remedy="Use three digits.")
+    """Return the status line without CRLF. Raises InvalidResponseError outside ``STATUSES``, or for a reason."""
+    if status not in STATUSES or not _REASON_OCTETS.fullmatch(reason):
+        raise InvalidResponseError(f"status {status} {reason!r} is not HTTP", remedy="Use 100 to 599.")
     return f"HTTP/1.1 {status} {reason or _REASONS.get(status, '')}"
 
 

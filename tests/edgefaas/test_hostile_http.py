@@ -259,6 +259,7 @@ BROKEN_HEADS: dict[str, bytes] = {
     "HTTP/0.9": b"<html>evil</html>",
     "no status": b"HTTP/1.1 OK\r\n\r\n",
     "a status out of range": b"HTTP/1.1 99 Evil\r\nContent-Length: 4\r\n\r\nevil",
+    "a status beyond HTTP's": b"HTTP/1.1 600 Evil\r\nContent-Length: 4\r\n\r\nevil",
     "two lengths": OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nevil!",
     "a negative length": OK + b"Content-Length: -4\r\n\r\nevil",
     "a length that is none": OK + b"Content-Length: 4x\r\n\r\nevil",
@@ -355,6 +356,28 @@ def complete(answer: bytes) -> bool:
         if line.startswith(b"content-length:"):
             return len(body) == int(line.split(b":")[1])
     return True
+
+
+@pytest.mark.parametrize("octets", [b"", b"evil"])
+def test_a_part_that_is_not_what_its_range_says_is_the_origins_fault(
+    octets: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunks = b"%x\r\n%b\r\n" % (len(octets), octets) if octets else b""
+    head = b'HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/20\r\nETag: "1"\r\n'
+    part = head + b"Cache-Control: max-age=600\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+    async def main() -> None:
+        async with scripted_pop(lying(part), tmp_path) as served:
+            first = await ask_raw(served.port, "/liar", fields="Range: bytes=0-9\r\n")
+            assert status_of(first) == 502
+            told = [line.text for line in served.log if "Content-Range" in line.text]
+            assert told == [f"Origin 'app' sent {len(octets)} bytes, and its Content-Range says 0-9"]
+            after = await served.ask("/liar", headers={"Host": "a.example"})
+            assert (after.status, after.body) == (200, b"good")
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(main())
+    assert caplog.records == []
 
 
 def test_octets_behind_the_declared_end_are_nobodys_answer(tmp_path: Path) -> None:

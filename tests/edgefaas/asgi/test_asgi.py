@@ -177,6 +177,14 @@ def test_a_response_that_is_not_http_becomes_a_clean_502() -> None:
     assert serve(FakeViewerSide(injecting), scope()).status == 502
 
 
+@pytest.mark.parametrize(("made", "sent"), [(199, 502), (200, 200), (599, 599), (600, 502)])
+def test_only_final_statuses_of_http_are_sent(made: int, sent: int) -> None:
+    async def answering(request: Request) -> Response:
+        return Response(status=made)
+
+    assert serve(FakeViewerSide(answering), scope()).status == sent
+
+
 def test_an_exception_becomes_a_clean_500() -> None:
     async def broken(request: Request) -> Response:
         raise ZeroDivisionError("private")
