@@ -20,8 +20,9 @@ import uvloop
 
 from edgefaas.background import Background
 from edgefaas.config import load_site
-from edgefaas.control.access import Access, AuditEntry, write_audit
+from edgefaas.control.access import Access
 from edgefaas.control.api import Guard, make_app
+from edgefaas.control.audit import AuditLog
 from edgefaas.control.blobs import Blobs
 from edgefaas.control.catalogue import ControlPlane, endpoints
 from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
@@ -102,6 +103,7 @@ class Supervisor:
         self._disk = DiskThread()
         self._store = Store(folder.store)
         self._access = Access(self._store, folder=folder.path)
+        self._audit = AuditLog(self._store, self._disk, clock=_wall_s)
         self._hub = LogHub(folder.logs)
         self._shelf = Shelf(
             store=self._store,
@@ -306,16 +308,13 @@ class Supervisor:
 
     async def _taken_back(self, group: Sequence[Rollout], reason: str) -> None:
         """Write what the POP took back by itself where everybody's changes are written."""
-        entry = AuditEntry(
-            at_s=_wall_s(),
-            request_id="",
+        await self._audit.note(
             actor=HEALTH_CHECK,
             action="rollback",
             target=", ".join(item.function for item in group),
             status=200,
             detail=reason,
         )
-        await self._disk.run(write_audit, self._store, entry)
 
     def _admin_server(self) -> QuietServer:
         plane = ControlPlane(
@@ -328,11 +327,11 @@ class Supervisor:
             keeper=self._kv,
             hub=self._hub,
             access=self._access,
+            audit=self._audit,
         )
         guard = Guard(
             access=self._access,
-            store=self._store,
-            disk=self._disk,
+            audit=self._audit,
             background=self._background,
             clock=_wall_s,
         )
@@ -388,19 +387,7 @@ class Supervisor:
         except EdgeError as error:
             log.error("the site is not changed: %s", error.advice)  # noqa: TRY400
             status, detail = 422, str(error)  # as for who asks the admin API
-        await self._disk.run(
-            write_audit,
-            self._store,
-            AuditEntry(
-                at_s=_wall_s(),
-                request_id="",
-                actor="SIGHUP",
-                action=RELOAD,
-                target="",
-                status=status,
-                detail=detail,
-            ),
-        )
+        await self._audit.note(actor="SIGHUP", action=RELOAD, target="", status=status, detail=detail)
 
 
 def up(options: UpOptions) -> int:

@@ -1,45 +1,27 @@
-"""Who may use the admin API: bearer tokens with scopes and an end, and an audit log of what they did.
+"""Who may use the admin API: whoever sends a bearer token that is known, has not ended, and has the scope.
 
-The first token is made at the first start and kept in ``DATA/admin-token`` (mode 0600); the store keeps
-digests only. A token has 256 random bits, so guessing is hopeless; failures are slowed all the same, by
-address, and a right token is never locked out by somebody else's wrong ones.
+The first token is made at the first start and kept in ``DATA/admin-token`` (mode 0600). A token has 256 random bits,
+so guessing is hopeless; failures are slowed all the same, by address, and a right token is never locked out by
+somebody else's wrong ones.
 """
 
 import hmac
-import secrets
-import string
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from edgefaas.control.blobs import write_file
 from edgefaas.control.bundle import NAME, digest
 from edgefaas.control.sessions import Sessions
 from edgefaas.control.store import Store
+from edgefaas.control.tokens import Scope, Token, TokenTable, new_secret
 from edgefaas.errors import EdgeError, StateError
 
 TOKEN_FILE = "admin-token"  # noqa: S105  # a name, not a secret
-TOKEN_PREFIX = "edgefaas_"  # noqa: S105  # lets scanners find a leaked token
 FAILURES_MAX = 10
-TOKEN_LIFE_MAX_S = 100 * 366 * 86_400  # of one that ends at all
 FAILURES_WINDOW_S = 60.0
 _ADDRESSES_MAX = 10_000
 _TOKEN_MIN = 32
-
-
-class Scope(StrEnum):
-    """What a token may do. ``admin`` includes every other."""
-
-    READ = "read"
-    DEPLOY = "deploy"
-    PURGE = "purge"
-    KV = "kv"
-    ADMIN = "admin"
 
 
 class UnauthorizedError(EdgeError):
@@ -62,19 +44,16 @@ class TooManyFailuresError(EdgeError):
     retry_after_s = FAILURES_WINDOW_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A token as the store knows it; its secret is shown once, when it is made."""
+class AccessError(EdgeError):
+    """A token cannot be made or revoked as asked."""
 
-    name: str
-    digest: str
-    scopes: frozenset[str]
-    created_at_s: float
-    expires_at_s: float | None = None
+    status = 422
 
-    def allows(self, scope: Scope) -> bool:
-        """Say whether the token may be used for ``scope``."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+class UnknownTokenError(AccessError):
+    """No token has that name."""
+
+    status = 404
 
 
 class FailureLimit:
@@ -101,7 +80,7 @@ class Access:
     """The tokens of one POP."""
 
     def __init__(self, store: Store, *, folder: Path) -> None:
-        self._store = store
+        self._table = TokenTable(store)
         self._folder = folder
         self._limit = FailureLimit()
         self._sessions = Sessions()
@@ -113,7 +92,7 @@ class Access:
         path = self._folder / TOKEN_FILE
         secret = path.read_text("ascii", errors="replace").strip() if path.is_file() else ""
         if not secret:
-            secret = _new_secret()
+            secret = new_secret()
             write_file(path, f"{secret}\n".encode(), mode=0o600)
         elif path.stat().st_mode & 0o077:
             raise StateError(
@@ -194,19 +173,7 @@ class Access:
 
     def tokens(self) -> list[Token]:
         """Return all tokens, the oldest first."""
-        rows = self._store.query(
-            "SELECT name, digest, scopes, created_at_s, expires_at_s FROM tokens ORDER BY created_at_s, name"
-        )
-        return [
-            Token(
-                name=row[0],
-                digest=row[1],
-                scopes=frozenset(orjson.loads(row[2])),
-                created_at_s=row[3],
-                expires_at_s=row[4],
-            )
-            for row in rows
-        ]
+        return self._table.read()
 
     def create(
         self, name: str, *, scopes: Iterable[str], now_s: float, expires_in_s: float | None = None
@@ -225,7 +192,7 @@ class Access:
             raise AccessError(
                 f"Scopes {', '.join(wanted) or '(none)'} are not known", remedy=f"Use {', '.join(Scope)}."
             )
-        secret = _new_secret()
+        secret = new_secret()
         self._put(name, secret, scopes=wanted, now_s=now_s, expires_in_s=expires_in_s)
         return secret
 
@@ -236,11 +203,10 @@ class Access:
                 "The POP's own token cannot be revoked",
                 remedy=f"Stop the POP, delete {TOKEN_FILE} in its data folder, and start it again.",
             )
-        with self._store.transaction() as db:
-            if db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
-                raise UnknownTokenError(
-                    f'No token is called "{name[:80]}"', remedy="List them with edgefaas token ls."
-                )
+        if not self._table.remove(name):
+            raise UnknownTokenError(
+                f'No token is called "{name[:80]}"', remedy="List them with edgefaas token ls."
+            )
         self._tokens = {key: token for key, token in self._tokens.items() if token.name != name}
 
     def _put(
@@ -259,66 +225,7 @@ class Access:
             created_at_s=now_s,
             expires_at_s=None if expires_in_s is None else now_s + expires_in_s,
         )
-        with self._store.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?)",
-                (name, token.digest, orjson.dumps(sorted(scopes)).decode(), now_s, token.expires_at_s),
-            )
+        self._table.put(token)
         # In one step: this is the disk's thread, and the loop goes through them at every request.
         others = {key: old for key, old in self._tokens.items() if old.name != name}
         self._tokens = {**others, token.digest: token}
-
-
-class AccessError(EdgeError):
-    """A token cannot be made or revoked as asked."""
-
-    status = 422
-
-
-class UnknownTokenError(AccessError):
-    """No token has that name."""
-
-    status = 404
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One request that asked for a change, and how it ended (``status`` is HTTP's)."""
-
-    at_s: float
-    request_id: str
-    actor: str
-    action: str
-    target: str
-    status: int
-    detail: str = ""
-
-
-def write_audit(store: Store, entry: AuditEntry) -> None:
-    """Append one entry."""
-    with store.transaction() as db:
-        db.execute(
-            "INSERT INTO audit (at_s, request_id, actor, action, target, status, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                entry.at_s,
-                entry.request_id,
-                entry.actor,
-                entry.action,
-                entry.target[:200],
-                entry.status,
-                entry.detail[:500],
-            ),
-        )
-
-
-def read_audit(store: Store, *, limit: int) -> list[dict[str, Any]]:
-    """Return the last entries as JSON values, the newest first."""
-    names = ("at_s", "request_id", "actor", "action", "target", "status", "detail")
-    rows = store.query(f"SELECT {', '.join(names)} FROM audit ORDER BY id DESC LIMIT ?", (limit,))  # noqa: S608  # constants
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _new_secret() -> str:
-    alphabet = string.ascii_letters + string.digits
-    return TOKEN_PREFIX + "".join(secrets.choice(alphabet) for _ in range(43))  # 43 times 5.95 bits = 256

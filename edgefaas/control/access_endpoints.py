@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.access import TOKEN_LIFE_MAX_S, Access, Scope, Token, read_audit
-from edgefaas.control.deploy import Shelf
+from edgefaas.control.access import Access
+from edgefaas.control.audit import AuditLog
 from edgefaas.control.endpoint import SMALL_BODY_BYTES, BadRequestError, Call, Endpoint
 from edgefaas.control.sessions import TICKET_LIFE_S
+from edgefaas.control.thread import DiskThread
+from edgefaas.control.tokens import TOKEN_LIFE_MAX_S, Scope, Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,11 +16,12 @@ class AccessApi:
     """The endpoints; ``access_endpoints`` says where each is found."""
 
     access: Access
-    shelf: Shelf
+    log: AuditLog
+    disk: DiskThread
 
     async def tokens(self, _: Call) -> Any:
         """Return the tokens, without their secrets."""
-        tokens = await self.shelf.disk.run(self.access.tokens)
+        tokens = await self.disk.run(self.access.tokens)
         return {"tokens": [_token_row(token) for token in tokens]}
 
     async def create_token(self, call: Call) -> Any:
@@ -33,7 +36,7 @@ class AccessApi:
                 remedy="Send seconds, or leave it out.",
             )
         call.about(name)
-        secret = await self.shelf.disk.run(
+        secret = await self.disk.run(
             self.access.create,
             name,
             scopes=[str(scope) for scope in scopes],
@@ -44,7 +47,7 @@ class AccessApi:
 
     async def revoke_token(self, call: Call) -> Any:
         """Make a token worthless."""
-        await self.shelf.disk.run(self.access.revoke, call.name)
+        await self.disk.run(self.access.revoke, call.name)
         return {"revoked": call.name}
 
     async def whoami(self, call: Call) -> Any:
@@ -68,8 +71,7 @@ class AccessApi:
 
     async def audit(self, call: Call) -> Any:
         """Return the last changes that were asked for, by whom, and how they ended."""
-        limit = call.count("limit", 100, high=1000)
-        return {"audit": await self.shelf.disk.run(read_audit, self.shelf.store, limit=limit)}
+        return {"audit": await self.log.last(call.count("limit", 100, high=1000))}
 
 
 def access_endpoints(api: AccessApi) -> list[Endpoint]:

@@ -23,15 +23,12 @@ from edgefaas.background import Background
 from edgefaas.console.serving import console_routes
 from edgefaas.control.access import (
     Access,
-    AuditEntry,
     ForbiddenError,
-    Token,
     TooManyFailuresError,
-    write_audit,
 )
+from edgefaas.control.audit import AuditLog
 from edgefaas.control.endpoint import Call, Endpoint
-from edgefaas.control.store import Store
-from edgefaas.control.thread import DiskThread
+from edgefaas.control.tokens import Token
 from edgefaas.errors import EdgeError
 
 log = logging.getLogger("edgefaas.admin")
@@ -54,8 +51,7 @@ class Guard:
     """Who may call, and where calls are noted."""
 
     access: Access
-    store: Store
-    disk: DiskThread
+    audit: AuditLog
     background: Background
     clock: Callable[[], float]  # Unix time
 
@@ -140,17 +136,15 @@ class _Handler:
         )
 
     async def _note(self, request: Request, request_id: str, actor: str, status: int, detail: str) -> None:
-        entry = AuditEntry(
-            at_s=self._guard.clock(),
-            request_id=request_id,
-            actor=actor,
-            action=f"{self._endpoint.method} {self._endpoint.path.replace(':path}', '}')}",
-            target=str(getattr(request.state, "target", "") or request.path_params.get("name", "")),
-            status=status,
-            detail=detail,
-        )
         try:
-            await self._guard.disk.run(write_audit, self._guard.store, entry)
+            await self._guard.audit.note(
+                request_id=request_id,
+                actor=actor,
+                action=f"{self._endpoint.method} {self._endpoint.path.replace(':path}', '}')}",
+                target=str(getattr(request.state, "target", "") or request.path_params.get("name", "")),
+                status=status,
+                detail=detail,
+            )
         except EdgeError as error:
             log.error("the audit log cannot be written: %s", error)  # noqa: TRY400  # no traceback to users
 

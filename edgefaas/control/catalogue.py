@@ -5,6 +5,7 @@ from typing import Any
 
 from edgefaas.control.access import Access
 from edgefaas.control.access_endpoints import AccessApi, access_endpoints
+from edgefaas.control.audit import AuditLog
 from edgefaas.control.deploy import Deployer, Shelf
 from edgefaas.control.deploy_endpoints import DeployApi, deploy_endpoints
 from edgefaas.control.endpoint import Call, Endpoint
@@ -37,6 +38,7 @@ class ControlPlane:
     keeper: KvKeeper
     hub: LogHub
     access: Access
+    audit: AuditLog
 
 
 def endpoints(plane: ControlPlane) -> list[Endpoint]:
@@ -49,7 +51,7 @@ def endpoints(plane: ControlPlane) -> list[Endpoint]:
         *rollout_endpoints(RolloutApi(deployer=deployer, shelf=shelf, pop=pop)),
         *site_endpoints(SiteApi(purger=plane.purger, shelf=shelf, pop=pop)),
         *log_endpoints(LogApi(hub=plane.hub, pop=pop)),
-        *access_endpoints(AccessApi(access=plane.access, shelf=shelf)),
+        *access_endpoints(AccessApi(access=plane.access, log=plane.audit, disk=shelf.disk)),
         *kv_endpoints(KvApi(plane.keeper)),
         *secret_endpoints(
             SecretApi(workers=plane.workers, deployer=deployer, vault=plane.vault, disk=shelf.disk)

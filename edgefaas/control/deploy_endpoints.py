@@ -5,7 +5,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgefaas.control.access import Scope
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, Bundle
 from edgefaas.control.deploy import Deployer, Shelf
 from edgefaas.control.endpoint import BadRequestError, Call, Endpoint, flag
@@ -14,6 +13,7 @@ from edgefaas.control.planning import planned, read_outline
 from edgefaas.control.pop import Pop
 from edgefaas.control.representations import deployed_row, order_of
 from edgefaas.control.store import Version
+from edgefaas.control.tokens import Scope
 from edgefaas.control.usage import missing_namespaces, users_of
 from edgefaas.release import FILE_MAX_BYTES, Release
 from edgefaas.site import DirectoryOrigin, Site

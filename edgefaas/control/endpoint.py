@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from edgefaas.control.access import Scope, Token
+from edgefaas.control.tokens import Scope, Token
 from edgefaas.errors import EdgeError
 
 SMALL_BODY_BYTES = 64 * 1024

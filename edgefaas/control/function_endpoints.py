@@ -5,7 +5,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.access import ForbiddenError, Scope
+from edgefaas.control.access import ForbiddenError
 from edgefaas.control.deploy import Deployer, Shelf
 from edgefaas.control.endpoint import Call, Endpoint, count, flag
 from edgefaas.control.masking import without_values
@@ -19,6 +19,7 @@ from edgefaas.control.representations import (
     version_row,
 )
 from edgefaas.control.store import unknown_function
+from edgefaas.control.tokens import Scope
 from edgefaas.control.usage import users_by_function, users_of
 from edgefaas.release import KIND, is_release
 

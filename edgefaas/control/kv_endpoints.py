@@ -15,10 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
-from edgefaas.control.access import Scope
 from edgefaas.control.endpoint import BadRequestError, Call, Endpoint, count, flag
 from edgefaas.control.kv import KvKeeper
 from edgefaas.control.kv_export import Export
+from edgefaas.control.tokens import Scope
 from edgefaas.errors import KvError
 from edgefaas.kv.formats import as_plain, read_pair
 from edgefaas.kv.pairs import Batch, Entry, Expected, Facts

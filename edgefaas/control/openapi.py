@@ -6,10 +6,10 @@ from typing import Any
 
 from edgefaas import __version__
 from edgefaas.cache.purge import KINDS as PURGE_KINDS
-from edgefaas.control.access import TOKEN_LIFE_MAX_S, Scope
 from edgefaas.control.bundle import ENCODINGS, LIMIT_RANGES
 from edgefaas.control.endpoint import Endpoint, Parameter
 from edgefaas.control.rollout import MIN_RUNS_MAX, WINDOW_MAX_S
+from edgefaas.control.tokens import TOKEN_LIFE_MAX_S, Scope
 from sandbox.contract import Kind
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")

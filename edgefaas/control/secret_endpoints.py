@@ -7,11 +7,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.access import Scope
 from edgefaas.control.deploy import Deployer
 from edgefaas.control.endpoint import Call, Endpoint
 from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.thread import DiskThread
+from edgefaas.control.tokens import Scope
 from edgefaas.control.vault import VALUE_MAX_BYTES, Vault, checked_name, checked_value
 
 

@@ -7,12 +7,9 @@ token of who asked for its ticket may do, ends with it, and shows as it in the a
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from edgefaas.control.bundle import digest
-
-if TYPE_CHECKING:
-    from edgefaas.control.access import Token
+from edgefaas.control.tokens import Token
 
 TICKET_LIFE_S = 120.0
 SESSION_LIFE_S = 12 * 3600.0
@@ -25,7 +22,7 @@ _BYTES = 32
 class Session:
     """A session's token, and the digest of the one that it comes from."""
 
-    token: "Token"
+    token: Token
     parent: str
 
 
@@ -49,7 +46,7 @@ class Sessions:
         parent, until_s = self._tickets.pop(digest(ticket.encode("utf-8", "surrogateescape")), ("", 0.0))
         return parent if now_s < until_s else None
 
-    def begin(self, parent: "Token", *, now_s: float) -> tuple[str, "Token"]:
+    def begin(self, parent: Token, *, now_s: float) -> tuple[str, Token]:
         """Return the secret of a new session, and its token, which ends with the other at the latest."""
         secret = secrets.token_urlsafe(_BYTES)
         end_s = now_s + SESSION_LIFE_S

@@ -13,12 +13,12 @@ from edgefaas.control.access import (
     AccessError,
     FailureLimit,
     ForbiddenError,
-    Scope,
     TooManyFailuresError,
     UnauthorizedError,
 )
 from edgefaas.control.sessions import SESSION_LIFE_S, SESSIONS_MAX, TICKET_LIFE_S, TICKETS_MAX
 from edgefaas.control.store import Store
+from edgefaas.control.tokens import Scope
 from edgefaas.errors import StateError
 
 
