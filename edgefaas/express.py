@@ -6,6 +6,9 @@ and holds as long as exactly that response is stored, alone and fresh. Everythin
 answer is excluded when it is remembered (``memorable``), makes the request not plain (``plain`` of the wire's
 facts), or drops the memo (another site). A property test compares its octets with the journey's.
 
+Within one second of its age such an answer is the same but for its request id. So the head that was composed is good
+for as long (``Window``), unless the store has changed that place.
+
 Behind a viewer-request function the same holds for requests whose octets are equal, and which the function, which
 runs for each of them, lets pass with equal output.
 """
@@ -13,7 +16,8 @@ runs for each of them, lets pass with equal output.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edgefaas.cache import MemoryStore, StoredResponse, hit_octets, prepared_hit
+from edgefaas.cache import MemoryStore, Slot, StoredResponse, hit_octets, prepared_hit
+from edgefaas.cache.stored import Composed, Wanted
 from edgefaas.message import Headers, Prepared, Request
 from edgefaas.site import Behaviour, Trigger
 from edgefaas.telemetry import Meter
@@ -34,6 +38,10 @@ _DECIDING = frozenset(
      "transfer-encoding"}
 )  # fmt: skip
 _NOT_MODIFIED = b"HTTP/1.1 304"
+OK = 200
+BEFORE_S = (
+    1e-6  # a window ends so much too early, for the instant in which one age turns into the next is rounded
+)
 _VIEWER_TRIGGERS = (Trigger.VIEWER_REQUEST, Trigger.VIEWER_RESPONSE)
 
 
@@ -72,7 +80,22 @@ def _same_for_equals(stored: StoredResponse) -> bool:
     return not stored.selectors and stored.partial is None and isinstance(stored.body, bytes)
 
 
-class Memo(NamedTuple):
+class Window(NamedTuple):
+    """What was found about a memo's response: from ``begins_s`` until ``ends_s`` it need not be found out again.
+
+    As long as ``slot`` has ``changes``, and the head that answers ``conditions`` is the one composed for ``wanted``.
+    """
+
+    begins_s: float
+    ends_s: float
+    slot: Slot
+    changes: int
+    conditions: Conditions
+    wanted: Wanted
+
+
+@dataclass(slots=True)
+class Memo:
     """Which stored response answered, and in which content coding ("" for its own).
 
     It says so without holding it: what the store evicts is let go of. One with this address and these instants
@@ -85,6 +108,8 @@ class Memo(NamedTuple):
     birth_s: float
     coding: str
     digest: bytes
+    plain: Window | None = None
+    conditional: Window | None = None
 
 
 @dataclass(slots=True)
@@ -135,18 +160,23 @@ class Express:
         memo = self.known.get(place)
         if memo is None:
             return None
-        shown = self._shown(memo, now_s)
-        if shown is None:
-            del self.known[place]
-            return None
-        prepared = self._prepared(shown, now_s, request_id, conditions)
-        if prepared is not None:
-            self.meter.express_hits += 1
-            if conditions and prepared.head.startswith(_NOT_MODIFIED):
-                self.meter.express_others[304] += 1
-            elif shown.status != 200:  # noqa: PLR2004
+        prepared = self._again(memo, now_s, request_id, conditions)
+        if prepared is None:
+            shown = self._shown(memo, now_s)
+            if shown is None:
+                del self.known[place]
+                return None
+            prepared = self._prepared(memo, shown, now_s, request_id, conditions)
+            if prepared is None:
+                return None
+            if shown.status != OK:
                 self.meter.express_others[shown.status] += 1
-            self.meter.body_bytes += len(prepared.body)
+        meter = self.meter
+        meter.express_hits += 1
+        if conditions and prepared.head.startswith(_NOT_MODIFIED):
+            meter.express_not_modified += 1
+        else:
+            meter.body_bytes += len(prepared.body)
         return prepared
 
     def answer_passage(self, passage: Passage, now_s: float, request_id: str) -> Prepared | None:
@@ -155,37 +185,79 @@ class Express:
         if known is None:
             return None
         memo, conditions = known
+        prepared = self._again(memo, now_s, request_id, conditions)
+        if prepared is not None:
+            return prepared
         shown = self._shown(memo, now_s)
         if shown is None:
             del self.passages[passage]
             return None
-        return self._prepared(shown, now_s, request_id, conditions)
+        return self._prepared(memo, shown, now_s, request_id, conditions)
+
+    def _again(self, memo: Memo, now_s: float, request_id: str, conditions: Conditions) -> Prepared | None:
+        """Return the answer by what was found in this second of its age; None when that has to be found out anew."""
+        window = memo.conditional if conditions else memo.plain
+        if window is None:
+            return None
+        begins_s, ends_s, slot, changes, met, wanted = window
+        if not begins_s <= now_s < ends_s or met != conditions or not self.store.unchanged(slot, changes):
+            return None
+        shown = slot.variants[0]
+        if memo.coding:
+            assert shown.forms is not None
+            shown = shown.forms[memo.coding]
+        composed = shown.composed_304 if conditions else shown.composed_200
+        if composed is None or composed[0] is not wanted:
+            return None
+        body = b"" if conditions else shown.body
+        assert isinstance(body, bytes)
+        return Prepared(b"%bX-Edge-Request-Id: %b\r\n" % (composed[1], request_id.encode("ascii")), body)
 
     def _shown(self, memo: Memo, now_s: float) -> StoredResponse | None:
         """Return the form that answers, if what was remembered is still stored, alone and fresh."""
-        key, address, arrived_s, birth_s, coding, digest = memo
-        variants = self.store.get(key)
+        variants = self.store.get(memo.key)
         if (
             len(variants) != 1
-            or (id(stored := variants[0]) != address and not _again(stored, digest))
-            or stored.response_time_s != arrived_s
-            or stored.birth_s != birth_s
+            or (id(stored := variants[0]) != memo.address and not _again_from_disk(stored, memo.digest))
+            or stored.response_time_s != memo.arrived_s
+            or stored.birth_s != memo.birth_s
             or not stored.is_fresh(now_s)
         ):
             return None
-        return (stored.forms or {}).get(coding) if coding else stored
+        return (stored.forms or {}).get(memo.coding) if memo.coding else stored
 
     def _prepared(
-        self, shown: StoredResponse, now_s: float, request_id: str, conditions: Conditions
+        self, memo: Memo, shown: StoredResponse, now_s: float, request_id: str, conditions: Conditions
     ) -> Prepared | None:
+        """Return the answer, and keep what was found for the rest of this second."""
         if not conditions:
-            return hit_octets(shown, now_s, self.pop, request_id)
+            prepared = hit_octets(shown, now_s, self.pop, request_id)
+            memo.plain = self._window(memo, shown, shown.composed_200, now_s, conditions)
+            return prepared
         if len(conditions) == 1:
             ((name, value),) = conditions
             tag, since = (value, None) if name == "if-none-match" else (None, value)
-            return hit_octets(shown, now_s, self.pop, request_id, none_match=tag, since=since)
+            prepared = hit_octets(shown, now_s, self.pop, request_id, none_match=tag, since=since)
+            if prepared is not None:
+                memo.conditional = self._window(memo, shown, shown.composed_304, now_s, conditions)
+            return prepared
         asking = Request(method="GET", path="/", headers=Headers(conditions))
         return prepared_hit(asking, shown, now_s, self.pop, request_id)
+
+    def _window(
+        self,
+        memo: Memo,
+        shown: StoredResponse,
+        composed: Composed | None,
+        now_s: float,
+        conditions: Conditions,
+    ) -> Window | None:
+        slot = self.store.slot(memo.key)
+        if slot is None or composed is None or shown.status != OK:
+            return None
+        ages_s = shown.birth_s + int(shown.age_s(now_s)) + 1
+        ends_s = min(ages_s, shown.expires_s, slot.variants[0].expires_s) - BEFORE_S
+        return Window(now_s, ends_s, slot, slot.changes, conditions, composed[0])
 
 
 def _memo_of(stored: StoredResponse, shown: StoredResponse) -> Memo | None:
@@ -196,6 +268,6 @@ def _memo_of(stored: StoredResponse, shown: StoredResponse) -> Memo | None:
     return Memo(stored.key, id(stored), stored.response_time_s, stored.birth_s, coding, stored.digest)
 
 
-def _again(stored: StoredResponse, digest: bytes) -> bool:
+def _again_from_disk(stored: StoredResponse, digest: bytes) -> bool:
     """Return whether what came from disk may be the response of this digest; the instants are still to be compared."""
     return bool(digest) and stored.digest == digest and _same_for_equals(stored)

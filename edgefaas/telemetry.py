@@ -68,15 +68,16 @@ class Meter:
     """What one worker has done since it started. Latencies are microseconds.
 
     ``words`` counts exchanges by their ``X-Cache`` ("" for any that is not ours), express hits left out;
-    ``functions`` is by name and version, ``origins`` by name. ``express_others`` are the express hits whose status is
-    not 200, by status. ``releases`` are folders' files by name and version; their runs are answers of
-    theirs, not of the cache.
+    ``functions`` is by name and version, ``origins`` by name. ``express_not_modified`` are the express hits answered
+    304, ``express_others`` those whose status is neither 200 nor that, by status. ``releases`` are folders' files by
+    name and version; their runs are answers of theirs, not of the cache.
     """
 
     __slots__ = (
         "body_bytes",
         "counts",
         "express_hits",
+        "express_not_modified",
         "express_others",
         "functions",
         "latency_us",
@@ -94,6 +95,7 @@ class Meter:
         self.latency_us = Histogram()
         self.body_bytes = 0
         self.express_others: Counter[int] = Counter()
+        self.express_not_modified = 0
         self.origins: dict[str, OriginMeter] = {}
         self.releases: dict[tuple[str, str], FunctionMeter] = {}
         self.express_hits = 0  # counted, not timed: they end inside the wire's callback, in microseconds
@@ -148,7 +150,8 @@ class Meter:
             "requests": self.latency_us.count + self.express_hits,
             "express_hits": self.express_hits,
             "express_statuses": {
-                "200": self.express_hits - self.express_others.total(),
+                "200": self.express_hits - self.express_others.total() - self.express_not_modified,
+                **({"304": self.express_not_modified} if self.express_not_modified else {}),
                 **{str(status): count for status, count in sorted(self.express_others.items())},
             },
             "express_words": {x_cache(XCache.HIT): self.express_hits},

@@ -45,7 +45,7 @@ from edgefaas.cache.flight import Alone, Failed, Flight, Flights, Private, Share
 from edgefaas.cache.freshen import Freshened, freshen, freshen_from_head
 from edgefaas.cache.invalidation import invalidated_by
 from edgefaas.cache.key import cache_key, request_uri, selected_cookies, selected_query
-from edgefaas.cache.memory import MemoryStats, MemoryStore
+from edgefaas.cache.memory import MemoryStats, MemoryStore, Slot
 from edgefaas.cache.purge import Counted, Hit, Purge, PurgeLog, matches, problem_with
 from edgefaas.cache.ranges import ByteRange, Unsatisfiable, parse_content_range, parse_range
 from edgefaas.cache.respond import Answer, FileSlice, Signature, hit_octets, prepared_hit, respond
@@ -104,6 +104,7 @@ __all__ = [
     "ServeStale",
     "Shared",
     "Signature",
+    "Slot",
     "Spool",
     "SpoolError",
     "Store",

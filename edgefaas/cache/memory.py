@@ -21,10 +21,13 @@ SWEEP_SLICE = 512
 _NO_VARIANTS: tuple[StoredResponse, ...] = ()
 
 
-class _Slot:
-    """A place in the queue: one primary key with its variants. ``newer`` and ``older`` link the queue."""
+class Slot:
+    """A place in the queue: one primary key with its variants. ``newer`` and ``older`` link the queue.
 
-    __slots__ = ("key", "newer", "older", "token", "variants", "visited", "weight_bytes")
+    ``changes`` is another number whenever the variants, or anything of them, may have changed.
+    """
+
+    __slots__ = ("changes", "key", "newer", "older", "token", "variants", "visited", "weight_bytes")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -32,8 +35,9 @@ class _Slot:
         self.weight_bytes = 0
         self.visited = False
         self.token = 0
-        self.newer: _Slot | None = None
-        self.older: _Slot | None = None
+        self.changes = 0
+        self.newer: Slot | None = None
+        self.older: Slot | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,11 +72,11 @@ class MemoryStore:
         self.stats = MemoryStats()
         self.evicted_ages_s = Histogram()
         self.on_evict: Callable[[StoredResponse], None] | None = None
-        self._slots: dict[str, _Slot] = {}
+        self._slots: dict[str, Slot] = {}
         self._suffixed: dict[str, set[str]] = {}
-        self._newest: _Slot | None = None
-        self._oldest: _Slot | None = None
-        self._hand: _Slot | None = None
+        self._newest: Slot | None = None
+        self._oldest: Slot | None = None
+        self._hand: Slot | None = None
 
     def __len__(self) -> int:
         return self.stats.objects_now
@@ -89,6 +93,18 @@ class MemoryStore:
         slot.visited = True
         self.stats.hits += 1
         return slot.variants
+
+    def slot(self, key: str) -> Slot | None:
+        """Return where the variants of ``key`` are; for ``unchanged``, not a use of them."""
+        return self._slots.get(key)
+
+    def unchanged(self, slot: Slot, changes: int) -> bool:
+        """Return whether ``get`` would return what ``slot`` holds, as when that had ``changes``; if so, it is a hit."""
+        if slot.changes != changes or slot.token != self.log.seq:
+            return False
+        slot.visited = True
+        self.stats.hits += 1
+        return True
 
     def told(self) -> dict[str, dict[str, object]]:
         """Return the counters and gauges of each tier, as JSON values."""
@@ -237,12 +253,14 @@ class MemoryStore:
 
     def clear(self) -> None:
         """Forget everything at once."""
+        for slot in self._slots.values():
+            slot.variants, slot.changes = (), slot.changes + 1
         self._slots.clear()
         self._suffixed.clear()
         self._newest = self._oldest = self._hand = None
         self.stats.objects_now = self.stats.bytes_now = 0
 
-    def _still_holds(self, slot: _Slot) -> bool:
+    def _still_holds(self, slot: Slot) -> bool:
         """Apply the purges that came after the slot was last checked; False when nothing is left of it."""
         kept: list[StoredResponse] = []
         for stored in slot.variants:
@@ -252,6 +270,7 @@ class MemoryStore:
             if hit is Hit.HARD:
                 continue
             stored.soft_purged = stored.soft_purged or hit is Hit.SOFT
+            slot.changes += hit is Hit.SOFT
             stored.purge_token = self.log.seq
             kept.append(stored)
         if len(kept) != len(slot.variants):
@@ -271,16 +290,17 @@ class MemoryStore:
         if slot is not None:
             self._set_variants(slot, tuple(old for old in slot.variants if old.selectors != newer.selectors))
 
-    def _set_variants(self, slot: _Slot, variants: tuple[StoredResponse, ...]) -> None:
+    def _set_variants(self, slot: Slot, variants: tuple[StoredResponse, ...]) -> None:
         self.stats.objects_now += len(variants) - len(slot.variants)
         weight = sum(stored.weight_bytes for stored in variants)
         self.stats.bytes_now += weight - slot.weight_bytes
         slot.variants, slot.weight_bytes = variants, weight
+        slot.changes += 1
         if not variants:
             self._leave(slot)
 
-    def _enter(self, key: str) -> _Slot:
-        slot = _Slot(key)
+    def _enter(self, key: str) -> Slot:
+        slot = Slot(key)
         slot.token = self.log.seq
         slot.older = self._newest
         if self._newest is not None:
@@ -294,13 +314,14 @@ class MemoryStore:
             self._suffixed.setdefault(uri, set()).add(key)
         return slot
 
-    def _leave(self, slot: _Slot) -> None:
+    def _leave(self, slot: Slot) -> None:
         """Unlink ``slot``; the hand moves on to the next newer one."""
         if self._slots.pop(slot.key, None) is None:
             return
         self.stats.objects_now -= len(slot.variants)
         self.stats.bytes_now -= slot.weight_bytes
         slot.variants, slot.weight_bytes = (), 0
+        slot.changes += 1
         if self._hand is slot:
             self._hand = slot.newer
         if slot.older is not None:
@@ -318,7 +339,7 @@ class MemoryStore:
                 with contextlib.suppress(KeyError):
                     del self._suffixed[uri]
 
-    def _make_room(self, slot: _Slot, now_s: float) -> None:
+    def _make_room(self, slot: Slot, now_s: float) -> None:
         """Evict others than ``slot`` until the bound holds; at last its own older variants."""
         while self.stats.bytes_now > self.bytes_max:
             if self._oldest is self._newest:
@@ -326,7 +347,7 @@ class MemoryStore:
             else:
                 self._evict_one(now_s, keep=slot)
 
-    def _evict_one(self, now_s: float, keep: _Slot | None = None) -> None:
+    def _evict_one(self, now_s: float, keep: Slot | None = None) -> None:
         """Move the hand from old to new, clearing visited bits, until it meets a key not visited."""
         slot = self._hand or self._oldest
         while slot is not None and (slot.visited or slot is keep):

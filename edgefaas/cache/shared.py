@@ -43,20 +43,20 @@ class SharedCounter:
             file.write(bytes(max(0, _COUNTER_BYTES - file.seek(0, 2))))
             file.flush()
             self._map = mmap.mmap(file.fileno(), _COUNTER_BYTES)
-        self._view = memoryview(self._map).cast("Q")
+        self.view = memoryview(self._map).cast("Q")
 
     @property
     def value(self) -> int:
         """Return the number."""
-        return self._view[0]
+        return self.view[0]
 
     @value.setter
     def value(self, number: int) -> None:
-        self._view[0] = number
+        self.view[0] = number
 
     def close(self) -> None:
         """Let go of the file."""
-        self._view.release()
+        self.view.release()
         self._map.close()
 
 
@@ -103,6 +103,11 @@ class DiskTier:
             "evicted_bytes": cache.evicted_bytes,
             "bytes_max": cache.bytes_max,
         }
+
+    @property
+    def recorded(self) -> memoryview:
+        """Return where the number of the latest purge of all workers stands, as item 0."""
+        return self._counter.view
 
     def catch_up(self) -> None:
         """Learn of purges that other workers recorded. A comparison of two numbers when there are none."""

@@ -22,8 +22,10 @@ COMPOSED_FIELDS = frozenset(
 )
 
 
-Composed = tuple[tuple[int, str, bool], bytes]
-"""A head composed for an age, a POP and a soft purge, with what it was composed for."""
+Wanted = tuple[int, str, bool]
+"""What a head is composed for: an age, a POP, and whether a soft purge hit."""
+Composed = tuple[Wanted, bytes]
+"""A composed head, with what it was composed for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from edgefaas.cache.memory import MemoryStore
-from edgefaas.cache.purge import Counted, Hit, Purge, PurgeLog
+from edgefaas.cache.memory import MemoryStore, Slot
+from edgefaas.cache.purge import LOCAL_BITS, Counted, Hit, Purge, PurgeLog
 from edgefaas.cache.shared import DiskTier
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.storability import Store
@@ -60,6 +60,7 @@ class TieredStore(MemoryStore):
     ) -> None:
         super().__init__(bytes_max, object_bytes_max=object_bytes_max, log=disk.log)
         self.disk = disk
+        self._recorded = disk.recorded
         self.disk_stats = DiskStats()
         self._clock = clock
         self._resting_until_s = 0.0
@@ -84,6 +85,16 @@ class TieredStore(MemoryStore):
                 return found
         latest_s = max(stored.response_time_s for stored in found)
         return self._from_disk(key, after_s=latest_s) or found
+
+    def unchanged(self, slot: Slot, changes: int) -> bool:
+        """Return whether ``get`` would return what ``slot`` holds, as when that had ``changes``; if so, it is a hit."""
+        # As in memory alone; written out, for it is asked for every hit.
+        seq = self.log.seq
+        if slot.changes != changes or slot.token != seq or self._recorded[0] > seq >> LOCAL_BITS:
+            return False
+        slot.visited = True
+        self.stats.hits += 1
+        return True
 
     def token(self) -> int:
         """Return what a fetch that begins now hands to ``put`` at its end."""

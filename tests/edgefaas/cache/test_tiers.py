@@ -516,7 +516,14 @@ def test_workers_share_what_they_store_and_what_they_purge(store: TieredStore, t
         store.put(entry("/1", body=b"again"))
         settle(store)
         assert worker.ask("get", key) == ["again"]
+        assert store.get(key)
+        slot = store.slot(key)
+        assert slot is not None
+        changes, hits = slot.changes, store.stats.hits
+        assert store.unchanged(slot, changes)
+        assert store.stats.hits == hits + 1
         assert worker.ask("purge", "/") == 1
+        assert not store.unchanged(slot, changes)
         assert store.get(key) == ()
     finally:
         worker.kill()
