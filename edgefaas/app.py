@@ -215,6 +215,7 @@ class PopApp:
                 flights=self._flights,
                 origins=origins,
                 journey=self._journey,
+                client=self._client,
                 pages=site.error_pages,
                 wall_s=time_now,
             ),

@@ -2,9 +2,10 @@
 
 What nobody may store is asked for again and again: answers of APIs, pages for one viewer. Of such a request, under a
 behaviour without functions, the journey decides nothing between the store and the origin. So it is sent from inside the
-wire's callback, on an idle connection; and where the whole answer comes in one piece and may not be stored, it goes on
-to the viewer from inside the origin's callback (``transit``). Everything else is handed to the journey as it stands: a
-body that takes its time, an answer to be stored, an origin that fails.
+wire's callback, on an idle connection or, where all are in use, on the next that is free; and where the whole answer
+comes in one piece and may not be stored, it goes on to the viewer from inside the origin's callback (``transit``).
+Everything else is handed to the journey as it stands: a body that takes its time, an answer to be stored, an origin
+that fails.
 
 What is decided here is when nobody can tell the difference: ``passes`` for the behaviour, the wire's facts and the
 memos of front and admission for the request, ``glance`` for the response. Tests compare octets, the origin's and the
@@ -25,6 +26,7 @@ from edgefaas.front import UNFORGED, Front
 from edgefaas.message import Request, Response
 from edgefaas.namespaces import namespace_of
 from edgefaas.origin import OriginClient
+from edgefaas.origin.pool import Checkout
 from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, Origin, Site, UrlOrigin, ViewerProtocol
 from edgefaas.transit import Means, Plan, Transit, Viewer
@@ -34,6 +36,7 @@ from edgefaas.wire.render import encode_fields
 
 WAYS_MAX = 4_096
 TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
+_WITHOUT_A_TASK = (Checkout.REUSE, Checkout.WAIT)
 
 
 def passes(behaviour: Behaviour, origin: Origin | None) -> bool:
@@ -96,7 +99,9 @@ class Through:
             viewer_port=peer[1],
         )
         section = self._section(plan, facts, request)
-        if section is None or not plan.way.pool.has_idle():
+        pool = plan.way.pool
+        checkout = pool.plan()
+        if section is None or checkout not in _WITHOUT_A_TASK:
             return None
         store, flights = self.means.store, self.means.flights
         if plan.plain_key:
@@ -110,9 +115,12 @@ class Through:
             return None
         request.id = self.next_id()
         request.ran = {}
-        transit = Transit(self.means, plan, request, viewer, (key, token, trip))
         head = b"GET %b HTTP/1.1%b" % (known.target, section.octets)
-        transit.begun = self.client.begin(plan.way, head, transit.look, transit.interim)
+        transit = Transit(self.means, plan, request, viewer, head, (key, token, trip))
+        if checkout is Checkout.REUSE:
+            transit.send(pool.take_idle())
+        else:
+            transit.stand_in_line()
         transit.flight = None if private else flights.reserve(trip)
         self.means.front.began()
         return transit

@@ -13,7 +13,9 @@ from edgefaas.front import Front
 from edgefaas.glance import glance, passes_by, refused, written
 from edgefaas.journey import Journey
 from edgefaas.message import Headers, Prepared, Request, Response
-from edgefaas.origin.client import Begun, OriginWay
+from edgefaas.origin.client import Begun, OriginClient, OriginWay
+from edgefaas.origin.connection import OriginConnection
+from edgefaas.origin.pool import Place, none_became_free
 from edgefaas.origins import Origins
 from edgefaas.site import Behaviour, UrlOrigin
 from edgefaas.wire import http_date
@@ -64,6 +66,7 @@ class Means:
     flights: Flights[FromStore | FromOrigin]
     origins: Origins
     journey: Journey
+    client: OriginClient
     pages: Container[int]
     wall_s: Callable[[], float]
 
@@ -76,8 +79,11 @@ class Transit:
     """
 
     __slots__ = (
+        "_head",
         "_key",
+        "_late",
         "_means",
+        "_place",
         "_plan",
         "_token",
         "_trip",
@@ -91,7 +97,13 @@ class Transit:
     )
 
     def __init__(
-        self, means: Means, plan: Plan, request: Request, viewer: Viewer, stored_as: tuple[str, int, str]
+        self,
+        means: Means,
+        plan: Plan,
+        request: Request,
+        viewer: Viewer,
+        head: bytes,
+        stored_as: tuple[str, int, str],
     ) -> None:
         self.request = request
         self.began_s = perf_counter()
@@ -101,14 +113,48 @@ class Transit:
         self._means = means
         self._plan = plan
         self.viewer: Viewer | None = viewer
+        self._head = head
         self._key, self._token, self._trip = stored_as
+        self._place: Place | None = None
+        self._late = False
         self.taken = False
+
+    # -- what is sent --------------------------------------------------------------------------------------
+
+    def send(self, connection: OriginConnection) -> None:
+        """Ask the origin on a connection that is this request's from now on."""
+        means = self._means
+        self.at_s = means.wall_s()
+        self.begun = means.client.begin(self._plan.origin, connection, self._head, self.look, self.interim)
+
+    def stand_in_line(self) -> None:
+        """Wait for a connection: all that the origin may have are in use."""
+        origin, pool = self._plan.origin, self._plan.way.pool
+        self._place = pool.stand_in_line(self._lent, self._was_late, timeout_s=origin.connect_timeout_s)
+
+    def _lent(self, connection: OriginConnection | None) -> None:
+        self._place = None
+        if connection is None or connection.transport.is_closing():
+            self._hand_over()
+        else:
+            self.send(connection)
+
+    def _was_late(self) -> None:
+        self._place, self._late = None, True
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Leave the request to the journey, as it stands."""
+        viewer, self.viewer = self.viewer, None
+        assert viewer is not None
+        self.request.begun = self
+        viewer.taken_over(self.request, self.began_s, self.ended)
 
     # -- what comes ----------------------------------------------------------------------------------------
 
     def look(self, data: bytes) -> bool:
         """Answer with what came first from the origin, if that is all of it; else leave it to the journey."""
-        viewer, self.viewer = self.viewer, None
+        viewer = self.viewer
         if viewer is None:
             return False
         request, means = self.request, self._means
@@ -118,9 +164,9 @@ class Transit:
             logger.exception("the answer to %s %s did not pass", request.id, request.path)
             made = None
         if made is None:
-            request.begun = self
-            viewer.taken_over(request, self.began_s, self.ended)
+            self._hand_over()
             return False
+        self.viewer = None
         status, prepared = made
         took_s = perf_counter() - self.began_s
         means.origins.meter.asked(self._plan.origin.name, status, took_s)
@@ -167,7 +213,8 @@ class Transit:
             token=self._token,
             variants=(),
         )
-        return Question(errand=errand, reason=Forward.URI_MISS, asked=self, flight=self.flight)
+        asked = self if self.begun is not None or self._late else None
+        return Question(errand=errand, reason=Forward.URI_MISS, asked=asked, flight=self.flight)
 
     async def answer(self) -> Response | Prepared:
         """Answer as the journey does, from where this got to. In a task. Raises EdgeError."""
@@ -176,9 +223,12 @@ class Transit:
 
     async def response(self) -> Response:
         """Return what the origin answers (``errands.Asked``). Raises OriginError."""
-        assert self.begun is not None
+        origin = self._plan.origin
+        if self.begun is None:
+            self._means.origins.meter.asked(origin.name, 0, perf_counter() - self.began_s)
+            raise none_became_free(self._plan.way.pool.name, origin.connect_timeout_s)
         request = replace(self.request, interim=self.interim)
-        return await self._means.origins.finish(self._plan.origin, request, self.begun, self.began_s)
+        return await self._means.origins.finish(origin, request, self.begun, self.began_s)
 
     def ended(self) -> None:
         """Take note that the journey has ended, or that it did not begin: the viewer left at that moment."""
@@ -197,9 +247,11 @@ class Transit:
 
     def _leave(self) -> None:
         """Give the answer up, unless others may wait for it."""
-        assert self.begun is not None
+        if self._place is not None:
+            self._place.leave()
         if self.flight is not None:
             self._means.journey.carry_on(self.question())
             return
-        self.begun.connection.give_up(self.begun.waiting)
+        if self.begun is not None:
+            self.begun.connection.give_up(self.begun.waiting)
         self._means.origins.meter.asked(self._plan.origin.name, 0, perf_counter() - self.began_s)

@@ -131,13 +131,18 @@ class OriginClient:
         return OriginWay(origin, endpoint.prefix, self._pool(endpoint))
 
     def begin(
-        self, way: OriginWay, head: bytes, look: Look, interim: Callable[[int, Headers], None]
+        self,
+        origin: UrlOrigin,
+        connection: OriginConnection,
+        head: bytes,
+        look: Look,
+        interim: Callable[[int, Headers], None],
     ) -> Begun:
-        """Send a GET whose head is ``head`` on an idle connection, without a task; see ``OriginConnection.begin``.
+        """Send a GET whose head is ``head`` on a connection of its way's pool, without a task.
 
-        What ``look`` does not deal with, ``finish`` has to be asked for, or its connection given up.
+        See ``OriginConnection.begin``. What ``look`` does not deal with, ``finish`` has to be asked for, or the
+        connection given up.
         """
-        connection, origin = way.pool.take_idle(), way.origin
         exchange = Exchange(
             name=origin.name,
             method="GET",

@@ -293,12 +293,13 @@ class OriginConnection(asyncio.Protocol):
         self._buffer = buffer
 
     def _begin_body(self, head: ResponseHead, rest: bytes) -> None:
-        assert self._exchange is not None
+        exchange = self._exchange
+        assert exchange is not None
         assert self._head is not None
         if head.status == SWITCHING:
-            self._switch(self._exchange, head, rest)
+            self._switch(exchange, head, rest)
             return
-        self._framing = body_framing(self._exchange.method, head)
+        self._framing = body_framing(exchange.method, head)
         self._reusable = head.persistent and not self._framing.until_close
         self._decoder = ChunkedDecoder() if self._framing.chunked else None
         self._left = self._framing.length or 0
@@ -306,8 +307,8 @@ class OriginConnection(asyncio.Protocol):
         self._head.set_result((head, self._body))
         if rest or self._framing.length == 0:
             self._receive_body(rest)
-        if self._exchange is not None:
-            self._watch(self._exchange.idle_timeout_s)
+        if self._exchange is exchange:  # else it is over, and the connection may be somebody else's
+            self._watch(exchange.idle_timeout_s)
 
     def _switch(self, exchange: Exchange, head: ResponseHead, rest: bytes) -> None:
         """Become a tunnel: both sides' octets are passed on until one of them closes."""

@@ -15,11 +15,14 @@ from edgefaas.origin.connection import OriginConnection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """``idle_s`` is how long an unused connection is kept (seconds); the rest are counts per endpoint."""
+    """``idle_s`` is how long an unused connection is kept (seconds); the rest are counts per endpoint.
+
+    As many are kept as were in use: of 256 answers in one turn of the loop, all connections are idle for a moment.
+    """
 
     connections_max: int = 512
     waiting_max: int = 4096
-    idle_max: int = 128
+    idle_max: int = 512
     idle_s: float = 30.0
 
 
@@ -46,17 +49,68 @@ Open = Callable[
 ]
 """Opens a connection with these two as its ``on_free`` and ``on_lost``."""
 
+Lent = Callable[[OriginConnection | None], None]
+"""Takes a connection for one exchange, at once; None says to ask anew: there is room for a new one."""
+
+
+class Place:
+    """A place in the line of those who wait for a connection; ``late`` is called after ``timeout_s`` without one."""
+
+    __slots__ = ("_lent", "_line", "_timer")
+
+    def __init__(
+        self,
+        line: "deque[asyncio.Future[OriginConnection | None] | Place]",
+        lent: Lent,
+        late: Callable[[], None],
+        timeout_s: float,
+    ) -> None:
+        self._lent: Lent | None = lent
+        self._line = line
+        self._timer = asyncio.get_running_loop().call_later(timeout_s, self._expire, late)
+        line.append(self)
+
+    def done(self) -> bool:
+        """Return whether nobody waits here any more."""
+        return self._lent is None
+
+    def set_result(self, connection: OriginConnection | None) -> None:
+        """Lend the connection."""
+        lent, self._lent = self._lent, None
+        self._timer.cancel()
+        if lent is not None:
+            lent(connection)
+
+    def leave(self) -> None:
+        """Give the place up."""
+        if self._lent is not None:
+            self._lent = None
+            self._timer.cancel()
+            self._line.remove(self)
+
+    def _expire(self, late: Callable[[], None]) -> None:
+        self.leave()
+        late()
+
+
+def none_became_free(name: str, timeout_s: float) -> OriginTimeoutError:
+    """Return the error of who has waited in line for too long."""
+    return OriginTimeoutError(
+        f"No connection to origin {name!r} became free within {timeout_s:g} s",
+        remedy="Make the origin faster, or allow more connections.",
+    )
+
 
 class ConnectionPool:
     """Lends connections; the youngest idle one first."""
 
     def __init__(self, name: str, limits: PoolLimits) -> None:
-        self._name = name
+        self.name = name
         self._limits = limits
         self._idle: list[OriginConnection] = []
         self._live: set[OriginConnection] = set()
         self._opening_count = 0
-        self._waiters: deque[asyncio.Future[OriginConnection | None]] = deque()
+        self._waiters: deque[asyncio.Future[OriginConnection | None] | Place] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -97,7 +151,7 @@ class ConnectionPool:
                 return await self._open(open_connection)
             elif plan is Checkout.REFUSE:
                 raise OriginBusyError(
-                    f"{self._limits.waiting_max} requests wait for a connection to origin {self._name!r}",
+                    f"{self._limits.waiting_max} requests wait for a connection to origin {self.name!r}",
                     remedy="Make the origin faster, or allow more connections.",
                 )
             else:
@@ -105,16 +159,22 @@ class ConnectionPool:
                 if handed is not None and not handed.transport.is_closing():
                     return handed
 
-    def has_idle(self) -> bool:
-        """Return whether ``checkout`` would return a used connection at once."""
+    def plan(self) -> Checkout:
+        """Return what ``checkout`` would do now."""
         idle = self._idle
         while idle and idle[-1].transport.is_closing():
             idle.pop()
-        return bool(idle)
+        return plan_checkout(
+            idle=len(idle), live=self.live_count, waiting=len(self._waiters), limits=self._limits
+        )
 
     def take_idle(self) -> OriginConnection:
-        """Return what ``checkout`` would return; only after ``has_idle``."""
+        """Return what ``checkout`` would return; only where the plan is REUSE."""
         return self._idle.pop()
+
+    def stand_in_line(self, lent: Lent, late: Callable[[], None], *, timeout_s: float) -> Place:
+        """Wait as ``checkout`` would, without a task; only where the plan is WAIT."""
+        return Place(self._waiters, lent, late, timeout_s)
 
     async def _open(self, open_connection: Open) -> OriginConnection:
         self._opening_count += 1
@@ -134,10 +194,7 @@ class ConnectionPool:
             async with asyncio.timeout(timeout_s):
                 return await self._handed_over(waiter)
         except TimeoutError as error:
-            raise OriginTimeoutError(
-                f"No connection to origin {self._name!r} became free within {timeout_s:g} s",
-                remedy="Make the origin faster, or allow more connections.",
-            ) from error
+            raise none_became_free(self.name, timeout_s) from error
 
     async def _handed_over(
         self, waiter: "asyncio.Future[OriginConnection | None]"

@@ -13,6 +13,7 @@ import pytest
 
 from edgefaas.app import PopApp
 from edgefaas.cache import Purge
+from edgefaas.origin import PoolLimits
 from edgefaas.site import (
     Behaviour,
     CachePolicy,
@@ -37,6 +38,7 @@ access_log = "all"
 url = "http://127.0.0.1:{port}/prefix"
 headers = {{ X-Origin-Secret = "s" }}
 first_byte_timeout = {patience}
+connect_timeout = {line}
 [[behaviors]]
 path = "*"
 origin = "app"
@@ -112,8 +114,8 @@ class Stage:
     spy: Spying
     viewers: list[asyncio.StreamWriter] = field(default_factory=list)
 
-    async def viewer(self) -> "Viewer":
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def viewer(self, port: int | None = None) -> "Viewer":
+        reader, writer = await asyncio.open_connection("127.0.0.1", port or self.port)
         self.viewers.append(writer)
         return Viewer(reader, writer)
 
@@ -167,12 +169,15 @@ async def staged(
     folder: Path,
     *,
     patience_s: float = 30,
+    line_s: float = 30,
+    connections_max: int = 512,
     about: str = "",
     more: str = "",
 ) -> AsyncIterator[Stage]:
     async with origin(replying) as fake:
-        site = SITE.format(port=fake.port, patience=patience_s, about=about) + more
+        site = SITE.format(port=fake.port, patience=patience_s, line=line_s, about=about) + more
         async with pop(site, folder) as served:
+            served.app._client._limits = PoolLimits(connections_max=connections_max)
             spy = Spying(served.app)
             async with serving(spy) as port:
                 stage = Stage(served, fake, port, spy)
@@ -485,3 +490,91 @@ def test_a_connection_that_died_idle_costs_the_viewer_nothing(tmp_path: Path) ->
         assert stage.spy.arrived == 0
 
     play(tmp_path, lambda _: next(answers), scenario)
+
+
+def test_who_finds_all_connections_in_use_waits_in_line_without_a_task(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewers = [await stage.viewer() for _ in range(6)]
+        for at, viewer in enumerate(viewers):
+            viewer.ask(f"/{at}")
+            await stage.until(lambda at=at: len(stage.spy.transits) == at + 1)  # type: ignore[misc]
+        assert len(stage.fake.seen) <= 1
+        stage.fake.gate.set()
+        for viewer in viewers:
+            assert (await viewer.answer()).endswith(b"secret")
+        assert stage.spy.arrived == 6
+        assert [seen.target for seen in stage.fake.seen] == [f"/prefix/{at}" for at in range(6)]
+        assert _live(stage) == 1
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario, connections_max=1)
+
+
+def test_who_waits_in_line_for_too_long_gets_what_the_journey_says(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        async with serving(WithoutAhead(stage.served.app)) as plain:
+            viewers = [await stage.viewer(), await stage.viewer(), await stage.viewer(plain)]
+            for viewer in viewers:
+                viewer.ask(f"/{viewers.index(viewer)}")
+                await stage.until(lambda: bool(stage.spy.transits))
+            late, wanted = await viewers[1].answer(), await viewers[2].answer()
+            assert late.startswith(b"HTTP/1.1 504 ")
+            assert VARYING.sub(rb"\1", late) == VARYING.sub(rb"\1", wanted)
+            stage.fake.gate.set()
+            assert (await viewers[0].answer()).endswith(b"secret")
+        assert len(stage.spy.transits) == 2
+        told = [line.text for line in stage.served.log if "became free" in line.text]
+        assert len(told) == 2
+        assert told[0] == told[1]
+        assert [seen.target for seen in stage.fake.seen] == ["/prefix/0"]
+        stats: Any = stage.served.app.stats()
+        assert stats["origins"][0]["statuses"]["0"] == 2
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario, connections_max=1, line_s=1)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_leaves_the_line_is_forgotten_unless_others_may_wait(tmp_path: Path, *, known: bool) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        if known:  # that answers under this address are for one viewer each
+            await (await stage.viewer()).get("/b")
+            stage.fake.seen.clear()
+        stage.fake.gate = asyncio.Event()
+        first, leaving, last = [await stage.viewer() for _ in range(3)]
+        for viewer, target in ((first, "/a"), (leaving, "/b"), (last, "/c")):
+            before = len(stage.spy.transits)
+            viewer.ask(target)
+            await stage.until(lambda before=before: len(stage.spy.transits) > before)  # type: ignore[misc]
+        leaving.writer.close()
+        await stage.until(lambda: 499 in [line.fields["status"] for line in stage.served.log])
+        stage.fake.gate.set()
+        assert (await first.answer()).endswith(b"secret")
+        assert (await last.answer()).endswith(b"secret")
+        expected = ["/prefix/a", "/prefix/c"] if known else ["/prefix/a", "/prefix/b", "/prefix/c"]
+        await stage.until(lambda: sorted(seen.target for seen in stage.fake.seen) == expected)
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario, connections_max=1)
+
+
+def test_who_stands_in_line_when_a_connection_ends_gets_a_new_one(tmp_path: Path) -> None:
+    answers = iter([ANSWERS["no-store"], ANSWERS["closing"], ANSWERS["no-store"]])
+
+    async def scenario(stage: Stage) -> None:
+        await stage.warm()
+        stage.fake.gate = asyncio.Event()
+        viewers = [await stage.viewer() for _ in range(2)]
+        for viewer in viewers:
+            viewer.ask("/a" if viewer is viewers[0] else "/b")
+            await stage.until(lambda: bool(stage.spy.transits))
+        await stage.until(lambda: len(stage.spy.transits) == 2)
+        stage.fake.gate.set()
+        assert (await viewers[0].answer()).endswith(b"bye")
+        assert (await viewers[1].answer()).endswith(b"secret")
+        assert _live(stage) == 1
+        assert stage.spy.arrived == 0
+
+    play(tmp_path, lambda _: next(answers), scenario, connections_max=1)
