@@ -43,7 +43,8 @@ def _up(asked: dict[str, object]) -> int:
     from edgefaas.control.plain import from_plain
     from edgefaas.listen import parse_address, parse_listen
     from edgefaas.site import Pretence
-    from edgefaas.supervisor import UpOptions, up
+    from edgefaas.supervisor import up
+    from edgefaas.upoptions import UpOptions
 
     keys, keys_where = given_keys(None)
     return up(

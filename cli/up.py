@@ -55,8 +55,8 @@ def up(  # noqa: PLR0913  # one per option
     Port 0 lets the kernel choose.
     """
     from edgefaas.listen import parse_address, parse_listen
-    from edgefaas.supervisor import UpOptions
     from edgefaas.supervisor import up as run
+    from edgefaas.upoptions import UpOptions
 
     config = config or find_config() or Path(CONFIG_NAME)
     keys, keys_where = given_keys(secret_key_file)

@@ -1,49 +1,25 @@
 """Every endpoint of the admin API. Which address, scope and body each has is said beside what it does."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.access import Access
 from edgefaas.control.access_endpoints import AccessApi, access_endpoints
-from edgefaas.control.audit import AuditLog
-from edgefaas.control.deploy import Deployer, Shelf
 from edgefaas.control.deploy_endpoints import DeployApi, deploy_endpoints
 from edgefaas.control.endpoint import Call, Endpoint
-from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.function_endpoints import FunctionApi, function_endpoints
-from edgefaas.control.hub import LogHub
-from edgefaas.control.kv import KvKeeper
 from edgefaas.control.kv_endpoints import KvApi, kv_endpoints
 from edgefaas.control.log_endpoints import LogApi, log_endpoints
 from edgefaas.control.openapi import document
+from edgefaas.control.plane import ControlPlane
 from edgefaas.control.pop import Pop
-from edgefaas.control.purging import Purger
 from edgefaas.control.rollout_endpoints import RolloutApi, rollout_endpoints
 from edgefaas.control.secret_endpoints import SecretApi, secret_endpoints
 from edgefaas.control.site_endpoints import SiteApi, site_endpoints
 from edgefaas.control.status_endpoints import StatusApi, status_endpoints
-from edgefaas.control.vault import Vault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlPlane:
-    """Everything that the endpoints ask and change."""
-
-    pop: Pop
-    shelf: Shelf
-    deployer: Deployer
-    workers: EquippedWorkers
-    purger: Purger
-    vault: Vault
-    keeper: KvKeeper
-    hub: LogHub
-    access: Access
-    audit: AuditLog
-
-
-def endpoints(plane: ControlPlane) -> list[Endpoint]:
+def endpoints(plane: ControlPlane, *, pop: Pop) -> list[Endpoint]:
     """Return the table of all endpoints; the last one describes them, in OpenAPI."""
-    pop, shelf, deployer = plane.pop, plane.shelf, plane.deployer
+    shelf, deployer = plane.shelf, plane.deployer
     table = [
         *status_endpoints(StatusApi(pop)),
         *function_endpoints(FunctionApi(deployer=deployer, shelf=shelf, pop=pop)),

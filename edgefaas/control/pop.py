@@ -6,7 +6,7 @@ from edgefaas.site import Site
 
 
 class Pop(Protocol):
-    """Implemented by the supervisor."""
+    """Implemented by ``RunningPop``."""
 
     @property
     def site(self) -> Site:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from edgefaas.errors import EdgeError
 from edgefaas.listen import Address, parse_listen
-from edgefaas.supervisor import UpOptions, up
+from edgefaas.supervisor import up
+from edgefaas.upoptions import UpOptions
 
 FAKES = "tests.edgefaas.processes.fake_pop"
 

@@ -17,7 +17,7 @@ import pytest
 from edgefaas.errors import UsageError
 from edgefaas.listen import Address
 from edgefaas.site import Site
-from edgefaas.supervisor import UpOptions, refuse_http2, secure_address
+from edgefaas.upoptions import UpOptions, refuse_http2, secure_address
 from tests.edgefaas.processes.running import DEADLINE_S, Up, ask, refused_up, running_up, until, write_site
 from tests.edgefaas.wire import certificates
 from tests.edgefaas.wire.viewer2 import Viewer2
