@@ -10,6 +10,7 @@ nothing in these fields. Tests compare events and octets with the journey's.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 
@@ -34,6 +35,7 @@ from sandbox.contract import Finished
 
 HIT = x_cache(XCache.HIT)
 WAYS_MAX = 4_096
+ADDRESSES_MAX = 4_096
 TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
 
 
@@ -46,6 +48,12 @@ def may_start(behaviour: Behaviour) -> bool:
         and not behaviour.trusted_keys
         and not behaviour.location_headers
     )
+
+
+@lru_cache(maxsize=ADDRESSES_MAX)
+def _shown(address: str) -> bytes:
+    """Return an address as JSON has it, without the quotes."""
+    return orjson.dumps(address)[1:-1]
 
 
 def without_address(output: bytes, address: str) -> bytes:
@@ -72,12 +80,17 @@ class HeadStart:
 
 @dataclass(slots=True)
 class Way:
-    """Where a target leads: the name of its function ("": none may be started), and what it says in an event."""
+    """Where a target leads: the name of its function ("": none may be started), and what it says in an event.
+
+    ``api``, ``assembly`` and ``piece`` are for ``loaded``; without an assembly, that may not be started.
+    """
 
     name: str
     path: str = ""
     query: str = ""
     shows_body: bool = False
+    loaded: Loaded | None = None
+    api: str = ""
     assembly: Assembly | None = None
     piece: bytes = b""
 
@@ -105,16 +118,14 @@ class Ahead:
     def start(self, target: bytes, block: FieldBlock, scheme: str, address: str) -> HeadStart | None:
         """Start the function of a plain GET for ``target`` with these fields; None where the journey comes first."""
         way = self._ways.get(target) or self._find(target)
-        loaded = self.guests.look(way.name) if way.name else None
-        if loaded is None or way.name in self.arms.splits:  # who gets the canary is the journey's to say
+        loaded = self.guests.look(way.name)
+        if loaded is None:
             return None
-        function = loaded.function
-        if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
+        if loaded is not way.loaded:
+            self._prepare(way, loaded)
+        assembly, api = way.assembly, way.api
+        if assembly is None:
             return None
-        api = str(function.facts.get("api", Api.LAMBDA_EDGE))
-        assembly = assembly_of(api, shows_body=way.shows_body)
-        if way.assembly is not assembly:
-            way.assembly, way.piece = assembly, assembly.of_target(way.path, way.query)
         memo = block.memo
         fields = memo.get(api)
         if fields is None:
@@ -123,14 +134,14 @@ class Ahead:
             fields = memo[api] = assembly.of_fields(WireHeaders(block))
         assert isinstance(fields, bytes)
         request_id = self.next_id()
-        event = assembly.event(request_id.encode("ascii"), orjson.dumps(address)[1:-1], way.piece, fields)
+        event = assembly.event(request_id.encode("ascii"), _shown(address), way.piece, fields)
         invocation = self.guests.start(loaded, event, request_id)
         started = HeadStart(request_id, loaded, invocation)
         outcome = invocation.outcome
         if isinstance(outcome, Finished):
             made = self.made.get(api, outcome.output)
             if made is not None and made.template is not None:
-                self.guests.ended(function, outcome)
+                self.guests.ended(loaded.function, outcome)
                 self.guests.answered(loaded, made.response.status)
                 started.prepared = made.template.fill(request_id, http_date())
                 started.word = made.word
@@ -139,9 +150,21 @@ class Ahead:
                 passage = started.passage = scheme, target, block.raw, api, output
                 started.prepared = self.express.answer_passage(passage, self.wall_s(), request_id)
                 if started.prepared is not None:
-                    self.guests.ended(function, outcome)
+                    self.guests.ended(loaded.function, outcome)
                     started.word = HIT
         return started
+
+    def _prepare(self, way: Way, loaded: Loaded) -> None:
+        """Find out how the event of what is live now is put together, if it may be started."""
+        way.loaded, way.assembly = loaded, None
+        function = loaded.function
+        if way.name in self.arms.splits:  # who gets the canary is the journey's to say
+            return
+        if function.encoding == MSGPACK or function.kind in GATEWAY_KINDS:  # they are asked otherwise
+            return
+        way.api = str(function.facts.get("api", Api.LAMBDA_EDGE))
+        way.assembly = assembly_of(way.api, shows_body=way.shows_body)
+        way.piece = way.assembly.of_target(way.path, way.query)
 
     def _find(self, target: bytes) -> Way:
         way = NO_WAY

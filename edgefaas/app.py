@@ -95,8 +95,8 @@ class PopApp:
         self._deltas = Deltas(self._meter)
         self._guests = Guests(
             load=self._sandbox.load,
-            begin=self._begin,
-            retire=self._sandbox.retire,  # type: ignore[arg-type]  # programs are opaque to guests
+            begin=self._sandbox.start,  # type: ignore[arg-type]  # programs are opaque to guests
+            retire=self._sandbox.retire,  # type: ignore[arg-type]
             sink=log,
             clock=time_now,
             meter=self._meter,
@@ -128,9 +128,6 @@ class PopApp:
         self._front_task: asyncio.Task[None] | None = None
         self.draining = False
         self._build(site)
-
-    def _begin(self, program, event, limits, host):  # type: ignore[no-untyped-def]
-        return self._sandbox.start(program, event, limits=limits, host=host)
 
     def _build(self, site: Site) -> None:
         place = site.router.pop.encode()

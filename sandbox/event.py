@@ -9,8 +9,17 @@ from collections.abc import Generator
 
 from sandbox.artifacts import Artifact
 from sandbox.binary import check_exports, check_imports, describe
-from sandbox.capi import CallShape, EngineError, EventStore, InstancePre, Module, Progress, wat_to_wasm
-from sandbox.contract import Kind, Limit, Source
+from sandbox.capi import (
+    CallShape,
+    Course,
+    EngineError,
+    EventStore,
+    InstancePre,
+    Module,
+    Progress,
+    wat_to_wasm,
+)
+from sandbox.contract import Kind, Limit, Limits, Source
 from sandbox.errors import ArtifactError, CompileError
 from sandbox.guest import Guest, LimitReachedError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
@@ -105,20 +114,18 @@ class EventProgram:
         self._memory_max_bytes = bench.memory_max_bytes
         self._pre = pre
         self._initialize = initialize
+        self._limits: Limits | None = None
+        self._course: Course | None = None
 
     def run(self, guest: Guest) -> bytes | Steps:
         """Instantiate, hand the event over, call, copy the result out: all at once where that is possible."""
-        limits = guest.limits
         if self._initialize:
             return self._steps(guest, None)
+        if guest.limits is not self._limits:
+            self._limit(guest.limits)
+        assert self._course is not None
         try:
-            came = EventStore.at_once(
-                self._engine,
-                self._pre,
-                guest.event,
-                memory_bytes=min(limits.memory_bytes, self._memory_max_bytes),
-                output_max=limits.output_bytes,
-            )
+            came = EventStore.at_once(self._course, guest.event)
         except BaseException:
             guest.memory = None  # it went with the instance
             raise
@@ -129,6 +136,14 @@ class EventProgram:
         if guest.wasi is not None:
             guest.wasi.flush()
         return output
+
+    def _limit(self, limits: Limits) -> None:
+        """Go by these limits, which stay the same until the function is deployed or configured anew."""
+        memory_bytes = min(limits.memory_bytes, self._memory_max_bytes)
+        self._course = Course(
+            self._engine, self._pre, memory_bytes=memory_bytes, output_max=limits.output_bytes
+        )
+        self._limits = limits
 
     def _steps(self, guest: Guest, store: EventStore | None) -> Steps:
         """Go on a slice at a time, from the start or from where the first slice has come to."""

@@ -67,7 +67,7 @@ class Sandbox:
         self._bench.room.revive(program)
         return program
 
-    def start(self, program: Program, event: bytes, *, limits: Limits, host: Host) -> Invocation:
+    def start(self, program: Program, event: bytes, limits: Limits, host: Host) -> Invocation:
         """Start an invocation and run its first slice: most are done when this returns.
 
         A closed sandbox cancels it at once.

@@ -10,7 +10,7 @@ from sandbox.capi.library import WASMTIME_VERSION
 from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory, guest_is_running
 from sandbox.capi.memory import GuestPointerError, Memory
 from sandbox.capi.recycled import Entry, RecycledStore
-from sandbox.capi.store import CallShape, EventStore, Progress, Store
+from sandbox.capi.store import CallShape, Course, EventStore, Progress, Store
 from sandbox.capi.ticker import Ticker
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "WASMTIME_VERSION",
     "WASM_PAGE_BYTES",
     "CallShape",
+    "Course",
     "Engine",
     "EngineConfig",
     "EngineError",

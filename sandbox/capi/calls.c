@@ -185,13 +185,21 @@ void *edgefaas_start(Frame *frame, const uint8_t *event, uint64_t length, uint64
     return outcome == DONE ? lib.bytes_new((const char *)frame->output, (intptr_t)frame->output_bytes) : lib.int_new(outcome);
 }
 
+/* What all invocations of a program with the same limits have in common; see packed_course. */
+typedef struct {
+    void *engine;
+    const Pre *pre;
+    int64_t memory_bytes, table_elements;
+    uint64_t first_slice_ticks, output_max;
+} Course;
+
 /* The whole of the usual course: open, exchange, close; a new reference to the output (bytes). What comes otherwise is
    left open, and told as an int: how opening went, or EXCHANGED and how the exchange went. */
-void *edgefaas_once(Frame *frame, void *engine, const Pre *pre, int64_t memory_bytes, int64_t table_elements,
-                    uint64_t first_slice_ticks, const uint8_t *event, uint64_t length, uint64_t output_max) {
-    int outcome = edgefaas_open(frame, engine, pre, memory_bytes, table_elements, first_slice_ticks);
+void *edgefaas_at_once(Frame *frame, const Course *course, const uint8_t *event, uint64_t length) {
+    int outcome = edgefaas_open(frame, course->engine, course->pre, course->memory_bytes, course->table_elements,
+                                course->first_slice_ticks);
     if (outcome != DONE) return lib.int_new(outcome);
-    outcome = edgefaas_exchange(frame, event, length, output_max);
+    outcome = edgefaas_exchange(frame, event, length, course->output_max);
     if (outcome != DONE) return lib.int_new(EXCHANGED + outcome);
     void *output = lib.bytes_new((const char *)frame->output, (intptr_t)frame->output_bytes);
     lib.store_delete(frame->store);

@@ -60,9 +60,9 @@ class _Quick:
         self.start.restype = ctypes.py_object
         address = ctypes.c_void_p
         self.start.argtypes = (address, ctypes.c_char_p, word, word, ctypes.c_double, word)
-        self.once = library.edgefaas_once
+        self.once = library.edgefaas_at_once
         self.once.restype = ctypes.py_object
-        self.once.argtypes = (*self.open.argtypes, *self.exchange.argtypes[1:])
+        self.once.argtypes = (address, address, ctypes.c_char_p, word)
         self.tick_signal = library.edgefaas_tick_signal
         self.tick_signal.restype, self.tick_signal.argtypes = ctypes.c_int, ()
         self.images_init = library.edgefaas_images_init
@@ -100,4 +100,12 @@ def packed_pre(address: int, exports: tuple[tuple[bytes, int], ...]) -> "ctypes.
     words = [address, len(exports)]
     for name, length in exports:
         words += (ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p).value or 0, length)
+    return (ctypes.c_uint64 * len(words))(*words)
+
+
+def packed_course(
+    engine: int, pre: int, memory_bytes: int, table_elements: int, ticks: int, output_max: int
+) -> "ctypes.Array[ctypes.c_uint64]":
+    """Return what invocations with these limits have in common; what is at ``pre`` must stay alive."""
+    words = (engine, pre, memory_bytes, table_elements, ticks, output_max)
     return (ctypes.c_uint64 * len(words))(*words)

@@ -10,7 +10,17 @@ import struct
 from enum import Enum
 
 from sandbox.capi import library as c
-from sandbox.capi.calls import BAD_POINTER, DONE, EXCHANGED, FAILED, NO_EXPORT, PENDING, TOO_LONG, quick
+from sandbox.capi.calls import (
+    BAD_POINTER,
+    DONE,
+    EXCHANGED,
+    FAILED,
+    NO_EXPORT,
+    PENDING,
+    TOO_LONG,
+    packed_course,
+    quick,
+)
 from sandbox.capi.engine import Engine
 from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode, take_error, take_trap
 from sandbox.capi.linker import KINDS, RUNNING, TAGGED, HostCall, InstancePre, Number
@@ -217,6 +227,27 @@ class Store:
         raise EngineError(text)
 
 
+class Course:
+    """What the invocations of one program with the same limits have in common."""
+
+    __slots__ = ("_packed", "address", "pre")
+
+    def __init__(
+        self,
+        engine: Engine,
+        pre: InstancePre,
+        *,
+        memory_bytes: int,
+        output_max: int,
+        table_elements: int = 20_000,
+    ) -> None:
+        self.pre = pre
+        self._packed = packed_course(
+            engine.address, pre.packed, memory_bytes, table_elements, FIRST_SLICE_TICKS, output_max
+        )
+        self.address = ctypes.addressof(self._packed)
+
+
 class EventStore(Store):
     """A store for one exchange of the kind ``event``: exports 0 to 2 are memory, ``alloc`` and ``handle``.
 
@@ -267,16 +298,7 @@ class EventStore(Store):
         self._raise(*_words.unpack_from(self._frame.buffer, _TRAP))
 
     @classmethod
-    def at_once(
-        cls,
-        engine: Engine,
-        pre: InstancePre,
-        event: bytes,
-        *,
-        memory_bytes: int,
-        output_max: int,
-        table_elements: int = 20_000,
-    ) -> "tuple[bytes, int] | EventStore | None":
+    def at_once(cls, course: "Course", event: bytes) -> "tuple[bytes, int] | EventStore | None":
         """Make the instance, exchange, and close it; return the output, and how large memory was.
 
         What does not end so within its first slice comes back as a store, to be gone on with in the usual order
@@ -289,17 +311,7 @@ class EventStore(Store):
         assert not RUNNING.polling
         RUNNING.host_call, RUNNING.polling = frame.host_call, True
         try:
-            came: bytes | int = quick.once(
-                frame.address,
-                engine.address,
-                pre.packed,
-                memory_bytes,
-                table_elements,
-                FIRST_SLICE_TICKS,
-                event,
-                len(event),
-                output_max,
-            )
+            came: bytes | int = quick.once(frame.address, course.address, event, len(event))
         finally:
             RUNNING.polling = False
         if isinstance(came, bytes):
@@ -309,7 +321,7 @@ class EventStore(Store):
         store = cls.__new__(cls)
         store._frame = frame  # noqa: SLF001  # a store of this class
         try:
-            store._opened(pre, DONE if opened else came)  # noqa: SLF001  # the same
+            store._opened(course.pre, DONE if opened else came)  # noqa: SLF001  # the same
         except BaseException:
             store.close()
             raise
