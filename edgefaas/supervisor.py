@@ -37,7 +37,7 @@ from edgefaas.signals import Signals
 from edgefaas.site import Site
 from edgefaas.tracing.exporter import Exporter
 from edgefaas.upoptions import UpOptions, bind_all, read_site, refuse_http2, secure_address
-from edgefaas.workerprocess import Launch
+from edgefaas.workerprocess import Hearers, Launch
 
 RELOAD = "POST /v1/site/reload"  # what SIGHUP counts as in the audit log
 
@@ -75,9 +75,7 @@ class Supervisor:
             self._sockets,
             launch,
             site,
-            on_logs=hub.take,
-            on_spans=self._exporter.take,
-            on_ask=self._asked,
+            Hearers(logs=hub.take, spans=self._exporter.take, ask=self._asked),
         )
         self._signals = Signals(reload=self._hang_up, kill=self._fleet.kill)
         self._sampler = Sampler(

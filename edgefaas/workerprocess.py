@@ -25,11 +25,18 @@ INVOKE_TIMEOUT_S = 330.0  # the longest wall limit is 300 s
 EXIT_TIMEOUT_S = 5.0
 STDERR = 2
 
-OnLogs = Callable[[int, Any], None]
-"""Takes a worker's index and its batch of lines, as the worker sent them."""
 
-OnSpans = Callable[[int, Any, Any], None]
-"""Takes a worker's index, its batch of spans and how many it dropped, as the worker sent them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearers:
+    """Who hears what a worker says by itself; it need not be what an honest worker would say.
+
+    ``logs`` takes its index and its batch of lines, ``spans`` its index, its batch of spans and how many it dropped;
+    ``ask`` answers what it asks.
+    """
+
+    logs: Callable[[int, Any], None]
+    spans: Callable[[int, Any, Any], None]
+    ask: AskSupervisor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +60,10 @@ class WorkerProcess:
         self._background.start(self._serve(), name=f"channel of worker {index}")
 
     @classmethod
-    async def spawn(
-        cls,
-        index: int,
-        sockets: Inherited,
-        launch: Launch,
-        *,
-        on_logs: OnLogs,
-        on_spans: OnSpans,
-        on_ask: AskSupervisor,
-    ) -> "WorkerProcess":
+    async def spawn(cls, index: int, sockets: Inherited, launch: Launch, hearers: Hearers) -> "WorkerProcess":
         """Start a process that inherits ``sockets`` and one end of a socketpair, and nothing else.
 
-        ``on_ask`` answers what it asks; it need not be what an honest worker would ask. Raises StateError: the machine
-        has no process, memory or file left.
+        Raises StateError: the machine has no process, memory or file left.
         """
         inherited = [sockets.plain.fileno()]
         secure = []
@@ -94,11 +91,11 @@ class WorkerProcess:
 
         def tell(op: str, args: Mapping[str, Any]) -> None:
             if op == "logs":
-                on_logs(index, args.get("lines"))
+                hearers.logs(index, args.get("lines"))
             elif op == "spans":
-                on_spans(index, args.get("spans"), args.get("dropped"))
+                hearers.spans(index, args.get("spans"), args.get("dropped"))
 
-        channel = await Channel.open(ours, ask=on_ask, tell=tell, peer=f"worker {index}")
+        channel = await Channel.open(ours, ask=hearers.ask, tell=tell, peer=f"worker {index}")
         return cls(index, process, channel)
 
     async def _serve(self) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from edgefaas import fleet as fleets
-from edgefaas import workerprocess
+from edgefaas import upkeep, workerprocess
 from edgefaas.channel import ChannelClosedError
 from edgefaas.contract import LiveFunction
 from edgefaas.errors import StateError
-from edgefaas.fleet import Fleet, NoWorkerError
+from edgefaas.fleet import Fleet
 from edgefaas.listen import Address, bind
 from edgefaas.listeners import Inherited
+from edgefaas.members import NoWorkerError
 from edgefaas.site import Site
-from edgefaas.workerprocess import Launch
+from edgefaas.workerprocess import Hearers, Launch
 from sandbox.contract import Kind
 
 pytestmark = pytest.mark.slow
@@ -54,9 +54,7 @@ def with_fleet(
             sockets,
             launch,
             Site(name="demo"),
-            on_logs=lambda *_: None,
-            on_spans=lambda *_: None,
-            on_ask=nothing,
+            Hearers(logs=lambda *_: None, spans=lambda *_: None, ask=nothing),
         )
         try:
             async with asyncio.timeout(DEADLINE_S):
@@ -75,8 +73,8 @@ async def until(condition: Callable[[], Any]) -> None:
 def test_a_worker_whose_loop_stands_still_is_ended_and_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleets, "PING_EVERY_S", 0.05)
-    monkeypatch.setattr(fleets, "PING_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(upkeep, "PING_EVERY_S", 0.05)
+    monkeypatch.setattr(upkeep, "PING_TIMEOUT_S", 1.0)
 
     async def use(fleet: Fleet) -> None:
         await fleet.start({"hello": function("hang")})
