@@ -18,13 +18,13 @@ import uvloop
 from edgefaas.background import Background
 from edgefaas.control.api import Guard, make_app
 from edgefaas.control.catalogue import endpoints
-from edgefaas.control.deploy import Builder
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.front_door import admin_server
 from edgefaas.control.hub import LogHub
 from edgefaas.control.keyring import KeyRing
 from edgefaas.control.plane import ControlPlane, open_shelf
 from edgefaas.control.purging import boot_id
+from edgefaas.control.workshop import Builder
 from edgefaas.errors import EdgeError, UnknownFunctionError
 from edgefaas.fleet import Fleet
 from edgefaas.listen import bind, bound_address, is_loopback, withdraw

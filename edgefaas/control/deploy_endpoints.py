@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgefaas.control.bundle import BUNDLE_MAX_BYTES, Bundle
-from edgefaas.control.deploy import Deployer, Shelf
+from edgefaas.control.deploy import Deployer
 from edgefaas.control.endpoint import BadRequestError, Call, Endpoint, flag
 from edgefaas.control.orders import FUNCTIONS_MAX, Terms, read_delivery
 from edgefaas.control.planning import planned, read_outline
 from edgefaas.control.pop import Pop
+from edgefaas.control.records import Version
 from edgefaas.control.representations import deployed_row, order_of
-from edgefaas.control.store import Version
 from edgefaas.control.tokens import Scope
 from edgefaas.control.usage import missing_namespaces, users_of
+from edgefaas.control.workshop import Shelf
 from edgefaas.release import FILE_MAX_BYTES, Release
 from edgefaas.site import DirectoryOrigin, Site
 from edgefaas.split import WHOLE

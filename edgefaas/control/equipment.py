@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgefaas.contract import Live, LiveFunction
-from edgefaas.control.deploy import Workers
+from edgefaas.control.activation import Workers
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.vault import Secret, Vault
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgefaas.control.access import ForbiddenError
-from edgefaas.control.deploy import Deployer, Shelf
+from edgefaas.control.deploy import Deployer
 from edgefaas.control.endpoint import Call, Endpoint, count, flag
 from edgefaas.control.masking import without_values
 from edgefaas.control.pop import Pop
@@ -21,6 +21,7 @@ from edgefaas.control.representations import (
 from edgefaas.control.store import unknown_function
 from edgefaas.control.tokens import Scope
 from edgefaas.control.usage import users_by_function, users_of
+from edgefaas.control.workshop import Shelf
 from edgefaas.release import KIND, is_release
 
 EVENT_BODY_BYTES = 8 * 1024 * 1024

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgefaas.control.bundle import Bundle, from_json
+from edgefaas.control.healthcheck import Check
+from edgefaas.control.records import HASH_SHORT, Note, Version
 from edgefaas.control.rollout import Rule, rule_from_json
 from edgefaas.errors import DeployError
 from edgefaas.release import Release
 from edgefaas.release import from_json as release_from_json
-from edgefaas.split import Affinity, read_affinity, read_share
+from edgefaas.split import WHOLE, Affinity, read_affinity, read_share
 
 FUNCTIONS_MAX = 500
 RELEASES_MAX = 50
@@ -27,16 +29,20 @@ class Order:
     action: str = "deploy"
     expected: str | None = None
 
+    def check(self, name: str, live: str) -> None:
+        """Raise ConflictError when ``live``, the version of a function ("" for none), is not what is expected."""
+        if self.expected is None or (self.expected == ANY and live):
+            return
+        if not (live.startswith(self.expected) if self.expected else not live):
+            raise ConflictError(
+                f'Function "{name}" is live as {live[:HASH_SHORT] or "nothing"},'
+                f" not as {self.expected[:HASH_SHORT] or 'nothing'}: somebody changed it",
+                remedy="Look at edgefaas versions, then deploy again.",
+            )
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """An event that a new version must handle before any viewer gets it.
-
-    It must finish, with no status of 500 and more; where ``expect`` is not None the result must hold all of it.
-    """
-
-    event: Any
-    expect: Any = None
+    def note(self, at_s: float, reason: str = "") -> Note:
+        """Return what the history is told."""
+        return Note(action=self.action, actor=self.actor, at_s=at_s, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +72,24 @@ class Deployed:
     previous: str | None
     changed: bool
     warnings: tuple[str, ...] = ()
-    share: int = 10_000
+    share: int = WHOLE
     ended: tuple[str, ...] = ()
     checked: bool = False
     watched: bool = False
+
+    @classmethod
+    def of(
+        cls, version: Version, warnings: tuple[str, ...] = (), *, previous: str | None, changed: bool
+    ) -> "Deployed":
+        """Return what became of a version that everybody gets."""
+        return cls(
+            name=version.function,
+            version=version.version,
+            number=version.number,
+            previous=previous,
+            changed=changed,
+            warnings=warnings,
+        )
 
 
 class ConflictError(DeployError):
@@ -82,10 +102,6 @@ class InUseError(DeployError):
     """A behaviour of the site uses the function."""
 
     status = 409
-
-
-class HealthCheckError(DeployError):
-    """A new version did not handle its test event; no viewer got it."""
 
 
 class NoCanaryError(DeployError):
@@ -166,44 +182,3 @@ def _canary(plain: Any) -> tuple[int | None, Affinity | None]:
     ):
         raise DeployError("canary has no percent", remedy='Send {"percent": 10, "affinity": "address"}.')
     return read_share(percent), None if affinity is None else read_affinity(affinity)
-
-
-def failed_check(told: Mapping[str, Any], check: Check) -> str:
-    """Return why a run of the test event is no success, "" where it is one."""
-    if told.get("outcome") != "finished":
-        return str(told.get("error") or f"it ended as {told.get('outcome')}")
-    result = told.get("result")
-    status = _status(result)
-    if status >= 500:  # noqa: PLR2004  # RFC 9110, 15.6
-        return f"it answered {status}"
-    if check.expect is not None and (where := missing(check.expect, result)) is not None:
-        return f"its result is not what is expected at {where or 'the top'}"
-    return ""
-
-
-def _status(result: Any) -> int:
-    if not isinstance(result, dict):
-        return 0
-    said = str(result.get("status", result.get("statusCode", "")))
-    return int(said) if said.isascii() and said.isdigit() and len(said) <= 4 else 0  # noqa: PLR2004  # no status is longer
-
-
-def missing(expected: Any, found: Any, path: str = "") -> str | None:
-    """Return where ``found`` lacks something of ``expected``; None where it holds all of it.
-
-    Objects may have more keys than expected; everything else must be equal.
-    """
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key, value in expected.items():
-            inner = f"{path}.{key}" if path else str(key)
-            if key not in found:
-                return inner
-            if (where := missing(value, found[key], inner)) is not None:
-                return where
-        return None
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
-            if (where := missing(one, other, f"{path}[{index}]")) is not None:
-                return where
-        return None
-    return None if expected == found and type(expected) is type(found) else path

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgefaas.control import deploy, purging
+from edgefaas.control import activation, purging
 from edgefaas.control.access import Access
+from edgefaas.control.activation import HEALTH_CHECK
 from edgefaas.control.audit import AuditLog
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.deploy import HEALTH_CHECK, Builder, Deployer, Shelf
+from edgefaas.control.deploy import Deployer
 from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.folder import DataFolder
 from edgefaas.control.hub import LogHub
@@ -24,10 +25,11 @@ from edgefaas.control.seeding import seed
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.vault import Vault
+from edgefaas.control.workshop import Builder, Shelf
 from edgefaas.site import Site
 
 
-class Workers(deploy.Workers, purging.Workers, Protocol):
+class Workers(activation.Workers, purging.Workers, Protocol):
     """The workers of this POP, as one."""
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from edgefaas.arms import RELEASE_PREFIX
 from edgefaas.control.bundle import NAME, Bundle, digest, version_of
+from edgefaas.control.records import Version
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.store import Version
 from edgefaas.errors import DeployError
 from edgefaas.release import KIND, Release
 from edgefaas.split import WHOLE

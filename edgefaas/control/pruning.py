@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from edgefaas.control.store import Version
+from edgefaas.control.records import Version
 from edgefaas.control.workshop import Shelf
 
 

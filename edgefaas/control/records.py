@@ -6,6 +6,8 @@ from typing import Any
 
 from edgefaas.cache.purge import Purge
 
+HASH_SHORT = 12  # digits of a version that people see
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.deploy import Deployer, Shelf
+from edgefaas.control.deploy import Deployer
 from edgefaas.control.endpoint import SMALL_BODY_BYTES, BadRequestError, Call, Endpoint
 from edgefaas.control.pop import Pop
 from edgefaas.control.representations import NOTHING_COUNTED, deployed_row, order_of, rollout_row, totals
 from edgefaas.control.tokens import Scope
+from edgefaas.control.workshop import Shelf
 from edgefaas.split import read_share
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from edgefaas.arms import canary_of
 from edgefaas.contract import Live, LiveRelease
 from edgefaas.control.pruning import prunable
-from edgefaas.control.store import HASH_SHORT, Store, Version, unknown_function
+from edgefaas.control.records import HASH_SHORT, Version
+from edgefaas.control.store import Store, unknown_function
 from edgefaas.errors import UnknownFunctionError
 
 HISTORY_LOOKED_AT = 1_000

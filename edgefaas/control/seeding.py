@@ -8,8 +8,10 @@ import logging
 from collections.abc import Mapping
 
 from edgefaas.control.bundle import Bundle
-from edgefaas.control.deploy import Deployer, Order
-from edgefaas.control.store import HASH_SHORT, Store
+from edgefaas.control.deploy import Deployer
+from edgefaas.control.orders import Order
+from edgefaas.control.records import HASH_SHORT
+from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import DeployError, EdgeError
 from edgefaas.functions import read_spec

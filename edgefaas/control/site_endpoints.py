@@ -4,13 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from edgefaas.control.deploy import Shelf
 from edgefaas.control.endpoint import SMALL_BODY_BYTES, BadRequestError, Call, Endpoint
 from edgefaas.control.masking import without_secrets
 from edgefaas.control.plain import to_plain
 from edgefaas.control.pop import Pop
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.tokens import Scope
+from edgefaas.control.workshop import Shelf
 from edgefaas.errors import ConfigError
 
 

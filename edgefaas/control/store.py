@@ -19,7 +19,6 @@ from edgefaas.control.rollout import Rollout
 from edgefaas.errors import StateError, UnknownFunctionError
 
 __all__ = [
-    "HASH_SHORT",
     "BuildRecord",
     "Change",
     "Note",
@@ -29,7 +28,6 @@ __all__ = [
     "unknown_function",
 ]
 
-HASH_SHORT = 12  # digits of a version that people see; unique prefixes of 4 and more are accepted
 _PREFIX_MIN = 4
 PURGES_KEPT_S = 30 * 86_400.0
 AUDIT_KEPT_S = 400 * 86_400.0

@@ -9,7 +9,8 @@ from typing import ParamSpec, Protocol, TypeVar
 from edgefaas.contract import Live, LiveFunction, LiveRelease
 from edgefaas.control.blobs import Blobs
 from edgefaas.control.bundle import Bundle, digest
-from edgefaas.control.store import BuildRecord, Store, Version
+from edgefaas.control.records import BuildRecord, Version
+from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.trees import make_tree
 from edgefaas.errors import DeployError, StateError
@@ -20,6 +21,9 @@ from sandbox.errors import CompileError, SandboxError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Ready = tuple[Version, BuildRecord]
+"""A version that is stored and built."""
+
 SENT_KEPT_S = 3_600.0
 
 
@@ -63,7 +67,7 @@ class Workshop:
         self.sent: dict[str, float] = {}
         self.building = 0
 
-    async def prepare(self, bundle: Bundle) -> tuple[Version, BuildRecord]:
+    async def prepare(self, bundle: Bundle) -> Ready:
         """Build a bundle and keep it, without making it live. Raises DeployError, StateError."""
         contents = list(bundle.source.files.values())
         names = [digest(content) for content in contents]
@@ -90,7 +94,7 @@ class Workshop:
             self.in_hand += Counter()  # without what is at zero
         return replace(version, number=number), record
 
-    async def prepare_release(self, release: Release) -> tuple[Version, BuildRecord]:
+    async def prepare_release(self, release: Release) -> Ready:
         """Make the tree of a release whose files were sent before. Raises DeployError: one was not; StateError."""
         names = set(release.files.values())
         self.in_hand.update(names)
@@ -145,6 +149,11 @@ class Workshop:
 
     def _make_tree(self, version: Version) -> None:
         make_tree(self._shelf.artifacts, folder_of(version.version), version.files, self._shelf.blobs)
+
+    async def stored(self, name: str, wanted: str) -> Ready:
+        """Return a stored version with its build. Raises UnknownFunctionError, DeployError, StateError."""
+        version = await self._run(self._shelf.store.find, name, wanted)
+        return version, await self.built(version)
 
     async def built(self, version: Version) -> BuildRecord:
         """Build a stored version, or find it built: the builder knows what fits this machine."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from edgefaas.control.bundle import Bundle, digest
-from edgefaas.control.store import BuildRecord, Version
+from edgefaas.control.records import BuildRecord, Version
 from sandbox.contract import Kind, Limits, Source
 
 

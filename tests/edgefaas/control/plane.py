@@ -7,13 +7,15 @@ from typing import Any
 
 from edgefaas.arms import canary_of
 from edgefaas.contract import Live, LiveFunction
+from edgefaas.control.activation import Workers
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.deploy import Builder, Deployer, Shelf, Workers
+from edgefaas.control.deploy import Deployer
 from edgefaas.control.equipment import EquippedWorkers
 from edgefaas.control.keyring import KeyRing
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.vault import Vault
+from edgefaas.control.workshop import Builder, Shelf
 from edgefaas.errors import DeployError
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError

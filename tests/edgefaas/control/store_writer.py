@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.store import Note, Store
+from edgefaas.control.records import Note
+from edgefaas.control.store import Store
 from tests.edgefaas.control.making import build, version
 
 

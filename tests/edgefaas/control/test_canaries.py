@@ -9,8 +9,8 @@ import pytest
 
 from edgefaas.arms import canary_of
 from edgefaas.contract import Live
-from edgefaas.control.deploy import Order, Terms
-from edgefaas.control.orders import Check, HealthCheckError, NoCanaryError
+from edgefaas.control.healthcheck import Check, HealthCheckError
+from edgefaas.control.orders import NoCanaryError, Order, Terms
 from edgefaas.control.rollout import Rule
 from edgefaas.errors import DeployError, StateError, UnknownFunctionError
 from edgefaas.split import Affinity

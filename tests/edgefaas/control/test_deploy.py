@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgefaas.control.deploy import ConflictError, InUseError, Order, Terms
+from edgefaas.control.orders import ConflictError, InUseError, Order, Terms
 from edgefaas.errors import DeployError, StateError, UnknownFunctionError
 from sandbox.contract import Built, Source
 from sandbox.errors import CompileError

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.control.bundle import to_json
-from edgefaas.control.orders import FUNCTIONS_MAX, Check, failed_check, missing, read_delivery
+from edgefaas.control.healthcheck import Check, failed_check, missing
+from edgefaas.control.orders import FUNCTIONS_MAX, read_delivery
 from edgefaas.control.rollout import Rule
 from edgefaas.errors import DeployError
 from edgefaas.split import Affinity

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgefaas.control.bundle import Bundle
 from edgefaas.control.planning import Step, outline_of, planned, read_outline
+from edgefaas.control.records import Version
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.store import Version
 from edgefaas.errors import DeployError
 from edgefaas.split import Affinity
 from sandbox.contract import Kind, Limits, Source

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from edgefaas.contract import Live
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.deploy import Order, Terms
+from edgefaas.control.orders import Order, Terms
 from edgefaas.control.pruning import collect, prunable
-from edgefaas.control.store import BuildRecord, Note, Store
+from edgefaas.control.records import BuildRecord, Note
+from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
 from edgefaas.control.workshop import Shelf
 from tests.edgefaas.control.making import bundle, version

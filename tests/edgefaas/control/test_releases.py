@@ -8,7 +8,7 @@ import pytest
 
 from edgefaas.contract import LiveRelease
 from edgefaas.control.bundle import digest
-from edgefaas.control.deploy import Order, Terms
+from edgefaas.control.orders import Order, Terms
 from edgefaas.control.trees import make_tree
 from edgefaas.errors import DeployError, StateError
 from edgefaas.release import Release, folder_of

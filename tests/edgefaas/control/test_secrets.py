@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgefaas.contract import LiveFunction
-from edgefaas.control.deploy import Order, Terms
 from edgefaas.control.keyring import KEY_FILE, KEYS_MAX, Key, KeyRing, new_key, parse_keys, read_keys
+from edgefaas.control.orders import Order, Terms
 from edgefaas.control.schema import VERSION
 from edgefaas.control.sealing import UnsealError, seal, unseal
 from edgefaas.control.store import Store

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from edgefaas.cache.purge import Purge
 from edgefaas.control import schema
 from edgefaas.control import store as stores
-from edgefaas.control.store import Note, Store
+from edgefaas.control.records import Note
+from edgefaas.control.store import Store
 from edgefaas.errors import StateError, UnknownFunctionError
 from tests.edgefaas.control.making import build, version
 

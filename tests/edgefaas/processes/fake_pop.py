@@ -20,7 +20,7 @@ import orjson
 from edgefaas.arms import Arms, canary_of
 from edgefaas.cache.purge import Counted, Purge
 from edgefaas.contract import AskSupervisor, Exchange, Live, LiveFunction, LogLine, LogSink
-from edgefaas.control.deploy import Builder
+from edgefaas.control.workshop import Builder
 from edgefaas.deadman import ENDINGS
 from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
