@@ -8,7 +8,7 @@ the behaviour, the wire's facts for the request, and the memos by which front an
 nothing in these fields. Tests compare events and octets with the journey's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,7 +17,6 @@ import orjson
 from edgefaas.admission import UNPRETENDED
 from edgefaas.arms import Arms
 from edgefaas.cache.cache_status import XCache, x_cache
-from edgefaas.errors import RequestError
 from edgefaas.events import Api
 from edgefaas.events.assembly import Assembly, assembly_of
 from edgefaas.express import Express, Passage
@@ -28,15 +27,13 @@ from edgefaas.made import MadeMemo
 from edgefaas.message import Prepared
 from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, Trigger, ViewerProtocol
+from edgefaas.ways import Ways, lead_of
 from edgefaas.wire import http_date
 from edgefaas.wire.fields import FieldBlock, WireHeaders
-from edgefaas.wire.heads import split_target
 from sandbox.contract import Finished
 
 HIT = x_cache(XCache.HIT)
-WAYS_MAX = 4_096
 ADDRESSES_MAX = 4_096
-TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
 
 
 def may_start(behaviour: Behaviour) -> bool:
@@ -100,7 +97,7 @@ NO_WAY = Way("")
 
 @dataclass(slots=True, kw_only=True)
 class Ahead:
-    """Starts functions for one site. ``never`` is a path whose requests are not the functions' at all.
+    """Starts functions for one site. ``never`` are paths whose requests are not the functions' at all.
 
     ``express`` answers hits behind them, where the site allows that.
     """
@@ -112,8 +109,8 @@ class Ahead:
     express: Express | None
     next_id: Callable[[], str]
     wall_s: Callable[[], float]
-    never: str
-    _ways: dict[bytes, Way] = field(default_factory=dict, init=False)
+    never: Container[str]
+    _ways: Ways[Way] = field(default_factory=Ways, init=False)
 
     def start(self, target: bytes, block: FieldBlock, scheme: str, address: str) -> HeadStart | None:
         """Start the function of a plain GET for ``target`` with these fields; None where the journey comes first."""
@@ -167,17 +164,8 @@ class Ahead:
         way.piece = way.assembly.of_target(way.path, way.query)
 
     def _find(self, target: bytes) -> Way:
-        way = NO_WAY
-        try:
-            path, query, authority = split_target(target)
-            behaviour = self.routes.match(path)
-        except RequestError:  # the journey says what is wrong with it
-            return way
-        if behaviour is not None and not authority and path != self.never and may_start(behaviour):
-            name = behaviour.triggers[Trigger.VIEWER_REQUEST]
-            way = Way(name, path, query, shows_body=behaviour.include_body)
-        if len(target) <= TARGET_BYTES_MAX:
-            if len(self._ways) >= WAYS_MAX:
-                self._ways.clear()
-            self._ways[target] = way
-        return way
+        way, lead = NO_WAY, lead_of(target, self.routes, self.never)
+        if lead is not None and may_start(lead.behaviour):
+            name = lead.behaviour.triggers[Trigger.VIEWER_REQUEST]
+            way = Way(name, lead.path, lead.query, shows_body=lead.behaviour.include_body)
+        return self._ways.keep(target, way)

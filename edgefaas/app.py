@@ -51,9 +51,10 @@ from edgefaas.pages import error_page, page_for
 from edgefaas.paths import follow, path_of
 from edgefaas.pretence import pretend_viewer
 from edgefaas.routes import Routes
+from edgefaas.shortcuts import shortcuts_of
 from edgefaas.site import CacheSizes, DirectoryOrigin, Pretence, Site
 from edgefaas.telemetry import Meter
-from edgefaas.through import Through, may_pass
+from edgefaas.through import Through
 from edgefaas.tracing.semantics import finish_exchange
 from edgefaas.tracing.spans import Span
 from edgefaas.tracing.tracer import SpanSink, Tracer, no_spans
@@ -168,7 +169,8 @@ class PopApp:
         self._keeper = Keeper(store=self._store, keeps=site.pretence is None or site.pretence.caches)
         self._answers = Answers(keeper=self._keeper, pop=site.router.pop)
         self._express = Express(self._store, site.router.pop, {}, self._meter)
-        express = self._express if self._may_express(site) else None
+        self._shortcuts = shortcuts_of(site, front)
+        express = self._express if self._shortcuts.hits else None
         routes = Routes(site.behaviours)
         self._ahead = Ahead(
             routes=routes,
@@ -178,9 +180,8 @@ class PopApp:
             express=express,
             next_id=self._next_id,
             wall_s=time_now,
-            never=site.router.health_path,
+            never={site.router.health_path},
         )
-        self._may_start = self._may_start_ahead(site)
         admission = Admission(public_keys=site.public_keys, locate=self._front.locate)
         self._journey = Journey(
             routes=routes,
@@ -206,6 +207,7 @@ class PopApp:
             arms=self._arms,
             client=self._client,
             answers=self._answers,
+            tracer=self._tracer,
             means=Means(
                 front=front,
                 store=self._store,
@@ -219,7 +221,6 @@ class PopApp:
             next_id=self._next_id,
             never={site.router.health_path, *(("/",) if site.default_root else ())},
         )
-        self._may_pass = may_pass(site, front)
 
     def _trace(self, site: Site) -> None:
         """Trace as the site says; what was recorded before is handed on."""
@@ -236,23 +237,6 @@ class PopApp:
         self._access = None
         if site.access_file.file is not None:
             self._access = AccessLog(site.access_file, pop=site.router.pop, wall_s=time_now)
-
-    def _may_express(self, site: Site) -> bool:
-        """Return whether a hit may be answered by its target alone: nothing of the site asks for more."""
-        return (
-            self._any_host
-            and not self._front.steers
-            and not site.error_pages
-            and site.access_log != "all"
-            and site.access_file.file is None
-            and site.server_timing != "always"
-            and site.pretence is None
-        )
-
-    def _may_start_ahead(self, site: Site) -> bool:
-        """Return whether a function may be started before its request is looked at: nothing comes before it."""
-        untold = site.access_file.file is None and site.server_timing != "always" and site.pretence is None
-        return untold and self._any_host and self._front.takes_all
 
     def _next_id(self) -> str:
         self._ids += 1
@@ -301,7 +285,7 @@ class PopApp:
 
     def ahead(self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int]) -> HeadStart | None:
         """Start the function of a plain GET, and answer it where that is all; see ``ahead``. Never raises."""
-        if not self._may_start:
+        if not self._shortcuts.functions:
             return None
         tracer = self._tracer
         if tracer is not None and tracer.wants_next(traced=facts.traced):
@@ -332,7 +316,7 @@ class PopApp:
         self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: Viewer
     ) -> Transit | None:
         """Send a plain GET through to its origin, where that is all; see ``through``. Never raises."""
-        if not self._may_pass:
+        if not self._shortcuts.misses:
             return None
         try:
             return self._through.start(target, facts, scheme, peer, viewer)

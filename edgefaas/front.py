@@ -100,6 +100,7 @@ class Front:
         way = Way(policy.steering.value)
         # Without POPs, or where every request is answered where it arrives, there is nothing to choose.
         self.steers = bool(site.pops) and way in (Way.PROXY, Way.REDIRECT)
+        self._foreseen: tuple[dict[str, object] | None, str, Routed] | None = None
         self.neighbours: Neighbours | None = None
         if site.pops:
             known = before.neighbours if before is not None else None
@@ -131,6 +132,11 @@ class Front:
     def takes_all(self) -> bool:
         """Whether every request is answered here, and its peer is the viewer: nothing is asked of this front."""
         return not self.steers and self._nodes is None and not self._trust.networks
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether this is a POP, not only a router in front of some, and every peer is the viewer."""
+        return bool(self._here or not self.steers) and not self._trust.networks
 
     # -- whose request it is -------------------------------------------------------------------------------
 
@@ -198,6 +204,9 @@ class Front:
 
     def route(self, request: Request, received: Received) -> Routed | None:
         """Say what becomes of a request; None where it is simply answered here."""
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and foreseen[0] is request.headers.memo and foreseen[1] == request.target:
+            return foreseen[2]
         if self.steers and (routed := self._steer(request, received)) is not None:
             return routed
         if self._nodes is not None and not received.by_node:
@@ -205,6 +214,18 @@ class Front:
             if others:
                 return Routed(ProxyTo(others[0], "it owns the key"), others[1:])
         return None
+
+    def keeps(self, request: Request) -> bool:
+        """Say whether a request with fields as the viewer sent them is simply answered here.
+
+        Each such question counts a request, so where it is not, the answer is kept for ``route``, which the journey
+        asks next. Only for requests that ``receive`` changed nothing in.
+        """
+        if not self.steers and self._nodes is None:
+            return True
+        routed = self.route(request, DIRECT)
+        self._foreseen = None if routed is None else (request.headers.memo, request.target, routed)
+        return routed is None
 
     def _steer(self, request: Request, received: Received) -> Routed | None:
         neighbours = self.neighbours

@@ -25,8 +25,8 @@ from edgefaas.message import Request, Response
 from edgefaas.origin.client import Begun
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
 from edgefaas.telemetry import Meter
-from edgefaas.tracing.semantics import end_client, ending, note_client
-from edgefaas.tracing.spans import Kind, Span
+from edgefaas.tracing.semantics import asking, end_client, ending
+from edgefaas.tracing.spans import Span
 from edgefaas.tracing.tracer import with_context
 from edgefaas.triggers import Triggers
 from edgefaas.wire.render import STATUSES
@@ -142,9 +142,7 @@ class Origins:
                 response = await self._ask_one(origin, request, behaviour)
                 span.attributes["http.response.status_code"] = response.status
                 return response
-        span = trace.child(request.method, Kind.CLIENT)
-        span.attributes["edgefaas.origin"] = origin.name
-        note_client(span, request, origin.url)
+        span = asking(trace, request, origin)
         with ending(span):
             sent = replace(request, headers=with_context(request.headers, span))
             response = await self._ask_one(origin, sent, behaviour)

@@ -13,29 +13,33 @@ viewer's.
 """
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgefaas.admission import UNPRETENDED, Admission
 from edgefaas.answers import Answers
 from edgefaas.arms import Arms
 from edgefaas.cache import Forward, XCache, cache_key
 from edgefaas.cache.key import keys_on_fields, namespaced, site_uri
-from edgefaas.errors import OriginError, RequestError
+from edgefaas.errors import OriginError
 from edgefaas.events import Continue
-from edgefaas.front import UNFORGED, Front
+from edgefaas.front import UNFORGED
 from edgefaas.message import Request, Response
 from edgefaas.namespaces import namespace_of
 from edgefaas.origin import OriginClient
 from edgefaas.origin.pool import Checkout
 from edgefaas.routes import Routes
 from edgefaas.site import Behaviour, Origin, Site, UrlOrigin, ViewerProtocol
+from edgefaas.tracing.spans import Span
+from edgefaas.tracing.steps import passing
+from edgefaas.tracing.tracer import Tracer, sender_of, within_trace
 from edgefaas.transit import Means, Plan, Transit, Viewer
+from edgefaas.ways import Ways, lead_of
 from edgefaas.wire.fields import WireHeaders
-from edgefaas.wire.heads import Facts, split_target
+from edgefaas.wire.heads import Facts
 from edgefaas.wire.render import encode_fields
 
-WAYS_MAX = 4_096
-TARGET_BYTES_MAX = 512  # of a target whose way is remembered; what a viewer makes up costs no more memory
+NOBODY = "in the place of who asks"  # a value that traceparent cannot have
+_TOLD = f"\r\ntraceparent: {NOBODY}".encode()
 _WITHOUT_A_TASK = (Checkout.REUSE, Checkout.WAIT)
 
 
@@ -53,20 +57,12 @@ def passes(behaviour: Behaviour, origin: Origin | None) -> bool:
     )
 
 
-def may_pass(site: Site, front: Front) -> bool:
-    """Return whether anything of the site asks for more of a request than its behaviour does."""
-    return (
-        "*" in site.hosts
-        and front.takes_all
-        and site.server_timing != "always"
-        and not site.telemetry.otlp
-        and site.pretence is None
-    )
-
-
 @dataclass(slots=True, kw_only=True)
 class Through:
-    """Passes requests through for one site. ``never`` are paths that mean something else than what they say."""
+    """Passes requests through for one site. ``never`` are paths that mean something else than what they say.
+
+    ``tracer`` is None where nothing is traced.
+    """
 
     site: Site
     routes: Routes
@@ -74,10 +70,11 @@ class Through:
     arms: Arms
     client: OriginClient
     answers: Answers
+    tracer: Tracer | None
     means: Means
     next_id: Callable[[], str]
     never: Container[str]
-    _ways: "dict[bytes, _Known]" = field(default_factory=dict, init=False)
+    _ways: "Ways[_Known]" = field(default_factory=Ways, init=False)
     _plans: dict[int, tuple[Behaviour, Plan | None]] = field(default_factory=dict, init=False)
 
     def start(
@@ -113,10 +110,19 @@ class Through:
         private = flights.is_private(trip)
         if key in store or not (private or flights.is_free(trip)) or store.get(key):
             return None
+        if not self.means.front.keeps(request):
+            return None
         request.id = self.next_id()
         request.ran = {}
         head = b"GET %b HTTP/1.1%b" % (known.target, section.octets)
+        span: Span | None = None
+        if self.tracer is not None:
+            request.trace = self.tracer.begin(request)
+            span = passing(request.trace, request, plan.behaviour, plan.origin)
+            if section.rest:
+                head += span.context.traceparent.encode("ascii") + section.rest
         transit = Transit(self.means, plan, request, viewer, head, (key, token, trip))
+        transit.span = span
         if checkout is Checkout.REUSE:
             transit.send(pool.take_idle())
         else:
@@ -126,22 +132,17 @@ class Through:
         return transit
 
     def _find(self, target: bytes) -> "_Known":
-        found = _NOWHERE
-        try:
-            path, query, authority = split_target(target)
-            behaviour = self.routes.match(path)
-        except RequestError:  # the journey says what is wrong with it
-            return found
-        plan = None if behaviour is None or authority or path in self.never else self._plan_of(behaviour)
-        if plan is not None and not (query and plan.behaviour.cache.query.mode != "all"):
-            asked = f"{path}?{query}" if query else path
+        found, lead = _NOWHERE, lead_of(target, self.routes, self.never)
+        plan = None if lead is None else self._plan_of(lead.behaviour)
+        if (
+            lead is not None
+            and plan is not None
+            and not (lead.query and plan.behaviour.cache.query.mode != "all")
+        ):
+            asked = f"{lead.path}?{lead.query}" if lead.query else lead.path
             sent = (plan.way.prefix + asked).encode("ascii")
-            found = _Known(plan, path, query, sent, asked + namespaced(plan.namespace))
-        if len(target) <= TARGET_BYTES_MAX:
-            if len(self._ways) >= WAYS_MAX:
-                self._ways.clear()
-            self._ways[target] = found
-        return found
+            found = _Known(plan, lead.path, lead.query, sent, asked + namespaced(plan.namespace))
+        return self._ways.keep(target, found)
 
     def _plan_of(self, behaviour: Behaviour) -> Plan | None:
         known = self._plans.get(id(behaviour))
@@ -184,24 +185,35 @@ class Through:
                 return None
             if UNFORGED not in memo or UNPRETENDED not in memo:
                 return None
+        sent = request
+        if self.tracer is not None:
+            sender = sender_of(request.headers)
+            headers = within_trace(request.headers, NOBODY, sender.state if sender is not None else "")
+            sent = replace(request, headers=headers)
         try:
-            head = self.client.head(plan.origin, request)
+            head = self.client.head(plan.origin, sent)
         except OriginError:  # the journey says so
             return None
         site = site_uri(request.host, request.scheme)
-        octets = head[head.index(b"\r\n") :]
-        section = memo[plan.memo] = _Section(plan, request.viewer_ip, request.scheme, octets, site)
+        octets, told, rest = head[head.index(b"\r\n") :].partition(_TOLD)
+        if told:
+            octets += told.removesuffix(NOBODY.encode())
+        section = memo[plan.memo] = _Section(plan, request.viewer_ip, request.scheme, octets, rest, site)
         return section
 
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What a connection's repeated fields come to: what follows the request line, and the URI up to the path."""
+    """What a connection's repeated fields come to: what follows the request line, and the URI up to the path.
+
+    Where the origin is told of a trace, ``octets`` end before the value of ``traceparent``, and ``rest`` is behind it.
+    """
 
     plan: Plan
     address: str
     scheme: str
     octets: bytes
+    rest: bytes
     site: str
 
 

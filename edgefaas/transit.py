@@ -1,5 +1,6 @@
 """One request that is passed through to its origin without a task, and its answer back; see ``through``."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from edgefaas.origin.connection import OriginConnection
 from edgefaas.origin.pool import Place, none_became_free
 from edgefaas.origins import Origins
 from edgefaas.site import Behaviour, UrlOrigin
+from edgefaas.tracing.semantics import end_client, ending
+from edgefaas.tracing.spans import Span
+from edgefaas.tracing.tracer import with_context
 from edgefaas.wire import http_date
 
 logger = logging.getLogger("edgefaas.transit")
@@ -75,7 +79,8 @@ class Transit:
     """What the wire has in hand for a request that was sent on, until it is answered or the journey takes it over.
 
     ``flight`` is what others who miss the same may board; None where answers are for one viewer each. ``stored_as``
-    are the cache key, the purges done when it set out, and the name of the trip among flights.
+    are the cache key, the purges done when it set out, and the name of the trip among flights. ``span`` is the step of
+    asking the origin, where requests are traced.
     """
 
     __slots__ = (
@@ -92,6 +97,7 @@ class Transit:
         "begun",
         "flight",
         "request",
+        "span",
         "taken",
         "viewer",
     )
@@ -114,6 +120,7 @@ class Transit:
         self._plan = plan
         self.viewer: Viewer | None = viewer
         self._head = head
+        self.span: Span | None = None
         self._key, self._token, self._trip = stored_as
         self._place: Place | None = None
         self._late = False
@@ -174,6 +181,8 @@ class Transit:
             means.flights.learn(self._trip, private=True)
         else:
             means.flights.return_alone(self.flight)
+        if self.span is not None:
+            end_client(self.span, status)
         means.front.ended(took_s)
         request.begun = MISS
         viewer.passed(request, prepared, self.began_s)
@@ -223,11 +232,20 @@ class Transit:
 
     async def response(self) -> Response:
         """Return what the origin answers (``errands.Asked``). Raises OriginError."""
+        span = self.span
+        if span is None:
+            return await self._response(self.request.headers)
+        with ending(span):
+            response = await self._response(with_context(self.request.headers, span))
+            end_client(span, response.status)
+            return response
+
+    async def _response(self, headers: Headers) -> Response:
         origin = self._plan.origin
         if self.begun is None:
             self._means.origins.meter.asked(origin.name, 0, perf_counter() - self.began_s)
             raise none_became_free(self._plan.way.pool.name, origin.connect_timeout_s)
-        request = replace(self.request, interim=self.interim)
+        request = replace(self.request, headers=headers, interim=self.interim)
         return await self._means.origins.finish(origin, request, self.begun, self.began_s)
 
     def ended(self) -> None:
@@ -254,4 +272,6 @@ class Transit:
             return
         if self.begun is not None:
             self.begun.connection.give_up(self.begun.waiting)
+        if self.span is not None:
+            self.span.end(error=asyncio.CancelledError.__name__)
         self._means.origins.meter.asked(self._plan.origin.name, 0, perf_counter() - self.began_s)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from edgefaas.contract import Exchange, LiveFunction
 from edgefaas.message import Request
-from edgefaas.tracing.spans import Attribute, Span
+from edgefaas.site import UrlOrigin
+from edgefaas.tracing.spans import Attribute, Kind, Span
 from sandbox.contract import Usage
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -84,6 +85,14 @@ def _server(request: Request) -> dict[str, Attribute]:
     if not host:
         return {}
     return {"server.address": host, "server.port": port or (443 if request.scheme == "https" else 80)}
+
+
+def asking(trace: Span, request: Request, origin: UrlOrigin) -> Span:
+    """Return the step of ``trace`` that asks a URL origin; it begins now."""
+    span = trace.child(request.method, Kind.CLIENT)
+    span.attributes["edgefaas.origin"] = origin.name
+    note_client(span, request, origin.url)
+    return span
 
 
 def note_client(span: Span, request: Request, url: str) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgefaas.admission import Refusal
-from edgefaas.cache.verdict import Serve, ServeAndRevalidate, Verdict
+from edgefaas.cache.cache_status import Forward
+from edgefaas.cache.verdict import Fetch, Serve, ServeAndRevalidate, Verdict
 from edgefaas.message import Request
-from edgefaas.site import Behaviour
+from edgefaas.site import Behaviour, UrlOrigin
+from edgefaas.tracing.semantics import asking
 from edgefaas.tracing.spans import Span
 
 
@@ -34,6 +36,15 @@ def end_lookup(span: Span, verdict: Verdict) -> None:
     if reason is not None:
         span.attributes["edgefaas.cache.reason"] = str(reason)
     span.end()
+
+
+def passing(trace: Span, viewer: Request, behaviour: Behaviour, origin: UrlOrigin) -> Span:
+    """Note the steps of a request that goes to its origin at once; return the one of asking there, as it begins."""
+    if not trace.recorded:
+        return trace
+    end_behaviour(trace.child("behavior"), viewer, behaviour, viewer)
+    end_lookup(trace.child("cache lookup"), Fetch(Forward.URI_MISS))
+    return asking(trace, viewer, origin)
 
 
 @contextmanager

@@ -62,10 +62,7 @@ class Tracer:
     def begin(self, request: Request) -> Span:
         """Return the span of a request that has come in; its trace is the sender's, or a new one."""
         drawn, self._drawn = self._drawn, None
-        headers = request.headers
-        parent: TraceContext | None = None
-        if "traceparent" in headers:
-            parent = read_context(headers.values("traceparent"), headers.values("tracestate"))
+        parent = sender_of(request.headers)
         recorded = self._sampler.samples(parent) if parent is not None or drawn is None else drawn
         anchor_ns = time.time_ns() - time.perf_counter_ns()  # the clock's edge of tracing
         trace = Trace(
@@ -118,12 +115,24 @@ def with_context(headers: Headers, span: Span) -> Headers:
     if not span.trace.tells:
         return headers
     context = span.context
+    return within_trace(headers, context.traceparent, context.state)
+
+
+def within_trace(headers: Headers, traceparent: str, state: str) -> Headers:
+    """Return a copy of ``headers`` with these values of ``traceparent`` and ``tracestate`` ("" for none)."""
     sent = headers.copy()
     sent.remove("traceparent", "tracestate")
-    sent.add("traceparent", context.traceparent)
-    if context.state:
-        sent.add("tracestate", context.state)
+    sent.add("traceparent", traceparent)
+    if state:
+        sent.add("tracestate", state)
     return sent
+
+
+def sender_of(headers: Headers) -> TraceContext | None:
+    """Return what the fields of a request say about its trace; None where one begins here."""
+    if "traceparent" not in headers:
+        return None
+    return read_context(headers.values("traceparent"), headers.values("tracestate"))
 
 
 def no_spans(_spans: Sequence[PlainSpan], _dropped: int) -> bool:

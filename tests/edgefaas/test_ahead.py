@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.ahead import TARGET_BYTES_MAX, WAYS_MAX, may_start
+from edgefaas.ahead import may_start
 from edgefaas.app import PopApp
 from edgefaas.contract import Exchange, LiveFunction
 from edgefaas.events import Api, EventContext, ShownBody, encode_event
 from edgefaas.events.assembly import assembly_of
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Behaviour, Trigger, ViewerProtocol
+from edgefaas.ways import TARGET_BYTES_MAX, WAYS_MAX
 from sandbox import Builder, Built, Kind, Limits, Source
 from tests.edgefaas.live import FakeOrigin, Pop, origin, pop, reply, serving
 

@@ -13,6 +13,8 @@ import pytest
 
 from edgefaas.app import PopApp
 from edgefaas.cache import Purge
+from edgefaas.config import parse_site
+from edgefaas.message import Request
 from edgefaas.origin import PoolLimits
 from edgefaas.site import (
     Behaviour,
@@ -24,6 +26,8 @@ from edgefaas.site import (
     ViewerProtocol,
 )
 from edgefaas.through import passes
+from edgefaas.tracing.context import read_context
+from edgefaas.tracing.spans import Kind
 from edgefaas.transit import MISS, Transit
 from edgefaas.wire.heads import Facts
 from edgefaas.wire.protocol import WireProtocol
@@ -81,6 +85,13 @@ FIELDS = [
     "Cache-Control: max-age=0, only-if-cached\r\n",
     'If-None-Match: "v"\r\n',
 ]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+OF_TRACES = [
+    f"Traceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\nTracestate: a=1, b=2\r\n",
+    f"TraceParent: 00-{TRACE}-00f067aa0ba902b7-00\r\nCookie: a=b\r\n",
+    f"traceparent: 00-{TRACE}\r\ntracestate: a=1\r\n",
+]
+TELEMETRY = '[telemetry]\notlp = "http://127.0.0.1:1"\ntraces_per_second = 10000\nsample_ratio = '
 
 
 class Spying(WithoutAhead):
@@ -89,10 +100,13 @@ class Spying(WithoutAhead):
     def __init__(self, app: PopApp) -> None:
         super().__init__(app)
         self.transits: list[Transit] = []
+        self.peer: tuple[str, int] | None = None  # who viewers are taken for
 
     def through(
         self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: WireProtocol
     ) -> Transit | None:
+        if self.peer is not None:
+            viewer._peer = peer = self.peer
         transit = self.app.through(target, facts, scheme, peer, viewer)
         if transit is not None:
             self.transits.append(transit)
@@ -215,18 +229,21 @@ async def dialogue(port: int, target: str, fields: str) -> bytes:
         writer.close()
 
 
-def test_viewer_and_origin_get_the_octets_of_the_journey(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", f"{TELEMETRY}0\n", f"{TELEMETRY}1\n"])
+def test_viewer_and_origin_get_the_octets_of_the_journey(tmp_path: Path, more: str) -> None:
+    kinds = [*FIELDS, *OF_TRACES] if more else FIELDS
+
     async def main() -> None:
         def replying(seen: Seen) -> bytes:
             return ANSWERS[seen.target.split("/")[-1].split("?")[0].replace("%20", " ")]
 
         async with (
-            staged(replying, tmp_path / "a") as one,
-            staged(replying, tmp_path / "b") as other,
+            staged(replying, tmp_path / "a", more=more) as one,
+            staged(replying, tmp_path / "b", more=more) as other,
             serving(WithoutAhead(other.served.app)) as plain,
         ):
             for name in ANSWERS:
-                for at, fields in enumerate(FIELDS):
+                for at, fields in enumerate(kinds):
                     target = f"/{at}/{name.replace(' ', '%20')}?a=1&b"
                     got = await dialogue(one.port, target, fields)
                     wanted = await dialogue(plain, target, fields)
@@ -238,12 +255,46 @@ def test_viewer_and_origin_get_the_octets_of_the_journey(tmp_path: Path) -> None
         assert _counts(one.served.app) == _counts(other.served.app)
         assert one.spy.arrived > 30
         assert not other.spy.transits
+        assert _steps(one.served) == _steps(other.served)
+        assert bool(one.served.spans) == bool(more)
+        _check_family(one)
 
     asyncio.run(main())
 
 
 def _masked(seen: Seen) -> tuple[str, dict[str, str]]:
-    return seen.target, {name: PORT.sub("", value) for name, value in seen.headers.items()}
+    """Return what the origin got, without ports, and without the identifiers of traces that begin here."""
+    fields = {name: PORT.sub("", value) for name, value in seen.headers.items()}
+    if (told := read_context([fields.get("traceparent", "")])) is not None:
+        own = told.trace_id if told.trace_id == TRACE else ""
+        fields["traceparent"] = f"{own} {told.sampled}"
+    return seen.target, fields
+
+
+def _steps(served: Pop) -> list[tuple[object, ...]]:
+    """Return what was told of each span, but for identifiers, ports and times; and the name of its parent."""
+    names = {span[1]: span[5] for span in served.spans}
+    rows: list[tuple[object, ...]] = []
+    for trace, _, parent, state, remote, name, kind, _, _, attributes, error in served.spans:
+        assert isinstance(attributes, dict)
+        known = {key: PORT.sub("", str(value)) for key, value in attributes.items()}
+        known.pop("edgefaas.request_id", None)
+        if kind == Kind.CLIENT:
+            known.pop("server.port")
+        rows.append((trace == TRACE, names.get(parent), state, remote, name, kind, known, error))
+    return rows
+
+
+def _check_family(stage: Stage) -> None:
+    """Every origin was told of a step of its own, which is a child of a request that ended after it."""
+    spans = {span[1]: span for span in stage.served.spans}
+    for seen in stage.fake.seen:
+        told = read_context([seen.headers.get("traceparent", "")])
+        if told is not None and told.sampled and told.span_id in spans:
+            asked = spans[told.span_id]
+            server = spans[asked[2]]
+            assert (asked[0], asked[6], server[6]) == (told.trace_id, Kind.CLIENT, Kind.SERVER)
+            assert server[7] <= asked[7] <= asked[8] <= server[8]  # type: ignore[operator]
 
 
 def _lines(served: Pop) -> list[tuple[object, ...]]:
@@ -578,3 +629,90 @@ def test_who_stands_in_line_when_a_connection_ends_gets_a_new_one(tmp_path: Path
         assert stage.spy.arrived == 0
 
     play(tmp_path, lambda _: next(answers), scenario, connections_max=1)
+
+
+MESH = """
+[pops.fra]
+latitude = 50.1
+longitude = 8.7
+url = "http://127.0.0.1:1"
+[pops.iad]
+latitude = 39.0
+longitude = -77.5
+url = "http://127.0.0.1:2"
+[router]
+pop = "fra"
+steering = "{way}"
+mesh_secret = "sixteen bytes or more"
+"""
+GERMANY, AMERICA = "84.128.0.1", "24.0.0.1"
+
+
+def join(stage: Stage, mesh: str) -> None:
+    """Have the POP be one of several from now on, none of which is ever probed."""
+    app = stage.served.app
+    assert app._front_task is not None
+    app._front_task.cancel()
+    app._front_task = None
+    site = SITE.format(port=stage.fake.port, patience=30, line=30, about="") + mesh
+    app.reconfigure(parse_site(site, folder=app._data))
+
+
+@pytest.mark.parametrize("way", ["redirect", "proxy"])
+def test_in_a_mesh_what_is_answered_here_goes_through_and_each_request_counts_once(
+    tmp_path: Path, way: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        app = stage.served.app
+        join(stage, MESH.format(way=way))
+        for address, goes in (
+            (GERMANY, 3),
+            (AMERICA, 3 if way == "proxy" else 0),
+        ):  # passing on pays only under load
+            stage.spy.peer = address, 1
+            stage.fake.seen.clear()
+            viewer = await stage.viewer()
+            await viewer.get(
+                f"/{address}"
+            )  # there is an idle connection from now on, where it is answered here
+            before, arrived = app.explain(address)["requests"], stage.spy.arrived
+            for at in range(3):
+                answer = await viewer.get(f"/{address}/{at}")
+                assert answer.startswith(b"HTTP/1.1 200 " if goes else b"HTTP/1.1 307 ")
+            assert stage.spy.arrived - arrived == goes
+            assert app.explain(address)["requests"] == before + 3  # type: ignore[operator]
+            assert all(seen.headers["x-forwarded-for"] == address for seen in stage.fake.seen)
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
+
+
+def test_a_router_in_front_sends_nothing_through(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        join(stage, MESH.format(way="proxy").replace('pop = "fra"', ""))
+        assert not stage.served.app._shortcuts.misses
+        assert b" 502 " in (await (await stage.viewer()).get("/a"))[:20]
+        assert not stage.fake.seen
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
+
+
+def test_of_several_nodes_the_owner_of_a_key_sends_it_through(tmp_path: Path) -> None:
+    here = "http://here.example"
+    mesh = MESH.format(way="answer").replace("url =", f'nodes = ["{here}", "http://127.0.0.1:1"]\nurl =', 1)
+
+    async def scenario(stage: Stage) -> None:
+        join(stage, f'{mesh}node = "{here}"\n')
+        nodes = stage.served.app._front._nodes
+        assert nodes is not None
+        asked = [Request(method="GET", path=f"/{at}", host="a.example") for at in range(40)]
+        owned = [not nodes.owners(request) for request in asked]
+        assert 0 < sum(owned) < 40
+        viewer = await stage.viewer()
+        await viewer.get(f"/{owned.index(True)}")  # there is an idle connection from now on
+        for at in range(40):
+            before = stage.spy.arrived
+            assert (await viewer.get(f"/{at}")).endswith(b"secret")  # the other node is gone: answered here
+            if owned[at] or at == owned.index(False):  # after that the other node is known to be gone
+                assert stage.spy.arrived - before == owned[at]
+
+    play(tmp_path, lambda _: ANSWERS["no-store"], scenario)
