@@ -13,8 +13,8 @@ from pathlib import Path
 from edgefaas.control.blobs import write_file
 from edgefaas.control.bundle import NAME, digest
 from edgefaas.control.sessions import Sessions
-from edgefaas.control.store import Store
 from edgefaas.control.tokens import Scope, Token, TokenTable, new_secret
+from edgefaas.database import Database
 from edgefaas.errors import EdgeError, StateError
 
 TOKEN_FILE = "admin-token"  # noqa: S105  # a name, not a secret
@@ -79,7 +79,7 @@ class FailureLimit:
 class Access:
     """The tokens of one POP."""
 
-    def __init__(self, store: Store, *, folder: Path) -> None:
+    def __init__(self, store: Database, *, folder: Path) -> None:
         self._table = TokenTable(store)
         self._folder = folder
         self._limit = FailureLimit()

@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
+from edgefaas.database import Database
 
 _NAMES = ("at_s", "request_id", "actor", "action", "target", "status", "detail")
 _TARGET_MAX = 200
 _DETAIL_MAX = 500
+KEPT_S = 400 * 86_400.0
 
 
 class AuditLog:
     """The log of one POP. ``clock`` returns Unix time."""
 
-    def __init__(self, store: Store, disk: DiskThread, *, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Database, disk: DiskThread, *, clock: Callable[[], float]) -> None:
         self._store = store
         self._disk = disk
         self._clock = clock
@@ -41,3 +42,11 @@ class AuditLog:
             (limit,),
         )
         return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+    async def prune(self) -> None:
+        """Forget entries that are too old to matter. Raises StateError."""
+        await self._disk.run(self._forget, self._clock() - KEPT_S)
+
+    def _forget(self, before_s: float) -> None:
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM audit WHERE at_s < ?", (before_s,))

@@ -14,7 +14,7 @@ from edgefaas.control.orders import Deployed, NoCanaryError, Order, Terms
 from edgefaas.control.outgoing import canary_rollouts
 from edgefaas.control.records import BuildRecord, Version
 from edgefaas.control.rollout import Rollout
-from edgefaas.control.store import unknown_function
+from edgefaas.control.versions import unknown_function
 from edgefaas.control.workshop import Ready, Shelf, Workshop, live_version
 from edgefaas.split import WHOLE
 

@@ -25,7 +25,7 @@ def endpoints(plane: ControlPlane, *, pop: Pop) -> list[Endpoint]:
         *function_endpoints(FunctionApi(deployer=deployer, shelf=shelf, pop=pop)),
         *deploy_endpoints(DeployApi(deployer=deployer, shelf=shelf, pop=pop)),
         *rollout_endpoints(RolloutApi(deployer=deployer, shelf=shelf, pop=pop)),
-        *site_endpoints(SiteApi(purger=plane.purger, shelf=shelf, pop=pop)),
+        *site_endpoints(SiteApi(purger=plane.purger, pop=pop)),
         *log_endpoints(LogApi(hub=plane.hub, pop=pop)),
         *access_endpoints(AccessApi(access=plane.access, log=plane.audit, disk=shelf.disk)),
         *kv_endpoints(KvApi(plane.keeper)),

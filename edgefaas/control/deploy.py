@@ -20,7 +20,7 @@ from edgefaas.control.outgoing import watched_rollouts
 from edgefaas.control.records import BuildRecord, Version
 from edgefaas.control.rollout import Rollout
 from edgefaas.control.running import Running, version_before, versions_before
-from edgefaas.control.store import unknown_function
+from edgefaas.control.versions import unknown_function
 from edgefaas.control.workshop import Builder, Ready, Shelf, Workshop, live_version
 from edgefaas.errors import DeployError, EdgeError
 from edgefaas.release import Release, is_release
@@ -161,13 +161,13 @@ class Deployer:
             if wanted is None and await self._canaries.has(name):
                 group = await self._canaries.group(name)
                 (mine,) = [item for item in group if item.function == name]
-                version = await self._run(store.find, name, mine.previous)  # which may not run here
+                version = await self._run(store.versions.find, name, mine.previous)  # which may not run here
                 await self._canaries.take_back(group, order, reason="")
                 ended = tuple(item.function for item in group)
                 return replace(Deployed.of(version, (), previous=None, changed=True), ended=ended)
             if wanted is None:
                 wanted = await self._run(version_before, store, name)
-            version = await self._run(store.find, name, wanted)
+            version = await self._run(store.versions.find, name, wanted)
             ready = [(version, await self._workshop.built(version))]
             (deployed,) = await self._make_live(ready, order, EVERYBODY)
             return deployed
@@ -202,7 +202,7 @@ class Deployer:
         store = self._shelf.store
         async with self._lock:
             self._check(name, order)
-            if not await self._run(store.versions, name):
+            if not await self._run(store.versions.of, name):
                 raise unknown_function(name)
             target = self._activation.running.without_canaries([name]).without(name)
             await self._activation.switch(target, lambda: store.remove(name, order.note(self._clock())))

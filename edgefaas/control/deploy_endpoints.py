@@ -44,7 +44,7 @@ class DeployApi:
         store, wanted = self.shelf.store, [read_outline(outline) for outline in outlines]
 
         def at_one_instant() -> tuple[Any, ...]:
-            versions = {outline.name: store.versions(outline.name) for outline in wanted}
+            versions = {outline.name: store.versions.of(outline.name) for outline in wanted}
             return store.live(), store.rollouts(), versions
 
         live, rollouts, versions = await self.shelf.disk.run(at_one_instant)

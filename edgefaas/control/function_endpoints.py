@@ -18,9 +18,9 @@ from edgefaas.control.representations import (
     totals,
     version_row,
 )
-from edgefaas.control.store import unknown_function
 from edgefaas.control.tokens import Scope
 from edgefaas.control.usage import users_by_function, users_of
+from edgefaas.control.versions import unknown_function
 from edgefaas.control.workshop import Shelf
 from edgefaas.release import KIND, is_release
 
@@ -75,7 +75,7 @@ class FunctionApi:
 
         def at_one_instant() -> tuple[Any, ...]:
             # One turn of the thread that also writes: who compares the history with what is live sees no half change.
-            return store.versions(call.name), store.live(), store.history(call.name), store.rollouts()
+            return store.versions.of(call.name), store.live(), store.history(call.name), store.rollouts()
 
         versions, lives, history, rollouts = await self.shelf.disk.run(at_one_instant)
         if not versions:
@@ -107,10 +107,10 @@ class FunctionApi:
 
         def at_one_instant() -> tuple[Any, ...]:
             # Else a version might be pruned in between, and its files be said to be lost.
-            version = store.find(call.name, call.request.path_params["version"])
+            version = store.versions.find(call.name, call.request.path_params["version"])
             shown = with_files and version.kind != KIND  # a folder's files may be gigabytes
             contents = {path: blobs.get(blob) for path, blob in version.files.items()} if shown else None
-            return version, store.build(call.name, version.version), contents
+            return version, store.versions.build(call.name, version.version), contents
 
         version, build, contents = await self.shelf.disk.run(at_one_instant)
         row = version_row(version) | {

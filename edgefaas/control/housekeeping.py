@@ -54,7 +54,7 @@ class Housekeeper:
             old = [item for item in found if (item.function, item.version) not in self._spared]
             if dry_run:
                 return Pruned(versions=tuple(old))
-            await run(store.forget_versions, old)
+            await run(store.versions.forget, old)
             return replace(await self.collect_now(), versions=tuple(old))
 
     async def tidy(self, keep: Callable[[], int]) -> None:

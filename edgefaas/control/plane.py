@@ -73,7 +73,8 @@ class ControlPlane:
         """Read what is stored, and remove what a kill left behind. Raises EdgeError."""
         run = self.shelf.disk.run
         await run(self.access.load, now_s=self.clock())
-        await run(self.shelf.store.prune, now_s=self.clock())
+        await self.purger.prune(now_s=self.clock())
+        await self.audit.prune()
         await run(self.vault.load)
         await self.deployer.house.collect()
         await self.keeper.configure(site.kv)

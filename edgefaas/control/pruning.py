@@ -40,12 +40,12 @@ def collect(shelf: Shelf, in_hand: Container[str], *, artifacts: bool) -> Pruned
     ``in_hand`` are files of versions that are being stored just now. ``artifacts`` False leaves artefacts for later:
     a build may have found one of them and not have said so yet.
     """
-    files = shelf.blobs.sweep(_Held(shelf.store.blobs(), in_hand))
+    files = shelf.blobs.sweep(_Held(shelf.store.versions.blobs(), in_hand))
     if not artifacts:
         return Pruned(files=files)
-    garbage = shelf.store.garbage()
+    garbage = shelf.store.versions.garbage()
     removed = _remove_all(shelf, garbage)
-    shelf.store.collected(removed)
+    shelf.store.versions.collected(removed)
     return Pruned(files=files, artifacts=len(removed))
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Protocol
 
 from edgefaas.cache.purge import KINDS, Counted, Purge, problem_with
-from edgefaas.control.store import Store
+from edgefaas.control.purges import PurgeTable
+from edgefaas.control.records import PurgeRecord
 from edgefaas.control.thread import DiskThread
+from edgefaas.database import Database
 from edgefaas.errors import EdgeError
 
 VALUE_MAX = 8_192
-_BOOT = "boot"
 REPEAT_WITHIN_S = 86_400.0
 REPEAT_MAX = 200  # more than these, and everything is purged instead
 
@@ -53,20 +54,28 @@ class Purger:
     """Carries purges out, one at a time."""
 
     def __init__(
-        self, store: Store, disk: DiskThread, *, workers: Workers, clock: Callable[[], float]
+        self, store: Database, disk: DiskThread, *, workers: Workers, clock: Callable[[], float]
     ) -> None:
-        self._store = store
+        self._table = PurgeTable(store)
         self._disk = disk
         self._workers = workers
         self._clock = clock
         self._lock = asyncio.Lock()
 
+    async def last(self, limit: int) -> list[PurgeRecord]:
+        """Return the last purges that were asked for, the newest first. Raises StateError."""
+        return await self._disk.run(self._table.last, limit=limit)
+
+    async def prune(self, *, now_s: float) -> None:
+        """Forget purges that are too old to matter. Raises StateError."""
+        await self._disk.run(self._table.prune, now_s=now_s)
+
     async def purge(self, purge: Purge, *, actor: str) -> Counted:
         """Purge everywhere; in force on return. Returns how many stored responses that hit, in memory or on disk."""
         async with self._lock:
-            purge_id = await self._disk.run(self._store.begin_purge, purge, actor=actor, at_s=self._clock())
+            purge_id = await self._disk.run(self._table.begin, purge, actor=actor, at_s=self._clock())
             hit = await self._workers.purge(purge)
-            await self._disk.run(self._store.end_purge, purge_id, removed=hit.number)
+            await self._disk.run(self._table.end, purge_id, removed=hit.number)
             return hit
 
     async def repeat(self, *, boot: str) -> int:
@@ -75,8 +84,8 @@ class Purger:
         ``boot`` names this run of the machine.
         """
         since_s = self._clock() - REPEAT_WITHIN_S
-        records = await self._disk.run(self._store.purges, since_s=since_s, limit=REPEAT_MAX + 1)
-        booted = await self._disk.run(self._store.fact, _BOOT) not in (boot, None)
+        records = await self._disk.run(self._table.last, since_s=since_s, limit=REPEAT_MAX + 1)
+        booted = await self._disk.run(self._table.boot) not in (boot, None)
         due = [record for record in reversed(records) if booted or record.removed is None]
         everything = Purge(kind="everything")
         too_many = len(due) > REPEAT_MAX
@@ -87,8 +96,8 @@ class Purger:
                 await self._workers.purge(purge)
         for record in due:
             if record.removed is None:
-                await self._disk.run(self._store.end_purge, record.id, removed=0)
-        await self._disk.run(self._store.note_fact, _BOOT, boot)
+                await self._disk.run(self._table.end, record.id, removed=0)
+        await self._disk.run(self._table.note_boot, boot)
         return len(due)
 
 

@@ -8,7 +8,8 @@ from edgefaas.arms import canary_of
 from edgefaas.contract import Live, LiveRelease
 from edgefaas.control.pruning import prunable
 from edgefaas.control.records import HASH_SHORT, Version
-from edgefaas.control.store import Store, unknown_function
+from edgefaas.control.store import Store
+from edgefaas.control.versions import unknown_function
 from edgefaas.errors import UnknownFunctionError
 
 HISTORY_LOOKED_AT = 1_000
@@ -65,7 +66,7 @@ def version_before(store: Store, name: str) -> str:
     live = store.live_version(name)
     if live is None:
         raise unknown_function(name)
-    kept = {version.version for version in store.versions(name)}
+    kept = {version.version for version in store.versions.of(name)}
     for change in store.history(name, limit=HISTORY_LOOKED_AT):
         if change.version == live.version and change.previous in kept and change.previous != live.version:
             assert change.previous is not None
@@ -78,7 +79,7 @@ def version_before(store: Store, name: str) -> str:
 
 def versions_before(store: Store, name: str, version: str) -> tuple[str, ...]:
     """Return the last versions that were live before ``version`` becomes so and are still kept, the newest first."""
-    kept = {item.version for item in store.versions(name)}
+    kept = {item.version for item in store.versions.of(name)}
     live = store.live_version(name)
     found = {live.version: None} if live else {}
     for change in store.history(name, limit=HISTORY_LOOKED_AT):
@@ -91,8 +92,8 @@ def forgettable(store: Store, keep: int) -> list[Version]:
     """Return the versions that may be forgotten as the store is now; see ``prunable``."""
     live, rollouts = store.live(), store.rollouts()
     found: list[Version] = []
-    for name in store.functions():
-        versions = store.versions(name)
+    for name in store.versions.functions():
+        versions = store.versions.of(name)
         if len(versions) < 2:  # noqa: PLR2004  # the live one, or a first canary
             continue
         held: set[str] = set()

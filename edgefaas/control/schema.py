@@ -1,13 +1,10 @@
-"""The tables of the control store, and how an older store becomes a newer one."""
+"""The tables of the control store, and how an older store becomes a newer one.
 
-import sqlite3
+``live`` may only name a version that exists, and a version that is live cannot be deleted: the foreign keys hold it.
+"""
 
-from edgefaas.errors import StateError
+from edgefaas.database import Layout
 
-VERSION = 4
-
-# One script per version, run in order; a released script is never edited. ``live`` may only name a version
-# that exists, and a version that is live cannot be deleted: the foreign keys hold it.
 _SCRIPTS = (
     """
     CREATE TABLE versions (
@@ -120,16 +117,9 @@ _SCRIPTS = (
 )
 
 
-def migrate(connection: sqlite3.Connection, *, path: str) -> None:
-    """Bring the store to ``VERSION``, each step in a transaction of its own.
-
-    Raises StateError: the store was written by a newer edgefaas.
-    """
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > VERSION:
-        raise StateError(
-            f"{path} has schema {found}; this edgefaas knows up to {VERSION}",
-            remedy="Use the newer edgefaas that wrote it, or another data folder.",
-        )
-    for number, script in enumerate(_SCRIPTS[found:], found + 1):
-        connection.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version = {number};COMMIT;")
+LAYOUT = Layout(
+    scripts=_SCRIPTS,
+    word="store",
+    remedy="Restore it from a backup, or name another folder with --data.",
+    checked=True,
+)

@@ -10,7 +10,6 @@ from edgefaas.control.plain import to_plain
 from edgefaas.control.pop import Pop
 from edgefaas.control.purging import Purger, checked_purge
 from edgefaas.control.tokens import Scope
-from edgefaas.control.workshop import Shelf
 from edgefaas.errors import ConfigError
 
 
@@ -25,7 +24,6 @@ class SiteApi:
     """The endpoints; ``site_endpoints`` says where each is found."""
 
     purger: Purger
-    shelf: Shelf
     pop: Pop
 
     async def site(self, _: Call) -> Any:
@@ -53,9 +51,7 @@ class SiteApi:
 
     async def purges(self, call: Call) -> Any:
         """Return the last purges."""
-        records = await self.shelf.disk.run(
-            self.shelf.store.purges, limit=call.count("limit", 100, high=1000)
-        )
+        records = await self.purger.last(call.count("limit", 100, high=1000))
         return {"purges": [dataclasses.asdict(record) for record in records]}
 
 

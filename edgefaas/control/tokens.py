@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import orjson
 
-from edgefaas.control.store import Store
+from edgefaas.database import Database
 
 TOKEN_PREFIX = "edgefaas_"  # noqa: S105  # lets scanners find a leaked token
 TOKEN_LIFE_MAX_S = 100 * 366 * 86_400  # of one that ends at all
@@ -41,7 +41,7 @@ class Token:
 class TokenTable:
     """The tokens in the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
 
     def read(self) -> list[Token]:

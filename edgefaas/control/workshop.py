@@ -87,7 +87,7 @@ class Workshop:
                 size_bytes=bundle.size_bytes,
                 created_at_s=self._clock(),
             )
-            number = await self._run(self._shelf.store.add_version, version, record)
+            number = await self._run(self._shelf.store.versions.add, version, record)
         finally:
             self.building -= 1
             self.in_hand.subtract(names)
@@ -114,7 +114,7 @@ class Workshop:
             )
             record = BuildRecord(artifact=folder_of(version.version))
             await self._run(self._make_tree, version)
-            number = await self._run(self._shelf.store.add_version, version, record)
+            number = await self._run(self._shelf.store.versions.add, version, record)
         finally:
             self.building -= 1
             self.in_hand.subtract(names)
@@ -152,7 +152,7 @@ class Workshop:
 
     async def stored(self, name: str, wanted: str) -> Ready:
         """Return a stored version with its build. Raises UnknownFunctionError, DeployError, StateError."""
-        version = await self._run(self._shelf.store.find, name, wanted)
+        version = await self._run(self._shelf.store.versions.find, name, wanted)
         return version, await self.built(version)
 
     async def built(self, version: Version) -> BuildRecord:
@@ -165,8 +165,8 @@ class Workshop:
         }
         source = Source(kind=Kind(version.kind), files=contents, entry=version.entry, handler=version.handler)
         record = await self._build(version.function, source)
-        if record != await self._run(self._shelf.store.build, version.function, version.version):
-            await self._run(self._shelf.store.set_build, version.function, version.version, record)
+        if record != await self._run(self._shelf.store.versions.build, version.function, version.version):
+            await self._run(self._shelf.store.versions.set_build, version.function, version.version, record)
         return record
 
     async def _build(self, name: str, source: Source) -> BuildRecord:

@@ -18,9 +18,9 @@ def main() -> None:
         text = f"text {number}"
         (blob,) = blobs.put_all([text.encode()])
         made = replace(version("hello", text), files={"index.js": blob})
-        store.add_version(made, build(text))
+        store.versions.add(made, build(text))
         # Two pointers in one transaction: they must never be seen apart.
-        store.add_version(replace(made, function="twin"), build(text))
+        store.versions.add(replace(made, function="twin"), build(text))
         pointers = {"hello": made.version, "twin": made.version}
         store.set_live(pointers, Note(action="seed", actor="me", at_s=float(number)))
         sys.stdout.write(f"{number} {made.version}\n")

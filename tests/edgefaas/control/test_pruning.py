@@ -39,7 +39,7 @@ def deploy_all(plane: Plane, *texts: str, terms: Terms | None = None) -> None:
 
 
 def numbers(plane: Plane) -> set[int]:
-    return {item.number for item in plane.store.versions("hello")}
+    return {item.number for item in plane.store.versions.of("hello")}
 
 
 def test_live_canary_and_the_way_back_stay_however_old_they_are(tmp_path: Path) -> None:
@@ -119,13 +119,13 @@ def test_what_a_kill_between_rows_and_files_left_is_collected_at_the_next_time(t
     shelf = shelf_in(tmp_path)
     (blob,) = shelf.blobs.put_all([b"one"])
     old = replace(version(text="one"), files={"index.js": blob})
-    shelf.store.add_version(old, BuildRecord(artifact="built"))
+    shelf.store.versions.add(old, BuildRecord(artifact="built"))
     (shelf.artifacts / "built").mkdir(parents=True)
-    shelf.store.forget_versions([old])
+    shelf.store.versions.forget([old])
     shelf.store.close()  # killed here
 
     again = shelf_in(tmp_path)
-    assert again.store.garbage() == ["built"]
+    assert again.store.versions.garbage() == ["built"]
     collected = collect(again, (), artifacts=True)
     assert (collected.files, collected.artifacts) == (1, 1)
     assert not (again.artifacts / "built").exists()
@@ -136,12 +136,12 @@ def test_an_artefact_that_is_built_again_is_no_garbage_any_more(tmp_path: Path) 
     shelf = shelf_in(tmp_path)
     first, second = version(text="one"), version("other", "one")
     for item in (first, second):
-        shelf.store.add_version(item, BuildRecord(artifact="shared"))
-    shelf.store.forget_versions([first])
-    assert shelf.store.garbage() == []
-    shelf.store.collected([])
+        shelf.store.versions.add(item, BuildRecord(artifact="shared"))
+    shelf.store.versions.forget([first])
+    assert shelf.store.versions.garbage() == []
+    shelf.store.versions.collected([])
     shelf.store.remove("other", Note(action="rm", actor="me", at_s=1.0))
-    assert shelf.store.garbage() == ["shared"]
+    assert shelf.store.versions.garbage() == ["shared"]
 
 
 def test_a_file_that_is_being_deployed_is_not_collected(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from edgefaas.cache.purge import Counted, Purge
 from edgefaas.control import purging
+from edgefaas.control.purges import PurgeTable
 from edgefaas.control.purging import PurgeError, Purger, Workers, checked_purge
 from edgefaas.control.store import Store
 from edgefaas.control.thread import DiskThread
@@ -52,7 +53,7 @@ def test_a_purge_that_no_worker_confirms_stays_open_and_is_repeated_once(store: 
     workers.willing = False
     with pytest.raises(StateError):
         asyncio.run(purger(store, workers).purge(NEWS, actor="me"))
-    assert [record.removed for record in store.purges()] == [None]
+    assert [record.removed for record in PurgeTable(store).last()] == [None]
     assert repeated(store, boot="one") == [NEWS]
     assert repeated(store, boot="one") == []
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edgefaas.contract import LiveFunction
 from edgefaas.control.keyring import KEY_FILE, KEYS_MAX, Key, KeyRing, new_key, parse_keys, read_keys
 from edgefaas.control.orders import Order, Terms
-from edgefaas.control.schema import VERSION
+from edgefaas.control.schema import LAYOUT
 from edgefaas.control.sealing import UnsealError, seal, unseal
 from edgefaas.control.store import Store
 from edgefaas.control.vault import (
@@ -312,15 +312,15 @@ def test_an_older_store_gets_the_table(tmp_path: Path) -> None:
     store = Store(tmp_path / "control.sqlite3")
     with store.transaction() as db:
         db.execute("DROP TABLE secrets")
-    store.add_version(version(), build())
+    store.versions.add(version(), build())
     store.query("SELECT 1")
     store.close()
     db2 = sqlite3.connect(tmp_path / "control.sqlite3")
-    db2.execute(f"PRAGMA user_version = {VERSION - 1}")
+    db2.execute(f"PRAGMA user_version = {len(LAYOUT.scripts) - 1}")
     db2.close()
     again = Store(tmp_path / "control.sqlite3")
     assert again.query("SELECT * FROM secrets") == []
-    assert [item.function for item in again.versions("hello")] == ["hello"]
+    assert [item.function for item in again.versions.of("hello")] == ["hello"]
     again.close()
 
 

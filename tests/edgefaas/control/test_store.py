@@ -1,5 +1,6 @@
 """The store agrees with a dictionary, whatever is done to it and however often it is opened again."""
 
+import asyncio
 import sqlite3
 import tempfile
 from dataclasses import replace
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edgefaas.cache.purge import Purge
-from edgefaas.control import schema
-from edgefaas.control import store as stores
+from edgefaas.control import audit, schema
+from edgefaas.control.audit import AuditLog
+from edgefaas.control.purges import KEPT_S, PurgeTable
 from edgefaas.control.records import Note
 from edgefaas.control.store import Store
+from edgefaas.control.thread import DiskThread
 from edgefaas.errors import StateError, UnknownFunctionError
 from tests.edgefaas.control.making import build, version
 
@@ -39,7 +42,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), text=st.sampled_from(TEXTS))
     def add(self, name: str, text: str) -> None:
         made = version(name, text)
-        number = self.store.add_version(made, build(text))
+        number = self.store.versions.add(made, build(text))
         known = self.versions.setdefault(name, [])
         if made.version not in known:
             known.append(made.version)
@@ -85,7 +88,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert {name: item.version for name, item in self.store.live().items()} == self.live
         assert self.store.seeded() == self.seeded
         for name in NAMES:
-            stored = [item.version for item in reversed(self.store.versions(name))]
+            stored = [item.version for item in reversed(self.store.versions.of(name))]
             assert stored == self.versions.get(name, [])
             one = self.store.live_version(name)
             assert (one.version if one else None) == self.live.get(name)
@@ -108,44 +111,45 @@ def store(tmp_path: Path) -> Store:
 
 def test_a_version_comes_back_as_it_was_stored(store: Store) -> None:
     made = version("hello", "one", at_s=7.5)
-    store.add_version(made, build("one"))
-    (found,) = store.versions("hello")
+    store.versions.add(made, build("one"))
+    (found,) = store.versions.of("hello")
     assert (found.version, found.files, found.settings) == (made.version, made.files, made.settings)
     assert (found.number, found.created_at_s, found.size_bytes) == (1, 7.5, 3)
-    assert store.build("hello", made.version) == build("one")
+    assert store.versions.build("hello", made.version) == build("one")
 
 
 def test_a_version_is_found_by_number_and_by_the_first_digits_of_its_hash(store: Store) -> None:
     one, two = version(text="one"), version(text="two")
     for made in (one, two):
-        store.add_version(made, build())
+        store.versions.add(made, build())
     for wanted in ("1", "v1", one.version, one.version[:12], one.version[:4].upper()):
-        assert store.find("hello", wanted).version == one.version
-    assert store.find("hello", "2").version == two.version
+        assert store.versions.find("hello", wanted).version == one.version
+    assert store.versions.find("hello", "2").version == two.version
 
 
 @pytest.mark.parametrize("wanted", ["", "v", "3", "0", "abc", "zzzz", "ffffffffffff", "%", "____"])
 def test_a_version_that_is_not_there_is_named_in_the_refusal(store: Store, wanted: str) -> None:
-    store.add_version(version(text="one"), build())
+    store.versions.add(version(text="one"), build())
     with pytest.raises(UnknownFunctionError) as refusal:
-        store.find("hello", wanted)
+        store.versions.find("hello", wanted)
     assert "edgefaas versions hello" in refusal.value.remedy
 
 
 def test_a_purge_is_open_until_it_is_confirmed(store: Store) -> None:
     purge = Purge(kind="tag", value="news", soft=True)
-    number = store.begin_purge(purge, actor="me", at_s=5.0)
-    assert [(item.purge, item.removed) for item in store.purges()] == [(purge, None)]
-    store.end_purge(number, removed=3)
-    assert [(item.id, item.removed) for item in store.purges(since_s=5.0)] == [(number, 3)]
-    assert store.purges(since_s=5.1) == []
+    purges = PurgeTable(store)
+    number = purges.begin(purge, actor="me", at_s=5.0)
+    assert [(item.purge, item.removed) for item in purges.last()] == [(purge, None)]
+    purges.end(number, removed=3)
+    assert [(item.id, item.removed) for item in purges.last(since_s=5.0)] == [(number, 3)]
+    assert purges.last(since_s=5.1) == []
 
 
 def test_a_store_of_a_newer_edgefaas_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "control.sqlite3"
     Store(path).close()
     with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {len(schema.LAYOUT.scripts) + 1}")
     db.close()
     with pytest.raises(StateError, match="schema"):
         Store(path)
@@ -161,16 +165,16 @@ def test_a_damaged_file_is_refused_with_a_remedy(tmp_path: Path, content: bytes)
 
 
 def test_a_full_disk_is_refused_and_changes_nothing(store: Store) -> None:
-    store.add_version(version(text="one"), build())
+    store.versions.add(version(text="one"), build())
     ((pages,),) = store.query("PRAGMA page_count")
     store.query(f"PRAGMA max_page_count = {pages}")
     too_large = replace(version(text="more"), settings={"environment": {"A": "x" * 100_000}})
     with pytest.raises(StateError, match="full"):
-        store.add_version(too_large, build())
+        store.versions.add(too_large, build())
     store.query("PRAGMA max_page_count = 1000000")
-    known = len(store.versions("hello"))
-    store.add_version(version(text="at last"), build())
-    assert len(store.versions("hello")) == known + 1
+    known = len(store.versions.of("hello"))
+    store.versions.add(version(text="at last"), build())
+    assert len(store.versions.of("hello")) == known + 1
 
 
 def test_a_store_of_the_first_schema_becomes_one_of_today_and_keeps_what_it_has(
@@ -178,19 +182,33 @@ def test_a_store_of_the_first_schema_becomes_one_of_today_and_keeps_what_it_has(
 ) -> None:
     path = tmp_path / "control.sqlite3"
     with monkeypatch.context() as older:
-        older.setattr(schema, "_SCRIPTS", schema._SCRIPTS[:1])
+        older.setattr(schema, "LAYOUT", replace(schema.LAYOUT, scripts=schema.LAYOUT.scripts[:1]))
         first = Store(path)
-        first.add_version(version(text="one"), build())
+        first.versions.add(version(text="one"), build())
         first.close()
     store = Store(path)
-    assert [item.version for item in store.versions("hello")] == [version(text="one").version]
-    store.note_fact("name", "value")
-    assert store.fact("name") == "value"
+    assert [item.version for item in store.versions.of("hello")] == [version(text="one").version]
+    PurgeTable(store).note_boot("value")
+    assert PurgeTable(store).boot() == "value"
     store.close()
 
 
-def test_old_purges_and_audit_entries_are_forgotten_and_younger_ones_kept(store: Store) -> None:
+def test_old_purges_are_forgotten_and_younger_ones_kept(store: Store) -> None:
+    purges = PurgeTable(store)
     for at_s in (0.0, 1.0):
-        store.begin_purge(Purge(kind="tag", value="x"), actor="me", at_s=at_s)
-    store.prune(now_s=stores.PURGES_KEPT_S + 1.0)
-    assert [record.at_s for record in store.purges()] == [1.0]
+        purges.begin(Purge(kind="tag", value="x"), actor="me", at_s=at_s)
+    purges.prune(now_s=KEPT_S + 1.0)
+    assert [record.at_s for record in purges.last()] == [1.0]
+
+
+def test_old_audit_entries_are_forgotten_and_younger_ones_kept(store: Store) -> None:
+    times_s = iter((0.0, 1.0, audit.KEPT_S + 1.0))
+    log = AuditLog(store, DiskThread(), clock=lambda: next(times_s))
+
+    async def main() -> list[float]:
+        for _ in range(2):
+            await log.note(actor="me", action="rm", target="x", status=200)
+        await log.prune()
+        return [entry["at_s"] for entry in await log.last(10)]
+
+    assert asyncio.run(main()) == [1.0]

@@ -34,7 +34,7 @@ def test_what_was_acknowledged_survives_kills_at_any_instant(tmp_path: Path) -> 
         first = max(acknowledged, default=0) + 1_000
         acknowledged |= dict(write_until_killed(tmp_path, first, chance.randrange(1, 12)))
         store, blobs = Store(tmp_path / "control.sqlite3"), Blobs(tmp_path / "blobs")
-        versions = {item.version: item for item in store.versions("hello")}
+        versions = {item.version: item for item in store.versions.of("hello")}
         assert set(acknowledged.values()) <= versions.keys()
         for item in versions.values():
             assert blobs.get(item.files["index.js"]).startswith(b"text ")
@@ -46,6 +46,6 @@ def test_what_was_acknowledged_survives_kills_at_any_instant(tmp_path: Path) -> 
             assert live["hello"] == acknowledged[newest] or versions[live["hello"]].number > (
                 versions[acknowledged[newest]].number
             )
-        blobs.sweep(store.blobs())
+        blobs.sweep(store.versions.blobs())
         store.close()
     assert len(acknowledged) > KILLS

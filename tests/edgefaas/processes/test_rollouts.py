@@ -244,7 +244,7 @@ def test_kills_at_any_instant_leave_the_old_state_or_the_new(tmp_path: Path) -> 
             again.stop()
         store = Store(tmp_path / "data" / "control.sqlite3")
         assert store.live()["hello"].version == bundle("hello", live).version
-        for version in store.versions("hello"):  # what pruning left is whole
+        for version in store.versions.of("hello"):  # what pruning left is whole
             assert Blobs(tmp_path / "data" / "blobs").get(version.files["index.js"])
         rollout = store.rollouts().get("hello")
         assert (rollout is None) == (canary == live)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgefaas.cache.purge import Purge
+from edgefaas.control.purges import PurgeTable
 from edgefaas.control.store import Store
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import Up, begin_up, end, running_up, until, write_site
@@ -141,14 +142,14 @@ def test_a_start_repeats_purges_that_nobody_confirmed_and_after_a_reboot_all_of_
         assert up.admin("POST", "/v1/purge", {"kind": "tag", "value": "news"}).status == 200
         up.process.kill()
     store = Store(tmp_path / "data" / "control.sqlite3")
-    now_s = store.purges()[0].at_s
-    store.begin_purge(Purge(kind="tag", value="open"), actor="me", at_s=now_s)
+    now_s = PurgeTable(store).last()[0].at_s
+    PurgeTable(store).begin(Purge(kind="tag", value="open"), actor="me", at_s=now_s)
     store.close()
     with running_up(tmp_path, workers=1) as up:
         assert up.admin("GET", "/v1/stats").json["workers"][0]["purges"] == ["open"]
         up.process.kill()
     store = Store(tmp_path / "data" / "control.sqlite3")
-    store.note_fact("boot", "another run of the machine")
+    PurgeTable(store).note_boot("another run of the machine")
     store.close()
     with running_up(tmp_path, workers=1) as up:
         assert up.admin("GET", "/v1/stats").json["workers"][0]["purges"] == ["news", "open"]
@@ -187,7 +188,9 @@ def test_deploys_survive_kills_of_the_supervisor_at_any_instant(tmp_path: Path) 
         killer.join()
         end(up.process)
     store = Store(tmp_path / "data" / "control.sqlite3")
-    assert {item.version for item in store.versions("hello")} >= {bundle("hello", str(acknowledged)).version}
+    assert {item.version for item in store.versions.of("hello")} >= {
+        bundle("hello", str(acknowledged)).version
+    }
     store.close()
 
 
