@@ -8,7 +8,7 @@ from sandbox.capi.faults import EngineError, GuestTrapError, TrapCode
 from sandbox.capi.images import PAGE_BYTES, ImageFile, images_work
 from sandbox.capi.library import WASMTIME_VERSION
 from sandbox.capi.linker import InstancePre, Linker, Pending, caller_memory, guest_is_running
-from sandbox.capi.memory import GuestPointerError, Memory
+from sandbox.capi.memory import GuestPointerError, Memory, PiecewiseCopy
 from sandbox.capi.recycled import Entry, RecycledStore
 from sandbox.capi.store import CallShape, Course, EventStore, Progress, Store
 from sandbox.capi.ticker import Ticker
@@ -32,6 +32,7 @@ __all__ = [
     "Memory",
     "Module",
     "Pending",
+    "PiecewiseCopy",
     "PoolConfig",
     "Progress",
     "RecycledStore",

@@ -73,6 +73,11 @@ class Memory:
         if data:
             _memmove(_data(context, address) + offset, data, len(data))
 
+    def check(self, offset: int, length: int) -> None:
+        """Raise GuestPointerError unless the range is wholly inside."""
+        if offset + length > (size := self.size_bytes()):
+            raise GuestPointerError(offset, length, size)
+
     def zero(self, offset: int, length: int) -> None:
         """Fill a range with zeros. Raises GuestPointerError."""
         size = self.size_bytes()
@@ -88,3 +93,35 @@ class Memory:
         if error:
             c.error_delete(error)
         return not error
+
+
+class PiecewiseCopy:
+    """A copy of a range that is made a piece at a time: what is copied is what is there at that time."""
+
+    __slots__ = ("_at", "_copied", "_memory", "_offset", "_target")
+
+    def __init__(self, memory: Memory, offset: int, length: int) -> None:
+        """Begin. Raises GuestPointerError."""
+        self._memory = memory
+        self._offset = offset & _U32
+        memory.check(self._offset, length)
+        # Unwritten bytes that nobody else has seen may be written (PyBytes_FromStringAndSize): no page of a long
+        # range is touched before its turn.
+        self._copied: bytes = _new_bytes(None, length)
+        self._target = id(self._copied) + _BYTES_HEAD
+        self._at = 0
+
+    def go_on(self, size: int) -> bytes | None:
+        """Copy at most so many bytes more; return the copy once it is whole."""
+        size = min(size, len(self._copied) - self._at)
+        self._memory.check(self._offset + self._at, size)  # memory never shrinks; where it is may change
+        source = self._memory.base_address() + self._offset + self._at
+        ctypes.memmove(self._target + self._at, source, size)
+        self._at += size
+        return self._copied if self._at == len(self._copied) else None
+
+
+_BYTES_HEAD = bytes.__basicsize__ - 1  # what stands before the octets of a bytes object
+_new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)

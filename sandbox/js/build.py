@@ -89,7 +89,7 @@ def build(source: Source, shop: Workshop) -> Parts:
     """Build a function of kind ``js``. Raises BuildError."""
     guest = CURRENT.guest = Guest(b"", LIMITS, Rehearsal(ENVIRONMENT))
     nothing = Package(library={}, bytecode={}, files={}, kinds={})
-    guest.scratch = Session(guest, nothing, deadline_s=time.monotonic())
+    guest.scratch = Session(guest, nothing, deadline_s=time.monotonic(), waits=False)
     foundation = ensure_foundation(shop.engine, shop.functions, shop.artifacts)
     if source.entry not in source.files:
         raise CompileError(f"there is no file {source.entry!r}", remedy="Name the entry in function.toml.")
@@ -293,7 +293,7 @@ class _Job:
             files={ROOT + path: data for path, data in self.source.files.items()},
             kinds=self.kinds,
         )
-        session = Session(guest, package, deadline_s=time.monotonic() + MODULE_SCOPE_S)
+        session = Session(guest, package, deadline_s=time.monotonic() + MODULE_SCOPE_S, waits=False)
         guest.scratch = session
         instance = _Builder(self.shop.engine, self.foundation.pre, self.foundation.image)
         guest.memory = instance.memory

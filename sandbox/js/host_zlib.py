@@ -6,18 +6,25 @@ A request is JSON, a zero byte, and data. What the author did wrong is HostCallE
 import base64
 import json
 import zlib
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from sandbox.contract import HostCallError
+from sandbox.errands import Errand
 
 STEP_BYTES = 65_536
 STREAMS_MAX = 64
+PACKED_AT_ONCE_BYTES = (
+    16 * 1024
+)  # packing 64 kB takes up to some milliseconds: what is more is done in a thread
 _REST_BYTES_MAX = 4 * STEP_BYTES
-# Brotli's best qualities take 40 ms for 64 kB, and the loop would stand still: they are for what is small.
+# Brotli's best qualities take 40 ms for 64 kB, and 10 ms for a little: they are for what is small, in a thread.
 BROTLI_BEST_BYTES = 8_192
 BROTLI_QUALITY_MAX = 6
 BROTLI_WINDOW_BITS, BROTLI_BLOCK_BITS = 22, 16
+_REQUEST_BYTES_MAX = 512 * 1024  # crc32's pieces are the longest
+_HEAD_BYTES_MAX = 64 * 1024  # with a dictionary of 32 kB
 _GZIP_MAGIC = b"\x1f\x8b"
 _RAW, _GZIP, _ZLIB, _EITHER = -1, 16, 0, 32
 _MODES = {
@@ -28,6 +35,8 @@ _MODES = {
 
 class _Stream:
     """One compressor or decompressor, and what it has still to be given or to give."""
+
+    slow = False
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.packing, variant = _MODES[options["mode"]]
@@ -98,13 +107,15 @@ class _Brotli:
     def __init__(self, options: dict[str, Any]) -> None:
         library = import_module("brotli")
         self._error = library.error
-        self._packing = options["mode"] == "brotli"
-        self._small = False
-        if self._packing:
+        self.packing = options["mode"] == "brotli"
+        self._small = self.slow = False
+        if self.packing:
             quality, size = options["quality"], options["size"]
             if not isinstance(quality, int) or not 0 <= quality <= 11:  # noqa: PLR2004  # RFC 7932's encoder
                 raise HostCallError("ERR_OUT_OF_RANGE: BROTLI_PARAM_QUALITY must be 0..11")
             self._small = isinstance(size, int) and size <= BROTLI_BEST_BYTES
+            little = isinstance(size, int) and size <= PACKED_AT_ONCE_BYTES
+            self.slow = not little or (self._small and quality > BROTLI_QUALITY_MAX)
             if not self._small:
                 quality = min(quality, BROTLI_QUALITY_MAX)
             self._packer: Any = library.Compressor(
@@ -117,11 +128,11 @@ class _Brotli:
 
     def step(self, data: bytes, *, last: bool) -> bytes:
         """Return a byte that says whether there is more, and the output of this step."""
-        made = self._pack(data, last=last) if self._packing else self._unpack(data, last=last)
+        made = self._pack(data, last=last) if self.packing else self._unpack(data, last=last)
         out = self._ready + made
         self._ready = out[STEP_BYTES:]
         # A decompressor that took all of its input may still have output: it has none when it gives none.
-        more = bool(self._ready) or (not self._packing and bool(out) and not self._unpacker.is_finished())
+        more = bool(self._ready) or (not self.packing and bool(out) and not self._unpacker.is_finished())
         return (b"\1" if more else b"\0") + out[:STEP_BYTES]
 
     def _pack(self, data: bytes, *, last: bool) -> bytes:
@@ -147,9 +158,16 @@ class _Brotli:
         return out
 
 
-def perform(name: str, payload: bytes, streams: dict[int, object]) -> bytes:
-    """Do the operation ``zlib.…``; ``streams`` are those of one invocation. Raises HostCallError."""
+def perform(name: str, payload: bytes, streams: dict[int, object]) -> bytes | Errand:
+    """Do the operation ``zlib.…``; ``streams`` are those of one invocation.
+
+    What takes long is returned to be done elsewhere. Raises HostCallError.
+    """
+    if len(payload) > _REQUEST_BYTES_MAX:
+        raise HostCallError(f"ERR_OUT_OF_RANGE: {len(payload)} bytes at once, at most {_REQUEST_BYTES_MAX}")
     head, _, data = payload.partition(b"\0")
+    if len(head) > _HEAD_BYTES_MAX:
+        raise HostCallError(f"ERR_OUT_OF_RANGE: options of {len(head)} bytes, at most {_HEAD_BYTES_MAX}")
     options = json.loads(head)
     if name == "zlib.crc32":
         return str(zlib.crc32(data, options["value"])).encode()
@@ -168,4 +186,6 @@ def perform(name: str, payload: bytes, streams: dict[int, object]) -> bytes:
         return b""
     if not isinstance(stream, (_Stream, _Brotli)) or len(data) > STEP_BYTES:
         raise HostCallError("Z_STREAM_ERROR: the stream is closed")
-    return stream.step(data, last=options["last"])
+    if stream.packing and (stream.slow or len(data) > PACKED_AT_ONCE_BYTES):
+        return Errand(partial(stream.step, data, last=bool(options["last"])))
+    return stream.step(data, last=bool(options["last"]))

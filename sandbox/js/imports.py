@@ -16,10 +16,11 @@ from weakref import WeakSet
 
 import orjson
 
-from sandbox.capi import Linker, Memory
+from sandbox.capi import Linker, Memory, Pending
 from sandbox.contract import HostCallError, Limit
+from sandbox.errands import Away, Errand
 from sandbox.guest import CURRENT, Guest, GuestFaultError, LimitReachedError
-from sandbox.hostcalls import LEVELS, name_in, payload_in
+from sandbox.hostcalls import LEVELS, handing_over, name_in, taking
 from sandbox.js import host_zlib
 
 MODULE = "edgefaas:js"
@@ -29,7 +30,7 @@ RANDOM_BYTES_MAX = 65_536
 CRYPTO = "sandbox.js.host_crypto"
 SLEEP_MS_MAX = 24 * 60 * 60 * 1000
 _U32 = 0xFFFF_FFFF
-Local = Callable[["Session", str, bytes], bytes]
+Local = Callable[["Session", str, bytes], bytes | Errand]
 _BAD_ARGUMENTS = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 
@@ -48,9 +49,12 @@ class Session:
         "streams",
         "time_used",
         "timer",
+        "waits",
     )
 
-    def __init__(self, guest: Guest, package: "Deployed", *, deadline_s: float) -> None:
+    def __init__(self, guest: Guest, package: "Deployed", *, deadline_s: float, waits: bool = True) -> None:
+        """``waits`` is False where there is no loop to wait on: what takes long is done at once."""
+        self.waits = waits
         self.guest = guest
         self.package = package
         self.deadline_s = deadline_s
@@ -62,8 +66,8 @@ class Session:
         self._arrived: deque[tuple[int, asyncio.Future[bytes]]] = deque()
         self._wake: asyncio.Future[bytes] | None = None
 
-    def call(self, name: str, payload: bytes) -> int:
-        """Do an operation; return what the guest is told (see engine.c). Raises LimitReachedError."""
+    def call(self, name: str, payload: bytes) -> int | Pending:
+        """Do an operation; return what the guest is told (see engine.c), or what will be. Raises LimitReachedError."""
         try:
             answer = self._perform(name, payload)
         except HostCallError as error:
@@ -75,13 +79,25 @@ class Session:
         if isinstance(answer, bytes):
             self.guest.result = answer
             return _DONE | len(answer)
+        if isinstance(answer, Errand):
+            return Away(self.guest, answer, self._back) if self.waits else self._back(answer.do)
         self._numbers += 1
         number = self._numbers
         self.pending[number] = answer
         answer.add_done_callback(lambda future: self._arrive(number, future))
         return _PENDING | number
 
-    def _perform(self, name: str, payload: bytes) -> "bytes | asyncio.Future[bytes]":
+    def _back(self, ask: Callable[[], bytes]) -> int:
+        """Return what the guest is told of an errand."""
+        try:
+            answer = self.guest.result = ask()
+        except HostCallError as error:
+            return self.failed(str(error))
+        except _BAD_ARGUMENTS as error:  # as above
+            return self.failed(f"ERR_INVALID_ARG_VALUE: {type(error).__name__}")
+        return _DONE | len(answer)
+
+    def _perform(self, name: str, payload: bytes) -> "bytes | Errand | asyncio.Future[bytes]":
         """Return the answer, or what will have it."""
         if name == "code":
             return self.package.code(payload.decode())
@@ -207,13 +223,13 @@ class Package:
         raise HostCallError(found or f"{name} is not part of the function")
 
 
-def _crypto(session: Session, name: str, payload: bytes) -> bytes:
+def _crypto(session: Session, name: str, payload: bytes) -> bytes | Errand:
     # Its library costs 30 ms to import, and most functions need none; see program.load.
-    done: bytes = import_module(CRYPTO).perform(name, payload, session.streams)
+    done: bytes | Errand = import_module(CRYPTO).perform(name, payload, session.streams)
     return done
 
 
-def _zlib(session: Session, name: str, payload: bytes) -> bytes:
+def _zlib(session: Session, name: str, payload: bytes) -> bytes | Errand:
     return host_zlib.perform(name, payload, session.streams)
 
 
@@ -283,20 +299,20 @@ def _random(pointer: int, length: int) -> None:
     _memory().write(pointer, os.urandom(length))
 
 
-def _call(name: int, name_length: int, payload: int, payload_length: int) -> int:
+def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Pending:
     memory = _memory()
     session = session_of(CURRENT.guest)
+    operation = name_in(memory, name, name_length)
     try:
-        data = payload_in(memory, payload, payload_length)
+        return handing_over(memory, payload, payload_length, lambda data: session.call(operation, data))
     except HostCallError as error:
         return session.failed(str(error))
-    return session.call(name_in(memory, name, name_length), data)
 
 
-def _take(pointer: int) -> None:
+def _take(pointer: int) -> Pending | None:
     guest = CURRENT.guest
-    _memory().write(pointer, guest.result)
-    guest.result = b""
+    data, guest.result = guest.result, b""
+    return taking(_memory(), pointer, data)
 
 
 def _fail(reason: int) -> None:
@@ -317,8 +333,8 @@ def define_imports(linker: Linker) -> None:
         ("now", ("", "d"), _now),
         ("random", ("ii", ""), _random),
         ("log", ("iii", ""), _log),
-        ("call", ("iiii", "q"), _call),
-        ("take", ("i", ""), _take),
         ("fail", ("i", ""), _fail),
     ):
         linker.define((MODULE, name), signature, cast("Callable[..., int | float | None]", call))
+    linker.define_async((MODULE, "call"), ("iiii", "q"), _call)
+    linker.define_async((MODULE, "take"), ("i", ""), _take)

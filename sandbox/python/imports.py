@@ -3,7 +3,6 @@
 Ten functions and no WASI: time, randomness, the log, operations by name, and files that can only be read.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,10 +11,9 @@ from weakref import WeakSet
 
 import orjson
 
-from sandbox.capi import Linker, Memory
-from sandbox.contract import HostCallError
+from sandbox.capi import Linker, Memory, Pending
 from sandbox.guest import CURRENT, Guest, GuestFaultError
-from sandbox.hostcalls import LEVELS, Operation, name_in, payload_in
+from sandbox.hostcalls import LEVELS, Operation, called, name_in, taking
 from sandbox.suspend import sleep
 
 MODULE = "edgefaas:python"
@@ -154,22 +152,12 @@ def _log(level: int, pointer: int, length: int) -> None:
     guest.log(LEVELS[level & 3], text.decode("utf-8", "replace"), length)
 
 
-def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Operation:
-    guest, memory = CURRENT.guest, _memory()
+def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Pending:
+    memory, session = _memory(), _session()
     operation = name_in(memory, name, name_length)
-
-    def finish(answer: bytes) -> int:
-        guest.result = answer
-        return len(answer)
-
-    try:
-        answer = _session().call(operation, payload_in(memory, payload, payload_length))
-    except HostCallError as error:
-        guest.result = str(error).encode("utf-8", "replace")
-        return -1 - len(guest.result)
-    if isinstance(answer, bytes):
-        return finish(answer)
-    return Operation(guest, asyncio.ensure_future(answer), finish)
+    return called(
+        CURRENT.guest, memory, (payload, payload_length), lambda data: session.call(operation, data)
+    )
 
 
 def _sleep(duration_ms: float) -> int | Operation:
@@ -200,10 +188,10 @@ def _file(what: int, pointer: int, length: int) -> int:
     return len(guest.result)
 
 
-def _take(pointer: int) -> None:
+def _take(pointer: int) -> Pending | None:
     guest = CURRENT.guest
-    _memory().write(pointer, guest.result)
-    guest.result = b""
+    data, guest.result = guest.result, b""
+    return taking(_memory(), pointer, data)
 
 
 def _fail(reason: int, detail: int) -> None:
@@ -217,11 +205,11 @@ _SYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | float | None]], ...
     ("random", ("ii", ""), _random),
     ("log", ("iii", ""), _log),
     ("file", ("iii", "i"), _file),
-    ("take", ("i", ""), _take),
     ("fail", ("ii", ""), _fail),
 )
-_ASYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | Operation | None]], ...] = (
+_ASYNC: tuple[tuple[str, tuple[str, str], Callable[..., int | Pending | None]], ...] = (
     ("sleep", ("d", ""), _sleep),
+    ("take", ("i", ""), _take),
     ("call", ("iiii", "q"), _call),
 )
 _defined: WeakSet[Linker] = WeakSet()

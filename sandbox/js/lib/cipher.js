@@ -1,7 +1,7 @@
 // crypto's ciphers: output comes as input does, the work is the host's (host_cipher.py).
 (function (native, lib) {
   'use strict';
-  const { host, told, bytesOf, algorithm, coded } = lib('crypto').internal;
+  const { host, told, pieces, bytesOf, algorithm, coded } = lib('crypto').internal;
   const Buffer = lib('buffer').Buffer;
   const { Transform } = lib('stream');
   class Cipher extends Transform {
@@ -30,7 +30,11 @@
       if (!this._done || !this._tag) throw coded(Error, 'ERR_CRYPTO_INVALID_STATE', 'Invalid state for operation getAuthTag');
       return this._tag;
     }
-    update(data, inputEncoding, outputEncoding) { return this._out(host('cipher_update', { handle: this._begun() }, Buffer.from(bytesOf(data, inputEncoding))), outputEncoding); }
+    update(data, inputEncoding, outputEncoding) {
+      const handle = this._begun(), made = [];
+      for (const piece of pieces(Buffer.from(bytesOf(data, inputEncoding)))) made.push(host('cipher_update', { handle }, piece));
+      return this._out(made.length === 1 ? made[0] : Buffer.concat(made), outputEncoding);
+    }
     final(encoding) {
       const handle = this._begun();
       this._done = true;

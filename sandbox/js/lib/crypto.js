@@ -21,6 +21,18 @@
     }
     return Buffer.from(answer.buffer, answer.byteOffset, answer.length);
   }
+  // One request takes at most so much: more goes in pieces, between which others run.
+  const PIECE = 256 * 1024;
+  const pieces = function* (data) { for (let at = 0; at < data.length; at += PIECE) yield data.subarray(at, at + PIECE); };
+  function digestOf(algorithm, data, key, size) {
+    const options = { algorithm, size, keyed: key !== undefined };
+    key ??= Buffer.alloc(0);
+    if (key.length > PIECE) key = digestOf(algorithm, key); // RFC 2104, 2
+    if (key.length + data.length <= PIECE) return host(options.keyed ? 'hmac' : 'hash', options, key, data);
+    const handle = told(host('digest_open', options, key));
+    for (const piece of pieces(data)) host('digest_update', { handle }, piece);
+    return host('digest_end', { handle });
+  }
   const told = (bytes) => JSON.parse(bytes.toString());
   const out = (buffer, encoding) => (encoding && encoding !== 'buffer' ? buffer.toString(encoding) : buffer);
   const algorithm = (name) => String(name).toLowerCase();
@@ -42,8 +54,7 @@
     digest(encoding) {
       if (this._done) throw coded(Error, 'ERR_CRYPTO_HASH_FINALIZED', 'Digest already called');
       this._done = true;
-      const name = this._key === undefined ? 'hash' : 'hmac';
-      return out(host(name, { algorithm: this._name, size: this._size }, this._key ?? Buffer.alloc(0), Buffer.concat(this._parts)), encoding);
+      return out(digestOf(this._name, Buffer.concat(this._parts), this._key, this._size), encoding);
     }
     copy() {
       const copy = new Hash(this._name, this._key, { outputLength: this._size });
@@ -121,13 +132,20 @@
   function signing(options) {
     return { padding: options.padding, saltLength: options.saltLength, dsaEncoding: options.dsaEncoding ?? 'der' };
   }
+  // What is signed: the data, or the digest of data that are long, where there is one.
+  function digested(name, data) {
+    const algorithm = digestName(name), hashed = data.length > PIECE && algorithm !== null;
+    return [{ algorithm, hashed }, hashed ? digestOf(algorithm, data) : data];
+  }
   function verifyWith(name, data, key, signature) {
     const { bytes, format, type, options } = keyInput(key);
-    return told(host('verify', { algorithm: digestName(name), format, type, ...signing(options) }, bytes, data, signature));
+    const [hashing, signed] = digested(name, data);
+    return told(host('verify', { ...hashing, format, type, ...signing(options) }, bytes, signed, signature));
   }
   function signWith(name, data, key) {
     const { bytes, format, type, options, passphrase } = keyInput(key);
-    return host('sign', { algorithm: digestName(name), format, type, passphrase: passphrase === undefined ? null : String(passphrase), ...signing(options) }, bytes, data);
+    const [hashing, signed] = digested(name, data);
+    return host('sign', { ...hashing, format, type, passphrase: passphrase === undefined ? null : String(passphrase), ...signing(options) }, bytes, signed);
   }
   class Collector {
     constructor(name) {
@@ -213,7 +231,7 @@
     get Cipheriv() { return lib('cipher').Cipheriv; }, get Decipheriv() { return lib('cipher').Decipheriv; },
     publicEncrypt, privateDecrypt, privateEncrypt: notHere('privateEncrypt'), publicDecrypt: notHere('publicDecrypt'),
     generateKeyPairSync: notHere('generateKeyPairSync'), generateKeyPair: notHere('generateKeyPair'), createECDH: notHere('createECDH'),
-    createDiffieHellman: notHere('createDiffieHellman'), constants, internal: { host, told, INTERNAL, bytesOf, algorithm, coded },
+    createDiffieHellman: notHere('createDiffieHellman'), constants, internal: { host, told, pieces, PIECE, INTERNAL, bytesOf, algorithm, coded },
     get webcrypto() { return globalThis.crypto; }, get subtle() { return globalThis.crypto.subtle; },
     getRandomValues: (array) => globalThis.crypto.getRandomValues(array), getFips: () => 0,
   };

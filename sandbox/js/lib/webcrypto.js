@@ -2,7 +2,7 @@
 (function (native, lib) {
   'use strict';
   const node = lib('crypto');
-  const { host } = node.internal;
+  const { host, told, pieces, PIECE } = node.internal;
   const Buffer = lib('buffer').Buffer;
   const fail = (name, message) => new DOMException(message, name);
   const bytes = (data) => {
@@ -145,7 +145,11 @@
       const cipher = `aes-${key.algorithm.length}-${mode}`;
       let tag = Buffer.alloc(0);
       if (mode === 'gcm' && !encrypting) { tag = data.subarray(data.length - 16); data = data.subarray(0, data.length - 16); }
-      return buffer(host('cipher', { cipher, encrypting }, key.keyObject.secret(), iv, algorithm.additionalData ? bytes(algorithm.additionalData) : Buffer.alloc(0), tag, data));
+      const secret = key.keyObject.secret(), aad = algorithm.additionalData ? bytes(algorithm.additionalData) : Buffer.alloc(0);
+      if (data.length <= PIECE) return buffer(host('cipher', { cipher, encrypting }, secret, iv, aad, tag, data));
+      const handle = told(host('cipher_open', { cipher, encrypting }, secret, iv, aad)), made = [];
+      for (const piece of pieces(data)) made.push(host('cipher_update', { handle }, piece));
+      return buffer(Buffer.concat([...made, host('cipher_end', { handle }, tag)]));
     } catch (error) {
       if (error instanceof DOMException) throw error;
       throw fail('OperationError', 'The operation failed for an operation-specific reason');

@@ -45,7 +45,11 @@
     const engine = new Engine(mode, options, data.length);
     try { return Buffer.concat([...engine.feed(data, true)]); } finally { engine.close(); }
   }
-  const api = { constants, ...constants, codes: {}, crc32: (data, value = 0) => Number(Buffer.from(host('crc32', { value }, bytesOf(data))).toString()) };
+  const api = { constants, ...constants, codes: {}, crc32: (data, value = 0) => {
+    const bytes = bytesOf(data);
+    for (let at = 0; at < bytes.length; at += 4 * STEP) value = Number(Buffer.from(host('crc32', { value }, bytes.subarray(at, at + 4 * STEP))).toString());
+    return value;
+  } };
   for (const [name, mode] of Object.entries({ deflate: 'deflate', inflate: 'inflate', gzip: 'gzip', gunzip: 'gunzip', deflateRaw: 'deflateRaw', inflateRaw: 'inflateRaw', unzip: 'unzip', brotliCompress: 'brotli', brotliDecompress: 'unbrotli' })) {
     const sync = (data, options) => run(mode, data, options);
     api[name + 'Sync'] = sync;

@@ -12,6 +12,7 @@ from sandbox.artifacts import ArtifactStore
 from sandbox.builder import artifact_name
 from sandbox.capi import Engine, EngineConfig
 from sandbox.contract import Finished, Kind, Limits, Outcome, Source, Threw
+from sandbox.errands import Errand
 from sandbox.hostcalls import HostFunctions
 from sandbox.js import build
 from sandbox.js.foundation import foundation_key
@@ -94,3 +95,8 @@ def logged(statements: str) -> list[tuple[str, str]]:
     host = StageHost()
     answer(f"exports.handler = async () => {{ {statements} ; return 0 }};", host=host)
     return host.lines
+
+
+def at_once(done: bytes | Errand) -> bytes:
+    """Return what a host operation gives, here and now if it would be done elsewhere."""
+    return done.do() if isinstance(done, Errand) else done
