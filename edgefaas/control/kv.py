@@ -13,10 +13,21 @@ from edgefaas.control.kv_export import Export
 from edgefaas.control.thread import DiskThread
 from edgefaas.errors import ConfigError, KvError, KvThrottledError, UnknownFunctionError
 from edgefaas.kv.operations import find
-from edgefaas.kv.pairs import ANYTHING, Batch, Entry, Expected, Facts, Page, check_batch
+from edgefaas.kv.pairfile import KV_FILE, PairFile
+from edgefaas.kv.pairs import (
+    ANYTHING,
+    Batch,
+    Entry,
+    Expected,
+    Facts,
+    Page,
+    check_batch,
+    unknown_key,
+    unknown_namespace,
+)
 from edgefaas.kv.rate import TokenBucket
 from edgefaas.kv.seeds import read_seed
-from edgefaas.kv.store import KV_FILE, PairFile, PairStore, unknown_key, unknown_namespace
+from edgefaas.kv.store import PairStore
 from edgefaas.site import KvNamespace
 
 EXPORTS_MAX = 4

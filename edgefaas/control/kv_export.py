@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edgefaas.control.thread import DiskThread
 from edgefaas.kv.formats import as_ndjson
+from edgefaas.kv.pairfile import PairFile
 from edgefaas.kv.pairs import Page
-from edgefaas.kv.store import PairFile
 
 EXPORT_PAGE = 500
 

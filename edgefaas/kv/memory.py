@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from edgefaas.kv.operations import WriteOrder
-from edgefaas.kv.pairs import Batch, Entry, Expected, Facts, Page, check_room, weight
-from edgefaas.kv.store import unknown_key
+from edgefaas.kv.pairs import Batch, Entry, Expected, Facts, Page, check_room, unknown_key, weight
 from edgefaas.site import KvNamespace
 
 

@@ -16,8 +16,7 @@ import orjson
 
 from edgefaas.contract import LiveFunction
 from edgefaas.errors import EdgeError, KvAccessError, KvError, KvNotFoundError
-from edgefaas.kv.pairs import Batch, Entry, Expected, Facts, Page, check_batch
-from edgefaas.kv.store import unknown_key, unknown_namespace
+from edgefaas.kv.pairs import Batch, Entry, Expected, Facts, Page, check_batch, unknown_key, unknown_namespace
 from edgefaas.site import KvNamespace
 from sandbox.contract import HostCallError
 

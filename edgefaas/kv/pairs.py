@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edgefaas.errors import KvConflictError, KvError, KvQuotaError
+from edgefaas.errors import KvConflictError, KvError, KvKeyNotFoundError, KvNotFoundError, KvQuotaError
 from edgefaas.site import KvNamespace
 
 ANY_ETAG = "*"
@@ -186,3 +186,18 @@ def after_prefix(prefix: bytes) -> bytes:
     """Return the first octets that come after everything that begins with ``prefix``, for UTF-8 keys."""
     kept = prefix.rstrip(b"\xff")  # no UTF-8 holds that octet, but a guest may ask for it
     return kept[:-1] + bytes([kept[-1] + 1]) if kept else b"\xff"
+
+
+def unknown_namespace(name: str) -> KvNotFoundError:
+    """Return the error that says that no namespace has this name."""
+    return KvNotFoundError(
+        f'There is no key-value namespace "{name[:80]}"',
+        remedy="List them with edgefaas kv ls; add [kv.NAME] to the site for another.",
+    )
+
+
+def unknown_key(key: bytes) -> KvKeyNotFoundError:
+    """Return the error that says that there is no such key."""
+    return KvKeyNotFoundError(
+        f'the key "{shown(key)}" was not found', remedy="List keys with edgefaas kv list."
+    )

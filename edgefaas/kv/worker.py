@@ -6,7 +6,7 @@ from pathlib import Path
 from edgefaas.contract import AskSupervisor
 from edgefaas.errors import KvAccessError, StateError
 from edgefaas.kv.operations import GuestPairs, Operation, WriteOrder
-from edgefaas.kv.store import KV_FILE, PairFile
+from edgefaas.kv.pairfile import KV_FILE, PairFile
 from edgefaas.site import KvNamespace
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from edgefaas.errors import KvConflictError, KvError, KvNotFoundError, KvQuotaError, StateError
 from edgefaas.kv.memory import MemoryPairs
+from edgefaas.kv.pairfile import PAGE_BYTES_MAX, PairFile
 from edgefaas.kv.pairs import ANYTHING, Batch, Expected
-from edgefaas.kv.store import PAGE_BYTES_MAX, PairFile, PairStore
+from edgefaas.kv.store import PairStore
 from edgefaas.site import KvNamespace
 
 NAMESPACE = KvNamespace(name="n", bytes_max=60)
@@ -201,7 +202,8 @@ import resource, signal, sys
 from pathlib import Path
 from edgefaas.errors import StateError
 from edgefaas.kv.pairs import ANYTHING, Batch
-from edgefaas.kv.store import PairFile, PairStore
+from edgefaas.kv.store import PairStore
+from edgefaas.kv.pairfile import PairFile
 from edgefaas.site import KvNamespace
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path, namespace = Path(sys.argv[1]), KvNamespace(name="n")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgefaas.kv.store import PairFile, PairStore
+from edgefaas.kv.pairfile import PairFile
+from edgefaas.kv.store import PairStore
 
 KILLS = 10
 
