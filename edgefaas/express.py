@@ -209,9 +209,12 @@ class Express:
         composed = shown.composed_304 if conditions else shown.composed_200
         if composed is None or composed[0] is not wanted:
             return None
-        body = b"" if conditions else shown.body
+        head = b"%bX-Edge-Request-Id: %b\r\n" % (composed[1], request_id.encode("ascii"))
+        if conditions:
+            return Prepared(head, b"")
+        body = shown.body
         assert isinstance(body, bytes)
-        return Prepared(b"%bX-Edge-Request-Id: %b\r\n" % (composed[1], request_id.encode("ascii")), body)
+        return Prepared(head, body, shown.file)
 
     def _shown(self, memo: Memo, now_s: float) -> StoredResponse | None:
         """Return the form that answers, if what was remembered is still stored, alone and fresh."""

@@ -4,22 +4,24 @@ Sources: RFC 9111, 3 (storing), 4.3.4 (304), 4.3.5 (HEAD), 4.4 (invalidation).
 """
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edgefaas.cache import (
     Answer,
-    DamagedBodyError,
+    FileSlice,
     MemoryStore,
     Pass,
     Store,
     StoredResponse,
+    StreamedBody,
     TieredStore,
     Timing,
     freshen,
     freshen_from_head,
     invalidated_by,
     storability,
-    stream,
 )
 from edgefaas.cache.respond import Segment
 from edgefaas.cache.spool import Spool
@@ -95,24 +97,29 @@ class Keeper:
 
     def body_of(self, stored: StoredResponse, answer: Answer) -> Body:
         """Return the body of an answer from the store; what lies on disk is streamed, checked piece by piece."""
-        return answer.body if answer.in_memory else self._streamed(stored, answer.segments)
+        if answer.in_memory:
+            return answer.body
+        segments = answer.segments
+        if len(segments) == 1 and isinstance(segments[0], FileSlice):
+            return StreamedBody(segments[0], partial(self._damaged, stored))
+        return self._streamed(stored, segments)
+
+    def _damaged(self, stored: StoredResponse) -> None:
+        if isinstance(self.store, TieredStore):
+            self.store.damaged(stored)
 
     async def _streamed(self, stored: StoredResponse, segments: Sequence[Segment]) -> AsyncIterator[bytes]:
         ahead = b""  # goes out with what follows from disk: the first piece shows that the file is there
-        try:
-            for segment in segments:
-                if isinstance(segment, bytes):
-                    ahead += segment
-                else:
-                    async for piece in stream(segment):
-                        yield ahead + piece if ahead else piece
-                        ahead = b""
-            if ahead:
-                yield ahead
-        except DamagedBodyError:
-            if isinstance(self.store, TieredStore):
-                self.store.damaged(stored)
-            raise
+        for segment in segments:
+            if isinstance(segment, bytes):
+                ahead += segment
+                continue
+            async with aclosing(StreamedBody(segment, partial(self._damaged, stored))) as body:
+                async for piece in body:
+                    yield ahead + piece if ahead else piece
+                    ahead = b""
+        if ahead:
+            yield ahead
 
     async def keep_whole(self, ask: Ask, decided: Store, response: Response) -> StoredResponse | None:
         """Read the whole body and store it, for a viewer who wants a part of it or has a condition.
@@ -157,6 +164,9 @@ def sets_a_cookie_unsaid(decided: Store) -> bool:
 
 async def begun(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Return a body whose first piece has been read. Raises what reading it raises, DamagedBodyError above all."""
+    if isinstance(body, StreamedBody):
+        await body.begin()
+        return body
     first = await anext(body, b"")
     return rejoined([first], body)
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edgefaas.openbody import OpenBody
+
 if TYPE_CHECKING:
     from edgefaas.tracing.spans import Span
 
@@ -146,7 +148,9 @@ class Prepared:
 
     ``head`` is the status line and every field line, each ended by CRLF, without the empty line that ends
     the section; the wire appends ``Connection`` when it closes. ``body`` is empty for HEAD, 204 and 304.
+    ``file`` may hold the octets of ``body`` once more, to be sent from there.
     """
 
     head: bytes
     body: bytes
+    file: OpenBody | None = None

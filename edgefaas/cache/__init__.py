@@ -29,12 +29,12 @@ Around it, on asyncio:
     flight, led = flights.board(collapse_key(key, variants, request.headers), fetch) await
     flight.outcome(led=led, patience_s=…) -> Shared | Private | Failed | Alone await
     store.put_spooled(decided, flight.spool, token)               also for bodies larger than memory
-    stream(file_slice)                                                  a checked body from disk form,
+    StreamedBody(file_slice)                                            a checked body from disk,
     wanted = form_for(request.headers, stored, AVAILABLE)         content codings; then if wanted:
     form_maker.want(stored, wanted)                          made behind, once
 """
 
-from edgefaas.cache.bodies import DamagedBodyError, stream
+from edgefaas.cache.bodies import DamagedBodyError, StreamedBody
 from edgefaas.cache.cache_status import Forward, XCache, forward_status, hit_status, x_cache
 from edgefaas.cache.codecs import AVAILABLE, FormMaker, encode, encode_stream
 from edgefaas.cache.compression import coded_fields, form_for, is_compressible, negotiate
@@ -109,6 +109,7 @@ __all__ = [
     "SpoolError",
     "Store",
     "StoredResponse",
+    "StreamedBody",
     "TieredStore",
     "Timing",
     "Unsatisfiable",
@@ -148,7 +149,6 @@ __all__ = [
     "selected_query",
     "selects",
     "storability",
-    "stream",
     "without_connection_fields",
     "x_cache",
 ]

@@ -126,6 +126,7 @@ def coded_form(stored: StoredResponse, coding: str, body: bytes) -> StoredRespon
         forms=None,
         composed_200=None,
         composed_304=None,
+        file=None,
     )
 
 

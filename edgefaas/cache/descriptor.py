@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+PROBED_BYTES = 64 * 1024
+
 
 class Descriptor:
     """An open file; ``number`` belongs to it from now on. Methods may be called in any thread."""
@@ -29,6 +31,30 @@ class Descriptor:
     def of(cls, path: Path) -> Self:
         """Return ``path`` open for reading. Raises OSError."""
         return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+    @property
+    def number(self) -> int:
+        """Return the number, which belongs to this file until ``close``: for who closes it, not for threads."""
+        return self._number
+
+    @property
+    def changed_ns(self) -> int:
+        """Return when the file was last written into (Unix nanoseconds); for who closes it."""
+        return os.fstat(self._number).st_mtime_ns
+
+    def in_memory(self, offset: int, length: int) -> bool:
+        """Return whether the kernel seems to have these octets in memory: one of every ``PROBED_BYTES`` is looked for.
+
+        False also where it cannot tell.
+        """
+        octet = bytearray(1)
+        try:
+            for at in (*range(offset, offset + length, PROBED_BYTES), offset + length - 1):
+                if os.preadv(self._number, [octet], at, os.RWF_NOWAIT) != 1:
+                    return False
+        except OSError:
+            return False
+        return True
 
     def pread(self, length: int, offset: int) -> bytes:
         """Return at most ``length`` octets at ``offset``. Raises OSError, also when it is closed."""

@@ -62,6 +62,7 @@ def combined(older: StoredResponse, newer: StoredResponse) -> StoredResponse | N
         head=b"",
         composed_200=None,
         composed_304=None,
+        file=None,
     )
 
 

@@ -240,7 +240,7 @@ def prepared_hit(
                 return None
     prepared = hit_octets(stored, now_s, pop, request_id, none_match=none_match, since=since)
     if prepared is not None and request.method == "HEAD":
-        prepared.body = b""
+        prepared.body, prepared.file = b"", None
     return prepared
 
 
@@ -268,7 +268,7 @@ def hit_octets(
             body = b""
     if request_id:
         head += b"X-Edge-Request-Id: %b\r\n" % request_id.encode("latin-1")
-    return Prepared(head, body)
+    return Prepared(head, body, stored.file if body else None)
 
 
 def _plainly_unmodified(stored: StoredResponse, none_match: str | None, since: str | None) -> bool:

@@ -26,6 +26,7 @@ from edgefaas.cache.partial import replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches
 from edgefaas.cache.stored import BodyFile, StoredResponse
 from edgefaas.cache.writer import WAITING_MAX_BYTES
+from edgefaas.openbody import OpenBody
 
 log = logging.getLogger("edgefaas.cache")
 
@@ -148,10 +149,13 @@ class DiskTier:
         kept = replace(stored, purge_token=token, forms=None)
         if not isinstance(body, bytes) or len(body) <= INLINE_MAX_BYTES:
             return self._cache.write(lambda rows: self._merge(rows, kept), weight_bytes=kept.weight_bytes)
-        return self._put_beside(kept, len(body))
+        return self._put_beside(stored, kept, len(body))
 
-    def _put_beside(self, stored: StoredResponse, length_bytes: int) -> "Future[None]":
-        """Write the body to a file first, outside of the transaction that others wait for."""
+    def _put_beside(self, stored: StoredResponse, kept: StoredResponse, length_bytes: int) -> "Future[None]":
+        """Write the body to a file first, outside of the transaction that others wait for.
+
+        The file stays open for ``stored``, whose body stays in memory.
+        """
         with self._lock:
             if self._files_waiting_bytes + length_bytes > WAITING_MAX_BYTES:
                 raise BufferError(f"more than {WAITING_MAX_BYTES} bytes wait to be written")
@@ -159,8 +163,10 @@ class DiskTier:
 
         def work() -> None:
             try:
-                kept = replace(stored, body=self.bodies.write(stored))
-                self._cache.write(lambda rows: self._merge(rows, kept)).result()
+                body = self.bodies.write(kept)
+                stored.file = OpenBody.of(body.path, length_bytes)
+                shell = replace(kept, body=body, file=None)
+                self._cache.write(lambda rows: self._merge(rows, shell)).result()
             finally:
                 with self._lock:
                     self._files_waiting_bytes -= length_bytes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgefaas.cache.vary import Selectors
 from edgefaas.message import Headers
+from edgefaas.openbody import OpenBody
 
 DIGEST_BYTES = 16
 PIECE_BYTES = 1_048_576  # of a body file; about a millisecond to read and check
@@ -33,12 +34,14 @@ class BodyFile:
     """A body on disk: read it, never change it.
 
     ``length_bytes`` is its whole size; ``digests`` are those of its pieces of ``PIECE_BYTES``, in order, so
-    that each can be checked when it is read.
+    that each can be checked when it is read; ``checked`` says of a piece until when (by the monotonic clock) that need
+    not be done again, if the file has still that instant of change (ns).
     """
 
     path: Path
     length_bytes: int
     digests: tuple[bytes, ...] = ()
+    checked: dict[int, tuple[float, int]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class StoredResponse:
     ``stale_if_error_s`` is None when the origin said nothing. ``stale_prohibited`` is RFC 9111's
     must-revalidate, proxy-revalidate, s-maxage or no-cache. ``digest`` guards the body (``BodyDigest``).
     ``purge_token`` tells which purges came later (see ``purge``); ``forms`` are the same response in content
-    codings, by coding; ``composed_…`` belong to ``respond``.
+    codings, by coding; ``composed_…`` belong to ``respond``. ``file`` has the octets of a body in memory once more.
     """
 
     key: str
@@ -92,6 +95,7 @@ class StoredResponse:
     head: bytes = field(default=b"", repr=False)
     composed_200: Composed | None = field(default=None, repr=False)
     composed_304: Composed | None = field(default=None, repr=False)
+    file: OpenBody | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.head:

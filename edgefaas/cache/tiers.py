@@ -23,6 +23,7 @@ from edgefaas.cache.shared import DiskTier
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.storability import Store
 from edgefaas.cache.stored import BodyFile, StoredResponse
+from edgefaas.openbody import OpenBody
 
 log = logging.getLogger("edgefaas.cache")
 
@@ -81,6 +82,8 @@ class TieredStore(MemoryStore):
             if type(stored.body) is BodyFile and not stored.body.path.exists():
                 self.remove_key(key)  # evicted from disk; the row says what is left
                 return self._from_disk(key)
+            if stored.file is not None and not stored.file.is_as_it_was:
+                stored.file = None
             if stored.birth_s + stored.lifetime_s > now_s and not stored.soft_purged:
                 return found
         latest_s = max(stored.response_time_s for stored in found)
@@ -281,7 +284,7 @@ class TieredStore(MemoryStore):
         if octets is None:
             self.damaged(stored)
             return None
-        return replace(stored, body=octets)
+        return replace(stored, body=octets, file=OpenBody.of(body.path, len(octets)))
 
     def _behind(self, submit: Callable[[], "Future[Any]"]) -> bool:
         return self._submit(submit) is not None

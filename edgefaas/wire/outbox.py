@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
+from edgefaas.openbody import FileRange, OpenBody
+from edgefaas.wire.borrowed import Borrowed, borrowed
+
 GATHER_S = 0.001
 _outboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox]" = weakref.WeakKeyDictionary()
 
@@ -23,12 +26,15 @@ class GatheringTransport:
     Nothing raises once the connection is closed or closing.
     """
 
-    __slots__ = ("_outbox", "_transport", "_waiting")
+    __slots__ = ("_outbox", "_socket", "_transport", "_waiting")
 
     def __init__(self, transport: asyncio.Transport, outbox: "Outbox") -> None:
         self._transport = transport
         self._outbox = outbox
         self._waiting: list[bytes] = []
+        self._socket: Borrowed | bool = (
+            True  # where files can be sent; True: not looked for yet, False: nowhere
+        )
 
     def write_later(self, data: bytes) -> None:
         """Write ``data`` at the end of this turn of the loop, together with what others write then."""
@@ -43,7 +49,7 @@ class GatheringTransport:
         if waiting and not self._transport.is_closing():
             self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write at once, after what waits."""
         if self._waiting:
             self.flush()
@@ -56,6 +62,48 @@ class GatheringTransport:
             self.flush()
         if not self._transport.is_closing():
             self._transport.writelines(pieces)
+
+    def write_file(self, head: bytes, body: bytes, file: OpenBody) -> None:
+        """Write at once, after what waits: ``head``, then ``body``, out of ``file`` where that can be."""
+        sent = self.send_file(head, FileRange(file.number, 0, len(body)))
+        if sent < len(head):
+            self.writelines((head[sent:], body))
+        elif (sent := sent - len(head)) < len(body):
+            self.write(memoryview(body)[sent:])
+
+    def send_file(self, head: bytes, part: FileRange) -> int:
+        """Have the kernel send octets and a part of a file, after what waits; return how many octets of both it took.
+
+        None (0) where octets are not sent as they are written (TLS), while the transport has something to write, and
+        when the viewer has left: then the transport is closing.
+        """
+        if self._waiting:
+            self.flush()
+        transport = self._transport
+        if transport.is_closing():
+            return 0
+        sock = self._socket
+        if sock is True:
+            sock = self._socket = borrowed(transport) or False
+        if isinstance(sock, bool) or transport.get_write_buffer_size():
+            return 0
+        try:
+            return sock.send_file(head, part)
+        except OSError:
+            transport.abort()
+            return 0
+
+    @property
+    def sends_files(self) -> bool:
+        """Return whether ``send_file`` may send anything."""
+        if self._socket is True:
+            self._socket = borrowed(self._transport) or False
+        return self._socket is not False
+
+    def set_write_buffer_limits(self, high: int | None = None) -> None:
+        """Set from how many octets on the transport says that it is full; None: its usual."""
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high=high)
 
     def write_eof(self) -> None:
         """End the stream, after what waits."""

@@ -5,12 +5,15 @@ so that the viewer never takes a part for the whole (RFC 9112, 8).
 """
 
 import asyncio
+import errno
 import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Coroutine
 from time import perf_counter
 from typing import Protocol
 
 from edgefaas.message import Request, Response
+from edgefaas.openbody import FileRange, FileStream
 from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
 from edgefaas.wire.clock import http_date
 from edgefaas.wire.incoming import IncomingBody
@@ -78,7 +81,7 @@ class OutgoingResponse:
         self.status = SWITCHING
         self._connection.transport.write(head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         self._connection.open_tunnel(tunnel)
-        await self._pump(body, Framing(send_body=True, length=None, until_close=True))
+        await self._pump(self._copy(body, Framing(send_body=True, length=None, until_close=True)))
 
     def _head(self, response: Response) -> tuple[bytes, Framing, Response]:
         """Return the rendered head with its empty line, and the response that it is of."""
@@ -122,15 +125,19 @@ class OutgoingResponse:
             write(head + (rendered.body if framing.send_body else b""))
             self.complete = True
             return
-        write(head)
         if not framing.send_body:
+            write(head)
             self.complete = True
             return
-        await self._pump(body, framing)
+        if isinstance(body, FileStream) and not framing.chunked and self._connection.transport.sends_files:
+            await self._pump(self._send_file(head, body, framing))
+            return
+        write(head)
+        await self._pump(self._copy(body, framing))
 
-    async def _pump(self, body: AsyncIterator[bytes], framing: Framing) -> None:
+    async def _pump(self, copying: Coroutine[None, None, None]) -> None:
         try:
-            await self._copy(body, framing)
+            await copying
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:  # whoever makes the body says why
@@ -144,19 +151,73 @@ class OutgoingResponse:
         async for piece in body:
             if not piece:
                 continue
-            if framing.length is not None and self.sent_bytes + len(piece) > framing.length:
-                logger.warning("the body for %s is longer than its Content-Length", self._request.path)
-                self._break_off()
+            if self._is_too_long(framing, len(piece)):
                 return
             connection.transport.write(encode_chunk(piece) if framing.chunked else piece)
             self.sent_bytes += len(piece)
             await connection.drained()
+        self._end(framing)
+
+    async def _send_file(self, head: bytes, body: FileStream, framing: Framing) -> None:
+        """Write head and body, out of the file where the kernel can do that."""
+        transport = self._connection.transport
+        # With a buffer of nothing the transport is full until all is out: then there is room in the socket again.
+        transport.set_write_buffer_limits(0)
+        try:
+            while part := await body.next_range():
+                if self._is_too_long(framing, len(part) if isinstance(part, bytes) else part.length):
+                    return
+                if isinstance(part, bytes):
+                    transport.write(head + part)
+                    self.sent_bytes += len(part)
+                    await self._connection.drained()
+                else:
+                    await self._send_range(head, part)
+                head = b""
+                await asyncio.sleep(0)  # who reads fast is not the only one
+        finally:
+            transport.set_write_buffer_limits()
+        if head:
+            transport.write(head)
+        self._end(framing)
+
+    async def _send_range(self, head: bytes, part: FileRange) -> None:
+        """Send a part of the file; what the socket does not take goes through the transport, which can wait."""
+        transport = self._connection.transport
+        number, offset, length = part
+        while True:
+            sent = transport.send_file(head, FileRange(number, offset, length))
+            moved = max(0, sent - len(head))
+            head, offset, length = head[sent:], offset + moved, length - moved
+            self.sent_bytes += moved
+            if not head and not length:
+                return
+            if transport.is_closing():
+                raise ConnectionResetError("the viewer left")
+            octets = os.pread(number, min(length, MERGE_LIMIT_BYTES), offset)
+            if not octets:
+                raise OSError(errno.EIO, "the file of the body is shorter than it was")
+            transport.write(head + octets)
+            head, offset, length = b"", offset + len(octets), length - len(octets)
+            self.sent_bytes += len(octets)
+            await self._connection.drained()
+
+    def _is_too_long(self, framing: Framing, more: int) -> bool:
+        """Return whether so many octets more are too many; then the connection is broken off."""
+        if framing.length is None or self.sent_bytes + more <= framing.length:
+            return False
+        logger.warning("the body for %s is longer than its Content-Length", self._request.path)
+        self._break_off()
+        return True
+
+    def _end(self, framing: Framing) -> None:
+        """End the body, or break off where it is too short."""
         if framing.length is not None and self.sent_bytes < framing.length:
             logger.warning("the body for %s is shorter than its Content-Length", self._request.path)
             self._break_off()
             return
         if framing.chunked:
-            connection.transport.write(LAST_CHUNK)
+            self._connection.transport.write(LAST_CHUNK)
         self.complete = True
 
     def _break_off(self) -> None:

@@ -206,12 +206,12 @@ class WireProtocol(ViewerConnection):
             )
             if hit is not None:
                 self._keep_alive = True
-                self._write_inline(hit.head, hit.body, is_1_1=True)
+                self._write_inline(hit, is_1_1=True)
                 return False
             started = type(self).ahead(target, facts, self._scheme, self._peer)
             if started is not None and (made := started.prepared) is not None:
                 self._keep_alive = True
-                self._write_inline(made.head, made.body, is_1_1=True)
+                self._write_inline(made, is_1_1=True)
                 return False
         if facts.passing and started is None and is_1_1 and method == b"GET" and not self._draining:
             passing = type(self).through(target, facts, self._scheme, self._peer, self)
@@ -226,7 +226,7 @@ class WireProtocol(ViewerConnection):
         if facts.bodiless:
             prepared = self.viewer_side.inline(request) if target != b"*" else answer_to_asterisk(http_date())
             if prepared is not None:
-                self._write_inline(prepared.head, prepared.body, is_1_1=is_1_1)
+                self._write_inline(prepared, is_1_1=is_1_1)
                 self._note(request, prepared.head, prepared.body, began_s)
                 return False
         elif facts.switches and is_1_1 and method == b"GET":
@@ -291,7 +291,8 @@ class WireProtocol(ViewerConnection):
 
     # -- answers -------------------------------------------------------------------------------------------
 
-    def _write_inline(self, head: bytes, body: bytes, *, is_1_1: bool) -> None:
+    def _write_inline(self, prepared: Prepared, *, is_1_1: bool) -> None:
+        head, body = prepared.head, prepared.body
         ending = b"\r\n"
         if not self._keep_alive:
             ending = b"Connection: close\r\n\r\n"
@@ -299,6 +300,8 @@ class WireProtocol(ViewerConnection):
             ending = b"Connection: keep-alive\r\n\r\n"
         if len(body) < MERGE_LIMIT_BYTES:
             self.transport.write_later(b"".join((head, ending, body)))
+        elif prepared.file is not None:
+            self.transport.write_file(head + ending, body, prepared.file)
         else:
             self.transport.writelines((head + ending, body))
         self.server_state.total_requests += 1
@@ -328,7 +331,7 @@ class WireProtocol(ViewerConnection):
         """Write the answer of what went ``through``, and turn to the next request."""
         self._task = None
         self._keep_alive = not self._draining
-        self._write_inline(prepared.head, prepared.body, is_1_1=True)
+        self._write_inline(prepared, is_1_1=True)
         self._note(request, prepared.head, prepared.body, began_s)
         if self._keep_alive and self._writable is None:
             self._next()
@@ -444,7 +447,7 @@ class WireProtocol(ViewerConnection):
         """Answer a request that cannot be trusted, and close."""
         prepared = prepare(refusal(error.status_code, str(error)), method="GET", date=http_date())
         self._keep_alive = False
-        self._write_inline(prepared.head, prepared.body, is_1_1=True)
+        self._write_inline(prepared, is_1_1=True)
         request = Request(method="", path="", viewer_ip=self._peer[0], viewer_port=self._peer[1])
         self._note(request, prepared.head, prepared.body, perf_counter())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgefaas.cache.bodies import BodyFolder, DamagedBodyError, stream
+from edgefaas.cache.bodies import BodyFolder, DamagedBodyError, StreamedBody
 from edgefaas.cache.descriptor import Descriptor
 from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.spool import Spool
@@ -108,7 +108,10 @@ def test_a_viewer_who_leaves_at_any_turn_leaves_no_file_open(tmp_path: Path, tur
     body = BodyFolder(tmp_path).write(stored(("Cache-Control", "max-age=60"), body=BODY))
 
     async def read() -> None:
-        assert b"".join([piece async for piece in stream(FileSlice(body.path, 0, len(BODY), body))]) == BODY
+        assert (
+            b"".join([piece async for piece in StreamedBody(FileSlice(body.path, 0, len(BODY), body))])
+            == BODY
+        )
 
     async def scenario() -> None:
         readers = [asyncio.ensure_future(read()) for _ in range(8)]
@@ -133,7 +136,7 @@ def test_a_file_that_cannot_be_read_counts_as_damaged(
 
     async def scenario() -> None:
         with pytest.raises(DamagedBodyError):
-            await anext(stream(FileSlice(body.path, 0, len(BODY), body)))
+            await anext(StreamedBody(FileSlice(body.path, 0, len(BODY), body)))
 
     monkeypatch.setattr(os, "pread", failing)
     run(scenario())

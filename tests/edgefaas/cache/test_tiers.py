@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edgefaas.cache import Counted, MemoryStore, Purge, Store, StoredResponse, matches, respond, tiers
-from edgefaas.cache.bodies import DamagedBodyError, stream
+from edgefaas.cache.bodies import DamagedBodyError, StreamedBody
+from edgefaas.cache.compression import coded_form
 from edgefaas.cache.entry import decode_row, encode_row, facts_of
 from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.shared import INLINE_MAX_BYTES
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.stored import PIECE_BYTES, BodyFile
 from edgefaas.cache.tiers import PROMOTED_MAX_BYTES, TieredStore, open_tiers
+from edgefaas.openbody import OpenBody
 from tests.edgefaas.cache.builders import NOW_S, decide, request, stored
 
 FRESH = ("Cache-Control", "max-age=60")
@@ -156,7 +158,7 @@ def test_a_body_too_large_for_memory_is_served_from_disk(tmp_path: Path) -> None
             octets = b""
             for segment in answer.segments:
                 assert isinstance(segment, FileSlice)
-                octets += b"".join([chunk async for chunk in stream(segment)])
+                octets += b"".join([chunk async for chunk in StreamedBody(segment)])
             assert octets == respond(request(*asked), large, NOW_S).body
 
     run(scenario())
@@ -176,7 +178,8 @@ def test_a_spooled_body_is_taken_over_without_a_copy(store: TieredStore) -> None
         assert isinstance(kept.body, BodyFile)
         assert store.disk.bodies.read(kept.body, kept.digest) == LARGE
         assert (
-            b"".join([c async for c in stream(FileSlice(kept.body.path, 0, len(LARGE), kept.body))]) == LARGE
+            b"".join([c async for c in StreamedBody(FileSlice(kept.body.path, 0, len(LARGE), kept.body))])
+            == LARGE
         )
         small = Spool(100_000, store.disk.bodies.path)
         await small.write(b"small")
@@ -204,7 +207,7 @@ def test_a_damaged_body_file_breaks_off_before_a_wrong_octet(store: TieredStore,
     got: list[bytes] = []
 
     async def scenario() -> None:
-        async for chunk in stream(whole):
+        async for chunk in StreamedBody(whole):
             got.append(chunk)  # noqa: PERF401 - what came before the error counts
 
     with pytest.raises(DamagedBodyError):
@@ -213,6 +216,32 @@ def test_a_damaged_body_file_breaks_off_before_a_wrong_octet(store: TieredStore,
     store.damaged(found)
     settle(store)
     assert store.get(large.key) == ()
+
+
+def test_the_file_of_a_body_in_memory_stays_open_as_long_as_that(store: TieredStore) -> None:
+    body = bytes(range(200)) * 500
+    each = entry("/1", body=body)
+    before = OpenBody.now_open()
+    store.put(each)
+    settle(store)
+    assert each.file is not None
+    assert os.pread(each.file.number, len(body) + 1, 0) == body
+    store.clear()
+    (again,) = store.get(each.key)  # from disk
+    assert again.file is not None
+    assert os.pread(again.file.number, len(body) + 1, 0) == body
+    (path,) = store.disk.bodies.path.iterdir()
+    with path.open("r+b") as damaged:
+        damaged.write(b"?")
+    os.utime(path, (0, 0))  # two changes of one instant look the same to some kernels
+    (found,) = store.get(each.key)
+    assert found is again  # its octets in memory are right
+    assert found.file is None
+    coded = coded_form(again, "gzip", b"coded")
+    assert coded.file is None
+    store.purge(Purge(kind="everything"))
+    del each, again, found
+    assert OpenBody.now_open() == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
