@@ -59,7 +59,7 @@ def build_when_needed(folder: Path) -> None:
 
 def run_build(how: "Build") -> None:
     """Run the command in the function's folder. Raises ConfigError, DeployError."""
-    from edgefaas.functions import SETTINGS_FILE
+    from edgefaas.functionfiles import SETTINGS_FILE
 
     _need(how)
     command = list(how.command)

@@ -16,45 +16,26 @@
     [health]                      # how a new version proves itself; see ``health``
     event = "request.json"
 
-A bundle never reaches outside its folder: links that lead out are refused, whatever they are called.
+``entries`` finds what is not said, ``functionfiles`` reads.
 """
 
 import os
-import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefaas import bundling
 from edgefaas.config import limits as read_limits
 from edgefaas.config.kv import read_names
-from edgefaas.control.bundle import BUNDLE_MAX_BYTES, FILES_MAX, Bundle
+from edgefaas.control.bundle import Bundle
+from edgefaas.entries import KIND_OF_SUFFIX, find_entry, kind_of
 from edgefaas.errors import ConfigError, DeployError
+from edgefaas.functionfiles import SETTINGS_FILE, read, read_named, refuse_outside, walk
 from edgefaas.health import Health, read_health
 from edgefaas.site import FunctionSpec
 from edgefaas.table import Table, parse_toml
-from sandbox.binary import describe
 from sandbox.contract import Kind, Limits, Source
-from sandbox.errors import CompileError
 
-SETTINGS_FILE = "function.toml"
-KIND_OF_SUFFIX: Mapping[str, Kind] = {
-    ".js": Kind.JS,
-    ".mjs": Kind.JS,
-    ".cjs": Kind.JS,
-    ".py": Kind.PYTHON,
-    ".wasm": Kind.EVENT,
-    ".wat": Kind.EVENT,
-}
-_COMPONENT = b"\x00asm\x0d\x00\x01\x00"  # Component Model binary: version 0x0d, layer 1
-_COMPONENT_TEXT = re.compile(rb"(?:\s|;;[^\n]*\n)*\(component\b")
 _ALONE = frozenset({Kind.EVENT, Kind.HTTP, Kind.CGI})  # kinds whose entry is the whole program
-# What stands beside a function for people and tests; it is not part of what is deployed.
-_BESIDE = frozenset(
-    {SETTINGS_FILE, "README.md", "request.json", "response.json", "event.json", "expected.json", "kv.json"}
-)
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "tests"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +72,8 @@ def read_function(path: Path, *, name: str | None = None) -> Bundle:
             f"{path.name} has an extension that no kind of function has",
             remedy=f"Use one of {' '.join(KIND_OF_SUFFIX)}, or a folder with {SETTINGS_FILE}.",
         )
-    content = _read_file(path, BUNDLE_MAX_BYTES)
-    source = Source(kind=_kind_of(content, kind), files={path.name: content}, entry=path.name)
+    files = read(path.parent, [path])
+    source = Source(kind=kind_of(files[path.name], kind), files=files, entry=path.name)
     return Bundle(name=name or path.stem, source=source)
 
 
@@ -136,14 +117,14 @@ def read_entry(path: Path) -> str:
 
 def _written_entry(table: Table, folder: Path) -> str:
     """Return the file that the author wrote, as the settings or the folder say."""
-    return table.text("entry") or _find_entry(folder, table.text("name", folder.resolve().name))
+    return table.text("entry") or find_entry(folder, table.text("name", folder.resolve().name))
 
 
 def _read_folder(folder: Path, name: str | None) -> Bundle:
     table = _settings_of(folder)
     own_name = table.text("name", folder.resolve().name)
     declared = table.choice("kind", tuple(Kind), "") if "kind" in table else ""
-    entry = table.text("entry") or _find_entry(folder, own_name)
+    entry = table.text("entry") or find_entry(folder, own_name)
     handler = table.text("handler")
     encoding = table.choice("encoding", ("json", "msgpack"), "json")
     allow = table.strings("allow")
@@ -173,17 +154,17 @@ def _read_folder(folder: Path, name: str | None) -> Bundle:
         )
     alone = (Kind(declared) if declared else suffix_kind) in _ALONE
     if bundled:
-        _refuse_outside(folder, folder / entry)
-        files = _read(folder, [folder / entry, *bundling.data_files(folder, _walk(folder))])
+        refuse_outside(folder, folder / entry)
+        files = read(folder, [folder / entry, *bundling.data_files(folder, walk(folder))])
         files[bundling.place_of(entry)] = files.pop(entry)
         entry = bundling.place_of(entry)
     else:
-        files = _read_named(folder, (entry, *beside)) if alone else _read(folder, _walk(folder))
+        files = read_named(folder, (entry, *beside)) if alone else read(folder, walk(folder))
     if entry not in files:
         raise table.refuse(
             "entry", f'is "{entry}", which is not among its files', "Name a file of the folder."
         )
-    kind = Kind(declared) if declared else _kind_of(files[entry], suffix_kind or Kind.EVENT)
+    kind = Kind(declared) if declared else kind_of(files[entry], suffix_kind or Kind.EVENT)
     if beside and kind is not Kind.CGI:
         raise table.refuse(
             "files",
@@ -229,106 +210,3 @@ def _settings(path: Path) -> Table:
             f"{path} cannot be read: {error}", remedy="Make it a readable UTF-8 file."
         ) from None
     return parse_toml(f"{path.parent.name}/{path.name}", text)
-
-
-def _kind_of(content: bytes, by_suffix: Kind) -> Kind:
-    """Return what a WebAssembly program is by what it exports; the suffix tells for everything else."""
-    if by_suffix is not Kind.EVENT:
-        return by_suffix
-    if content[:8] == _COMPONENT or _COMPONENT_TEXT.match(content):
-        return Kind.HTTP
-    try:
-        exports = describe(content).exports
-    except CompileError:  # text, or nothing that can be built: the build says why
-        return by_suffix
-    return Kind.CGI if "_start" in exports and "alloc" not in exports else by_suffix
-
-
-def _find_entry(folder: Path, name: str) -> str:
-    suffixes = (*KIND_OF_SUFFIX, *bundling.TYPED)
-    found = sorted(
-        item.name for item in folder.iterdir() if item.suffix in suffixes and not item.name.startswith(".")
-    )
-    for stem in ("index", "main", name, "lambda_function", "handler", "app"):
-        for suffix in suffixes:
-            if f"{stem}{suffix}" in found:
-                return f"{stem}{suffix}"
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(found[:8]) or "none"
-    raise ConfigError(
-        f"The folder {folder} has no clear entry; files that could be one: {listed}",
-        remedy=f'Write entry = "FILE" in {folder / SETTINGS_FILE}.',
-    )
-
-
-def _read_named(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """Return files by name, and of folders all that is in them."""
-    paths: list[Path] = []
-    for name in names:
-        path = folder / os.path.normpath(name)
-        _refuse_outside(folder, path)
-        if not path.exists():
-            raise DeployError(
-                f"{path} does not exist, and files names it", remedy=f"Correct {SETTINGS_FILE}."
-            )
-        paths += _walk(path) if path.is_dir() else [path]
-    return _read(folder, paths)
-
-
-def _read(folder: Path, paths: Iterable[Path]) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    left = BUNDLE_MAX_BYTES
-    for path in paths:
-        if len(files) >= FILES_MAX:
-            raise DeployError(
-                f"{folder} has more than {FILES_MAX} files",
-                remedy="Bundle the dependencies into fewer files.",
-            )
-        content = _read_file(path, left)
-        left -= len(content)
-        files[path.relative_to(folder).as_posix()] = content
-    return files
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files to deploy, in a fixed order."""
-    for root, folders, names in os.walk(folder):
-        here = Path(root)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name not in _SKIPPED_FOLDERS
-        )
-        for name in folders:
-            if (here / name).is_symlink():
-                raise DeployError(
-                    f"{here / name} is a link to a folder", remedy="Put the folder itself in its place."
-                )
-        for name in sorted(names):
-            if name.startswith(".") or (here == folder and name in _BESIDE):
-                continue
-            _refuse_outside(folder, here / name)
-            yield here / name
-
-
-def _refuse_outside(folder: Path, path: Path) -> None:
-    target = path.resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise DeployError(
-            f"{path} leads outside the function's folder, to {target}",
-            remedy="Copy the file into the folder.",
-        )
-
-
-def _read_file(path: Path, left: int) -> bytes:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DeployError(f"{path} is not a regular file", remedy="Remove it from the folder.")
-        if status.st_size > left:
-            raise DeployError(
-                f"{path} has {status.st_size} bytes, and a function may have {BUNDLE_MAX_BYTES} in all",
-                remedy="Leave out what it does not need at run time.",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise DeployError(f"{path} cannot be read: {error.strerror}", remedy="Make it readable.") from None

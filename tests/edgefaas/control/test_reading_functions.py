@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefaas import functions
+from edgefaas import functionfiles
 from edgefaas.errors import ConfigError, DeployError
 from edgefaas.functions import read_build, read_entry, read_function, read_spec
 from edgefaas.site import FunctionSpec
@@ -159,13 +159,13 @@ def test_a_folder_over_the_limits_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder(tmp_path / "f", index_js="12345", b_js="12345")
-    monkeypatch.setattr(functions, "BUNDLE_MAX_BYTES", 10)
+    monkeypatch.setattr(functionfiles, "BUNDLE_MAX_BYTES", 10)
     assert read_function(path).size_bytes == 10
-    monkeypatch.setattr(functions, "BUNDLE_MAX_BYTES", 9)
+    monkeypatch.setattr(functionfiles, "BUNDLE_MAX_BYTES", 9)
     with pytest.raises(DeployError, match="9 in all"):
         read_function(path)
-    monkeypatch.setattr(functions, "BUNDLE_MAX_BYTES", 10)
-    monkeypatch.setattr(functions, "FILES_MAX", 1)
+    monkeypatch.setattr(functionfiles, "BUNDLE_MAX_BYTES", 10)
+    monkeypatch.setattr(functionfiles, "FILES_MAX", 1)
     with pytest.raises(DeployError, match="more than 1 files"):
         read_function(path)
 
