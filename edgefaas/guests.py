@@ -1,54 +1,30 @@
 """The functions that are live in this worker, and one invocation of each.
 
-The seam to ``sandbox``: it translates that package's outcomes and errors into edgefaas's. Guests log through
-here; what a guest may ask of its host is decided here.
+The seam to ``sandbox``: what a guest may ask of its host is in ``guesthost``, how its end is told in ``failures``.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgpack
 import orjson
 
 from edgefaas.arms import canary_of
-from edgefaas.contract import LiveFunction, LogLine, LogSink
-from edgefaas.errors import (
-    DeployError,
-    FunctionError,
-    FunctionExecutionError,
-    FunctionThrottledError,
-    UnknownFunctionError,
-)
+from edgefaas.contract import LiveFunction, LogSink
+from edgefaas.errors import DeployError, UnknownFunctionError
+from edgefaas.failures import failure
+from edgefaas.guesthost import GuestHost, Offers, Operation, Outgoing, log_line
 from edgefaas.message import Request
-from edgefaas.redaction import redacted
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.semantics import note_run
 from edgefaas.tracing.spans import Span
-from sandbox.contract import (
-    Cancelled,
-    Finished,
-    Host,
-    HostCallError,
-    Limit,
-    Limits,
-    NoRoom,
-    Outcome,
-    OverLimit,
-    Threw,
-    Trapped,
-)
+from sandbox.contract import Finished, Host, Limits, Outcome, Threw, Trapped
 from sandbox.errors import SandboxError
 
 MSGPACK = "msgpack"
 SERVER_ERROR = 500
-
-Operation = Callable[[LiveFunction, bytes], bytes | Awaitable[bytes]]
-"""One thing a guest may ask of its host, by name (``kv``)."""
-
-Outgoing = Callable[[LiveFunction, bytes, Span | None], bytes | Awaitable[bytes]]
-"""One that asks others in turn, and tells them for which step of which trace (``fetch``)."""
 
 
 class Program(Protocol):
@@ -70,64 +46,6 @@ class Invocation(Protocol):
     def cancel(self) -> None:
         """End it now."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """What guests may ask for, by name."""
-
-    operations: dict[str, Operation] = field(default_factory=dict)
-    outgoing: dict[str, Outgoing] = field(default_factory=dict)
-
-
-class GuestHost:
-    """What one invocation may ask for; a new one for each."""
-
-    __slots__ = ("_clock", "_function", "_offers", "_request_id", "_sink", "_span")
-
-    def __init__(
-        self,
-        function: LiveFunction,
-        request_id: str,
-        sink: LogSink,
-        clock: Callable[[], float],
-        offers: "Offers",
-        span: Span | None = None,
-    ) -> None:
-        self._function = function
-        self._request_id = request_id
-        self._sink = sink
-        self._clock = clock
-        self._offers = offers
-        self._span = span
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The function's own variables."""
-        return self._function.environment
-
-    def log(self, level: str, text: str) -> None:
-        """Hand one line on, marked with the function and the request that the viewer saw."""
-        self._sink(
-            LogLine(
-                at_s=self._clock(),
-                request_id=self._request_id,
-                level=level,
-                text=redacted(self._function, text),
-                function=self._function.name,
-                version=self._function.version,
-            )
-        )
-
-    def call(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
-        """Do one operation, or refuse it by name."""
-        operation = self._offers.operations.get(name)
-        if operation is not None:
-            return operation(self._function, payload)
-        outgoing = self._offers.outgoing.get(name)
-        if outgoing is None:
-            raise HostCallError(f"{name} is not available to functions of this POP")
-        return outgoing(self._function, payload, self._span)
 
 
 @dataclass(slots=True)
@@ -304,16 +222,7 @@ class Guests:
 
     def note(self, function: LiveFunction, request_id: str, level: str, text: str) -> None:
         """Write a line of the POP's own into the function's log."""
-        self._sink(
-            LogLine(
-                at_s=self._clock(),
-                request_id=request_id,
-                level=level,
-                text=redacted(function, text),
-                function=function.name,
-                version=function.version,
-            )
-        )
+        self._sink(log_line(function, request_id, level, text, at_s=self._clock()))
 
 
 async def _waited(invocation: Invocation, span: Span | None) -> Outcome:
@@ -351,39 +260,3 @@ def _from_msgpack(outcome: Finished) -> Outcome:
         return replace(outcome, output=orjson.dumps(value))
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         return Trapped(message=f"its result is not msgpack that JSON can hold: {error}", usage=outcome.usage)
-
-
-_KEYS = {
-    Limit.CPU: ("cpu_ms", "ms of CPU"),
-    Limit.WALL: ("wall_ms", "ms"),
-    Limit.MEMORY: ("memory_mb", "bytes of memory"),
-    Limit.OUTPUT: ("output_bytes", "bytes of output"),
-    Limit.HOST_CALLS: ("host_calls", "host calls"),
-}
-
-
-def failure(function: LiveFunction, outcome: Outcome) -> FunctionError:
-    """Return the error that tells why ``outcome`` is not a result, against which limit, and what to do."""
-    label = f'function "{function.name}" version {function.version[:12]}'
-    match outcome:
-        case Threw(message=message):
-            return FunctionExecutionError(
-                f"{label} threw: {message}", remedy="Fix it and deploy again; its log has the stack."
-            )
-        case Trapped(message=message):
-            return FunctionExecutionError(f"{label} trapped: {message}", remedy="Fix it and deploy again.")
-        case OverLimit(limit=limit, allowed=allowed):
-            key, unit = _KEYS[limit]
-            return FunctionExecutionError(
-                f"{label} was stopped at its limit of {allowed} {unit}",
-                remedy=f"Raise limits.{key} of {function.name}, or do less per request.",
-            )
-        case NoRoom():
-            return FunctionThrottledError(
-                f"{label} found no free instance",
-                remedy="Send fewer requests at once, or raise the pool's size.",
-            )
-        case Cancelled():
-            return FunctionExecutionError(f"{label} was cancelled", remedy="Ask again.")
-        case Finished():
-            raise AssertionError("a finished invocation is no failure")

@@ -7,8 +7,9 @@ import orjson
 
 from edgefaas.contract import LogLine
 from edgefaas.errors import FunctionValidationError
+from edgefaas.failures import failure
 from edgefaas.gateway.letters import GATEWAY_KINDS, read_letter
-from edgefaas.guests import Guests, failure
+from edgefaas.guests import Guests
 from edgefaas.redaction import redacted
 from sandbox.contract import Finished, Outcome, Threw
 

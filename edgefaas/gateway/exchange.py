@@ -13,7 +13,7 @@ from edgefaas.gateway import component
 from edgefaas.gateway.answers import Answer, wrong
 from edgefaas.gateway.cgi import HeadReader
 from edgefaas.gateway.flow import Flow
-from edgefaas.guests import Operation
+from edgefaas.guesthost import Operation
 from edgefaas.message import Body, Request
 from sandbox.contract import HostCallError, Kind
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from edgefaas.background import Background
 from edgefaas.errors import FunctionValidationError
+from edgefaas.failures import failure
 from edgefaas.gateway import cgi, component
 from edgefaas.gateway.answers import CONTINUE, LocalRedirection
 from edgefaas.gateway.exchange import Exchange
 from edgefaas.gateway.letters import GATEWAY_KINDS, cgi_event
-from edgefaas.guests import Guests, Invocation, Loaded, failure
+from edgefaas.guests import Guests, Invocation, Loaded
 from edgefaas.message import Request, Response
 from edgefaas.recorder import read_all, rejoined
 from sandbox.contract import Cancelled, Finished, Kind, Outcome, Threw
