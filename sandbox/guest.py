@@ -54,8 +54,9 @@ class Guest:
 
     ``memory`` is that of its live instance: the program sets it as soon as there is one. ``waiting`` is what
     the guest is suspended for; the scheduler resumes it when that is done. ``result`` is the answer to the
-    last host call, which the guest has yet to take. ``wasi`` is what it sees through WASI, once it has
-    looked. ``scratch`` belongs to the program. ``started_ns`` is when it began to run, by the monotonic clock.
+    last host call, which the guest has yet to take, all but the first ``taken_bytes``. ``wasi`` is what it
+    sees through WASI, once it has looked. ``scratch`` belongs to the program. ``started_ns`` is when it began
+    to run, by the monotonic clock.
     """
 
     # What most invocations leave as it is stands in the class: one guest is made per invocation.
@@ -66,6 +67,7 @@ class Guest:
     memory_bytes = 0
     result = b""
     scratch: object = None
+    taken_bytes = 0
     started_ns = 0
     wasi: "Wasi | None" = None
     waiting: "asyncio.Future[Any] | None" = None

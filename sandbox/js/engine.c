@@ -33,15 +33,25 @@ IMPORT("now") double host_now(void);
 IMPORT("random") void host_random(void *to, uint32_t length);
 IMPORT("log") void host_log(uint32_t level, const char *text, uint32_t length);
 /* Do an operation. High half: 0 done (low: length of the answer), 1 failed (low: length of the
- * message), 2 under way (low: its number). */
+ * message), 2 under way (low: its number), 3 takes long: wait for it. */
 IMPORT("call") uint64_t host_call(const char *name, uint32_t name_length, const void *payload, uint32_t length);
-/* Copy the answer of the last call, or the input of this entry, to memory. */
-IMPORT("take") void host_take(void *to);
+/* Let others run until the last call is done; what it has to say then, as above. */
+IMPORT("wait") uint64_t host_wait(void);
+/* Copy the answer of the last call, or the input of this entry, to memory: a piece of it, whose length is returned
+ * while there are more, 0 after the last. */
+IMPORT("take") uint32_t host_take(void *to);
 /* Say why the guest is about to trap. */
 IMPORT("fail") void host_fail(uint32_t reason);
 
+/* Between two pieces others may run. */
+static void take_all(void *to)
+{
+    for (uint32_t length; (length = host_take(to)) != 0; to = (char *)to + length)
+        ;
+}
+
 enum { FAIL_MEMORY = 1, FAIL_ENGINE = 2 };
-enum { CALL_DONE = 0, CALL_FAILED = 1, CALL_PENDING = 2 };
+enum { CALL_DONE = 0, CALL_FAILED = 1, CALL_PENDING = 2, CALL_LONG = 3 };
 enum { STATE_PENDING = 0, STATE_FINISHED = 1, STATE_THREW = 2 };
 
 #include "heap.h"
@@ -149,7 +159,7 @@ static char *input(uint32_t length)
     } else {
         buffer = must(malloc((size_t)length + 1));
     }
-    host_take(buffer);
+    take_all(buffer);
     buffer[length] = 0;
     return buffer;
 }

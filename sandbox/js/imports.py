@@ -1,4 +1,4 @@
-"""The six functions that the engine imports, and the session behind them: what one guest may ask while it runs.
+"""The seven functions that the engine imports, and the session behind them: what one guest may ask while it runs.
 
 A session is made for each invocation that asks for anything, and for each build; ``Guest.scratch`` holds it, or
 before that what was deployed. Operations that wait do not suspend the guest: it gets a number, and is told later
@@ -20,11 +20,11 @@ from sandbox.capi import Linker, Memory, Pending
 from sandbox.contract import HostCallError, Limit
 from sandbox.errands import Away, Errand
 from sandbox.guest import CURRENT, Guest, GuestFaultError, LimitReachedError
-from sandbox.hostcalls import LEVELS, handing_over, name_in, taking
+from sandbox.hostcalls import LEVELS, PIECE_BYTES, handing_over, name_in
 from sandbox.js import host_zlib
 
 MODULE = "edgefaas:js"
-_DONE, _FAILED, _PENDING = 0, 1 << 32, 2 << 32
+_DONE, _FAILED, _PENDING, _LONG = 0, 1 << 32, 2 << 32, 3 << 32
 _FAIL_MEMORY = 1
 RANDOM_BYTES_MAX = 65_536
 CRYPTO = "sandbox.js.host_crypto"
@@ -43,6 +43,7 @@ class Session:
         "_wake",
         "deadline_s",
         "guest",
+        "long",
         "package",
         "pending",
         "random_used",
@@ -61,6 +62,7 @@ class Session:
         self.pending: dict[int, asyncio.Future[bytes]] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.streams: dict[int, object] = {}
+        self.long: Pending | None = None
         self.random_used = self.time_used = False
         self._numbers = 0
         self._arrived: deque[tuple[int, asyncio.Future[bytes]]] = deque()
@@ -299,20 +301,42 @@ def _random(pointer: int, length: int) -> None:
     _memory().write(pointer, os.urandom(length))
 
 
-def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Pending:
+def _call(name: int, name_length: int, payload: int, payload_length: int) -> int:
     memory = _memory()
     session = session_of(CURRENT.guest)
     operation = name_in(memory, name, name_length)
     try:
-        return handing_over(memory, payload, payload_length, lambda data: session.call(operation, data))
+        told = handing_over(memory, payload, payload_length, lambda data: session.call(operation, data))
     except HostCallError as error:
         return session.failed(str(error))
+    if isinstance(told, int):
+        return told
+    session.long = told
+    return _LONG
 
 
-def _take(pointer: int) -> Pending | None:
+def _wait() -> Pending:
+    session = session_of(CURRENT.guest)
+    awaited, session.long = session.long, None
+    if awaited is None:
+        raise GuestFaultError("it waits for nothing")
+    return awaited
+
+
+def _take(pointer: int) -> int:
     guest = CURRENT.guest
-    data, guest.result = guest.result, b""
-    return taking(_memory(), pointer, data)
+    data, at = guest.result, guest.taken_bytes
+    if len(data) <= PIECE_BYTES:  # by far the most frequent
+        _memory().write(pointer, data)
+        guest.result = b""
+        return 0
+    piece = data[at : at + PIECE_BYTES]
+    _memory().write(pointer, piece)
+    if at + len(piece) < len(data):
+        guest.taken_bytes = at + len(piece)
+        return len(piece)
+    guest.result, guest.taken_bytes = b"", 0
+    return 0
 
 
 def _fail(reason: int) -> None:
@@ -325,7 +349,7 @@ _defined: WeakSet[Linker] = WeakSet()
 
 
 def define_imports(linker: Linker) -> None:
-    """Offer the six functions on a linker, once."""
+    """Offer the seven functions on a linker, once."""
     if linker in _defined:
         return
     _defined.add(linker)
@@ -333,8 +357,9 @@ def define_imports(linker: Linker) -> None:
         ("now", ("", "d"), _now),
         ("random", ("ii", ""), _random),
         ("log", ("iii", ""), _log),
+        ("call", ("iiii", "q"), _call),
+        ("take", ("i", "i"), _take),
         ("fail", ("i", ""), _fail),
     ):
         linker.define((MODULE, name), signature, cast("Callable[..., int | float | None]", call))
-    linker.define_async((MODULE, "call"), ("iiii", "q"), _call)
-    linker.define_async((MODULE, "take"), ("i", ""), _take)
+    linker.define_async((MODULE, "wait"), ("", "q"), _wait)

@@ -568,7 +568,20 @@ static JSValue json_stringify(JSContext *ctx, JSValueConst this_value, int argc,
     return js_json_stringify(ctx, this_value, 3, all);
 }
 
-static JSValue json_read_value(struct reader *r);
+/* Read one text with the quick reader. False, and nothing is thrown, for what it does not take (fractions, depth, errors):
+   that is for the engine's. */
+static bool json_read_whole(JSContext *ctx, const uint8_t *bytes, size_t length, JSValue *value)
+{
+    struct reader r = { ctx, bytes, bytes + length, 0 };
+    *value = json_read_value(&r);
+    json_space(&r);
+    if (!JS_IsException(*value) && r.at == r.end)
+        return true;
+    JS_FreeValue(ctx, *value);
+    if (JS_HasException(ctx))
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    return false;
+}
 
 /* JSON.parse(text) of ASCII by the reader below, everything else, also what is wrong, by the engine. */
 static JSValue json_parse(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
@@ -579,16 +592,9 @@ static JSValue json_parse(JSContext *ctx, JSValueConst this_value, int argc, JSV
         if (!s->is_wide_char)
             for (uint32_t i = 0; i < s->len; i++)
                 high |= str8(s)[i];
-        if (!s->is_wide_char && high < 0x80) {
-            struct reader r = { ctx, str8(s), str8(s) + s->len, 0 };
-            JSValue value = json_read_value(&r);
-            json_space(&r);
-            if (!JS_IsException(value) && r.at == r.end)
-                return value;
-            JS_FreeValue(ctx, value);
-            if (JS_HasException(ctx))
-                JS_FreeValue(ctx, JS_GetException(ctx));
-        }
+        JSValue value;
+        if (!s->is_wide_char && high < 0x80 && json_read_whole(ctx, str8(s), s->len, &value))
+            return value;
     }
     JSValueConst all[2] = { JS_UNDEFINED, JS_UNDEFINED };
     for (int i = 0; i < argc && i < 2; i++)
@@ -607,16 +613,11 @@ static void json_init(JSContext *ctx)
     JS_FreeValue(ctx, global);
 }
 
-/* Read one JSON text. What the quick reader does not take (floats, depth, errors) goes to the engine's. */
+/* Read one JSON text. */
 static JSValue json_read(JSContext *ctx, const char *bytes, size_t length)
 {
-    struct reader r = { ctx, (const uint8_t *)bytes, (const uint8_t *)bytes + length, 0 };
-    JSValue value = json_read_value(&r);
-    json_space(&r);
-    if (!JS_IsException(value) && r.at == r.end)
+    JSValue value;
+    if (json_read_whole(ctx, (const uint8_t *)bytes, length, &value))
         return value;
-    JS_FreeValue(ctx, value);
-    if (JS_HasException(ctx))
-        JS_FreeValue(ctx, JS_GetException(ctx));
     return JS_ParseJSON(ctx, bytes, length, "<event>");
 }

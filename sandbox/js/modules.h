@@ -16,7 +16,7 @@ static JSValue read_code(JSContext *ctx, const char *name, size_t name_length)
     } else {
         bytes = must(malloc((size_t)length + 1));
     }
-    host_take(bytes);
+    take_all(bytes);
     bytes[length] = 0;
     JSValue code = kind == CALL_FAILED ? JS_ThrowPlainError(ctx, "%s", bytes)
                                        : JS_ReadObject(ctx, (uint8_t *)bytes, length, JS_READ_OBJ_BYTECODE);

@@ -36,6 +36,8 @@ static JSValue native_call(JSContext *ctx, JSValueConst this_value, int argc, JS
         }
     }
     uint64_t answer = host_call(name, (uint32_t)name_length, payload, (uint32_t)length);
+    if (answer >> 32 == CALL_LONG)
+        answer = host_wait();
     JS_FreeCString(ctx, name);
     if (text)
         JS_FreeCString(ctx, text);
@@ -45,7 +47,7 @@ static JSValue native_call(JSContext *ctx, JSValueConst this_value, int argc, JS
         return JS_NewUint32(ctx, value);
     }
     char *bytes = codec_bytes(ctx, (size_t)value + 1);
-    host_take(bytes);
+    take_all(bytes);
     if (kind == CALL_FAILED) {
         JSValue message = JS_NewStringLen(ctx, bytes, value);
         free(bytes);

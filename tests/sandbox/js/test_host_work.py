@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from sandbox.contract import Finished, HostCallError, Limit, Limits, Outcome, OverLimit
 from sandbox.errands import Errand
+from sandbox.hostcalls import PIECE_BYTES
 from sandbox.js.host_crypto import REQUEST_BYTES_MAX, perform
 from sandbox.js.host_derive import PBKDF2_ITERATIONS_MAX
 from sandbox.js.host_keys import RSA_BITS_MAX, load
@@ -117,6 +118,28 @@ def test_what_goes_to_the_host_in_pieces_comes_out_as_if_whole(size: int) -> Non
     assert made[3:5] == [True, False]
     assert made[5] is True
     assert made[7] is True
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 2 * PIECE_BYTES + 7])
+def test_a_long_answer_and_a_long_request_go_whole(size: int) -> None:
+    files = {
+        "index.js": "exports.handler = async (e) => 0",
+        "long.txt": "".join(map(chr, range(32, 127))) * (size // 95 + 1),
+    }
+    text = files["long.txt"] = files["long.txt"][:size]
+    files[
+        "index.js"
+    ] = """const t = require('fs').readFileSync('/var/task/long.txt', 'utf8'), read = t.length;
+    exports.handler = async () => { const r = await fetch('http://a.example/', { method: 'POST', body: require('fs').readFileSync('/var/task/long.txt') });
+      return [read, require('crypto').createHash('sha1').update(Buffer.from(await r.arrayBuffer())).digest('hex')]; }"""
+
+    def echo(payload: bytes) -> bytes:
+        body = json.loads(payload)["body"]
+        return json.dumps({"status": 200, "statusText": "", "url": "", "headers": [], "body": body}).encode()
+
+    (ended,) = outcomes(make(files), [None], host=StageHost(operations={"fetch": echo}))
+    assert isinstance(ended, Finished), ended
+    assert json.loads(ended.output) == [size, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()]
 
 
 def test_webcrypto_seals_and_opens_what_is_longer_than_a_piece() -> None:
