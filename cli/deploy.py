@@ -1,30 +1,19 @@
 """``edgefaas deploy``: from a source to live in every worker."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import words
-from cli.admin import Remote, remote_options
-from cli.build import build_when_needed
+from cli.admin import remote_options
+from cli.parcels import outline, read_parcels, send, with_variables
+from cli.remote import Remote
 from cli.rollouts import PERCENT, wait_for_verdict
 from edgefaas.errors import UsageError
 
 if TYPE_CHECKING:
     from edgefaas.control.bundle import Bundle
     from edgefaas.health import Health
-    from edgefaas.release import Tree
-    from edgefaas.site import DirectoryOrigin, Site
-
-
-@dataclass(frozen=True)
-class Parcels:
-    """What goes out together: functions with their checks, and the folders of directory origins."""
-
-    functions: "list[tuple[Bundle, Health]]"
-    trees: "list[Tree]"
 
 
 @click.command()
@@ -92,12 +81,14 @@ def deploy(  # noqa: PLR0913  # one per option
         raise UsageError("--site is everything", remedy="Name functions and origins, or give --site alone.")
     if affinity and canary is None:
         raise UsageError("--affinity is for a canary", remedy="Add --canary 10%.")
-    parcels = _with_variables(_parcels(what, name, remote.config, whole=whole, build=not no_build), variables)
+    parcels = with_variables(
+        read_parcels(what, name, remote.config, whole=whole, build=not no_build), variables
+    )
     terms = _terms(parcels.functions, canary, affinity, (watch, max_errors, min_runs))
-    plan = _plan(remote, parcels, canary=canary)
+    changes = outline(remote, parcels, canary=canary)
     if not remote.as_json:
-        _show(plan)
-    answer = _send(remote, parcels, terms, dry_run=dry_run, expect=expect)
+        _show(changes)
+    answer = send(remote, parcels, terms, dry_run=dry_run, expect=expect)
     watched = [row for row in answer["deployed"] if row.get("watched")]
     if not remote.as_json:
         click.echo("\n".join(_sentence(row, answer) for row in answer["deployed"]))
@@ -108,7 +99,7 @@ def deploy(  # noqa: PLR0913  # one per option
         first = [row for row in answer["deployed"] if row["changed"] and row["previous"] is None]
         failed = wait_for_verdict(remote, watched + first, terms["watch"])
     if remote.as_json:
-        words.result(answer | {"plan": plan, "taken_back": failed}, as_json=True, text="")
+        words.result(answer | {"plan": changes, "taken_back": failed}, as_json=True, text="")
     for row in failed:
         words.note(
             f"{click.style('error:', fg='red')} {words.sentence(row['reason'] or 'It was taken back')}"
@@ -120,25 +111,6 @@ def deploy(  # noqa: PLR0913  # one per option
         else:
             words.note(f"  {row['name']} is {words.short(row['live'])} again for everybody.")
     return 1 if failed else 0
-
-
-def _with_variables(parcels: Parcels, variables: tuple[str, ...]) -> Parcels:
-    """Return the bundles with these variables in their environment. Raises UsageError."""
-    from dataclasses import replace
-
-    given: dict[str, str] = {}
-    for variable in variables:
-        name, equals, value = variable.partition("=")
-        if not equals:
-            raise UsageError(f'--env is "{name}", without a value', remedy=f"Write --env {name}=VALUE.")
-        given[name] = value
-    if not given:
-        return parcels
-    functions = [
-        (replace(bundle, environment={**bundle.environment, **given}), health)
-        for bundle, health in parcels.functions
-    ]
-    return replace(parcels, functions=functions)
 
 
 def _terms(
@@ -169,16 +141,6 @@ def _terms(
     return terms
 
 
-def _plan(remote: Remote, parcels: Parcels, *, canary: float | None) -> Any:
-    """Return what would change."""
-    from edgefaas.control.planning import outline_of
-
-    outlines = [outline_of(bundle) for bundle, _ in parcels.functions]
-    outlines += [outline_of(tree.release) for tree in parcels.trees]
-    body = {"functions": outlines, "canary": canary is not None}
-    return remote.post("/v1/plan", body)["plan"]
-
-
 def _show(plan: Any) -> None:
     for step in plan:
         if step["change"] == "unchanged" and not step["ends"]:
@@ -189,90 +151,6 @@ def _show(plan: Any) -> None:
             words.note(f"  {line}")
         if step["ends"]:
             words.note(f"  ends {step['ends']}")
-
-
-def _send(
-    remote: Remote, parcels: Parcels, terms: dict[str, Any], *, dry_run: bool, expect: str | None
-) -> Any:
-    from edgefaas.control.bundle import to_json
-
-    functions = [
-        to_json(bundle) | ({"health": health.check} if health.check else {})
-        for bundle, health in parcels.functions
-    ]
-    for tree in parcels.trees:
-        _send_files(remote, tree)
-    releases = [{"origin": tree.release.origin, "files": dict(tree.release.files)} for tree in parcels.trees]
-    headers = {} if expect is None else {"If-Match": f'"{expect}"'}
-    body = {"functions": functions} | ({"releases": releases} if releases else {}) | terms
-    return remote.ask("POST", "/v1/functions", body=body, query={"dry_run": dry_run}, headers=headers)
-
-
-def _send_files(remote: Remote, tree: "Tree") -> None:
-    """Send what the POP does not have yet."""
-    missing = remote.post("/v1/files/missing", {"files": list(tree.sources)})["missing"]
-    for count, digest in enumerate(missing, 1):
-        if words.terminal() and not remote.as_json:
-            click.echo(f"\r\x1b[K{tree.release.name}: file {count} of {len(missing)}", nl=False, err=True)
-        remote.ask("PUT", f"/v1/files/{digest}", body=tree.sources[digest].read_bytes())
-    if missing and words.terminal() and not remote.as_json:
-        click.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _parcels(
-    what: tuple[str, ...], name: str | None, config: Path | None, *, whole: bool, build: bool
-) -> Parcels:
-    from edgefaas.arms import RELEASE_PREFIX, release_of
-    from edgefaas.config import load_site
-    from edgefaas.site import DirectoryOrigin
-
-    site = load_site(config) if config else None
-    folders = {
-        release_of(origin.name): origin
-        for origin in (site.origins.values() if site else ())
-        if isinstance(origin, DirectoryOrigin)
-    }
-    if not what:
-        what = (*(site.functions if site else ()), *(folders if whole else ()))
-    if not what:
-        raise UsageError(
-            "There is nothing to deploy: no edgefaas.toml here or above names a function",
-            remedy="Name a file or a folder, or begin with edgefaas init hello.",
-        )
-    functions, trees = [], []
-    for item in what:
-        if item in folders:
-            trees.append(_tree(folders[item]))
-        elif item.startswith(RELEASE_PREFIX):
-            raise UsageError(
-                f"{item} is no directory origin of the site",
-                remedy=f"Use one of {', '.join(folders) or 'none'}.",
-            )
-        else:
-            functions.append(_parcel(item, name, site, build=build))
-    return Parcels(functions, trees)
-
-
-def _tree(origin: "DirectoryOrigin") -> "Tree":
-    from edgefaas.release import read_tree
-
-    return read_tree(origin.name, origin.directory)
-
-
-def _parcel(item: str, name: str | None, site: "Site | None", *, build: bool) -> "tuple[Bundle, Health]":
-    """Read one function, by the site's own words for it where it has some."""
-    from edgefaas.functions import read_function, read_function_health, read_spec
-
-    path = Path(item)
-    spec = None
-    if site is not None and name is None:
-        by_source = {spec.source.resolve(): spec for spec in site.functions.values()}
-        spec = by_source.get(path.resolve()) if path.exists() else site.functions.get(item)
-    source = spec.source if spec else path
-    if build and source.is_dir():
-        build_when_needed(source)
-    bundle = read_spec(spec) if spec else read_function(path, name=name)
-    return bundle, read_function_health(source)
 
 
 def _sentence(row: dict[str, Any], answer: dict[str, Any]) -> str:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.admin import CONFIG_NAME, DATA_NAME, Remote, find_config, find_remote
+from cli.admin import CONFIG_NAME, DATA_NAME, find_config, find_remote
 from cli.build import build_when_needed
 from cli.devscreen import Screen
 from cli.events import read_event
 from cli.pretending import find_viewer, make_pretence, viewer_options
 from cli.rehearsing import Rehearsal
+from cli.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 
 from cli import words
-from cli.admin import Remote, data_folder, find_config, find_remote
+from cli.admin import data_folder, find_config, find_remote
+from cli.remote import Remote
 from cli.toolchains import NAMES, missing
 
 FILES_WANTED = 4_096

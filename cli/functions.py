@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from cli import words
-from cli.admin import Remote, function_path, remote_options
+from cli.admin import remote_options
+from cli.remote import Remote, function_path
 
 
 @click.command()

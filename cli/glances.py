@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cli.admin import Remote, UnreachableError
+from cli.remote import Remote, UnreachableError
 from cli.sources import Source
 from edgefaas.errors import EdgeError
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from cli.admin import Remote, function_path, remote_options
+from cli.admin import remote_options
 from cli.events import read_event
+from cli.remote import Remote, function_path
 from cli.telling import tell
 
 

@@ -1,25 +1,21 @@
 """``edgefaas kv``: key-value pairs that functions use, without a deploy."""
 
-import contextlib
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from cli import words
-from cli.admin import Remote, remote_options
+from cli.admin import remote_options
+from cli.kvfiles import cut_up, read_octets, whole_file
+from cli.remote import Remote
 from edgefaas.errors import UsageError
 
-PART_BYTES = (
-    10_000_000  # of one import request, which is done whole or not at all; JSON may make six of one byte
-)
-PART_PAIRS = 100_000
 PAGE = 1_000
 
 
@@ -109,7 +105,7 @@ def put(  # noqa: PLR0913  # one per option
         raise UsageError("A value is given, or --file", remedy="Write the value behind the key.")
     if if_match and if_absent:
         raise UsageError("--if-match and --if-absent exclude each other", remedy="Leave one of them.")
-    body = _read(file) if file is not None else os.fsencode(value or "")
+    body = read_octets(file) if file is not None else os.fsencode(value or "")
     headers = {"Content-Type": "application/octet-stream"} | _conditions(if_match)
     if if_absent:
         headers["If-None-Match"] = "*"
@@ -201,8 +197,8 @@ def import_(
     """
     from edgefaas.kv.formats import read_pairs
 
-    pairs = read_pairs(_read(file), name="standard input" if str(file) == "-" else str(file))
-    parts = list(_parts(pairs))
+    pairs = read_pairs(read_octets(file), name="standard input" if str(file) == "-" else str(file))
+    parts = list(cut_up(pairs))
     if len(parts) > 1 and (replace or if_match):
         raise UsageError(
             f"{file} is too large to go in at one step, which --replace and --if-match need",
@@ -238,7 +234,7 @@ def export(remote: Remote, namespace: str, prefix: str, output: Path | None, for
         sys.stdout.buffer.writelines(lines)
         sys.stdout.buffer.flush()
         return
-    with _whole_file(output) as file:
+    with whole_file(output) as file:
         file.writelines(lines)
     words.note(f"{output} is written")
 
@@ -270,47 +266,7 @@ def _conditions(if_match: str | None) -> dict[str, str]:
     return {"If-Match": f'"{if_match}"'} if if_match else {}
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", remedy="Name a file.") from None
-
-
-def _parts(pairs: list[tuple[bytes, bytes]]) -> Iterator[list[dict[str, str]]]:
-    """Yield the pairs as JSON values, as many at a time as one request takes."""
-    from edgefaas.kv.formats import as_plain
-
-    part: list[dict[str, str]] = []
-    size = 0
-    for key, value in pairs:
-        if part and (size + len(key) + len(value) > PART_BYTES or len(part) == PART_PAIRS):
-            yield part
-            part, size = [], 0
-        part.append(as_plain(key, value))
-        size += len(key) + len(value)
-    if part:
-        yield part
-
-
 def _shown(row: dict[str, Any]) -> str:
     value = str(row.get("value", ""))
     line = value.splitlines()[0] if value else ""
     return words.seen(line if len(line) <= 60 and line == value else f"{line[:60]}…")  # noqa: PLR2004  # a column
-
-
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that has its name only when it is whole."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", remedy="Name another.") from None

@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from cli import words
-from cli.admin import RefusedError, UnreachableError, find_config
+from cli.admin import find_config
 from cli.merging import HOLD_S, Line, Merge, in_order
+from cli.remote import RefusedError, UnreachableError
 from cli.sources import Asked, Source, find_sources
 from edgefaas.errors import EdgeError
 

@@ -3,7 +3,8 @@
 import click
 
 from cli import words
-from cli.admin import Remote, remote_options
+from cli.admin import remote_options
+from cli.remote import Remote
 from edgefaas.errors import UsageError
 
 

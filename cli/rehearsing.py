@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from cli.admin import Remote, function_path
 from cli.devscreen import Screen
 from cli.events import read_event
 from cli.pretending import Viewer, pretended_event
+from cli.remote import Remote, function_path
 from edgefaas.errors import EdgeError
 
 

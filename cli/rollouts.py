@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import words
-from cli.admin import Remote, function_path, remote_options
+from cli.admin import remote_options
+from cli.remote import Remote, function_path
 from edgefaas.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import words
-from cli.admin import CONFIG_NAME, UnreachableError, find_config, find_remote
+from cli.admin import CONFIG_NAME, find_config, find_remote
+from cli.remote import UnreachableError
 from edgefaas.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:

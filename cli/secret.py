@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from cli import words
-from cli.admin import Remote, data_folder, find_config, function_path, remote_options
+from cli.admin import data_folder, find_config, remote_options
+from cli.remote import Remote, function_path
 from edgefaas.errors import UsageError
 
 

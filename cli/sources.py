@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.admin import Remote, UnreachableError, data_folder, find_remote
+from cli.admin import data_folder, find_remote
+from cli.remote import Remote, UnreachableError
 from edgefaas.errors import ConfigError, EdgeError, UsageError
 
 if TYPE_CHECKING:

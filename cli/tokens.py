@@ -5,7 +5,8 @@ from urllib.parse import quote
 import click
 
 from cli import words
-from cli.admin import Remote, remote_options
+from cli.admin import remote_options
+from cli.remote import Remote
 
 SCOPES = ["read", "deploy", "purge", "kv", "admin"]
 

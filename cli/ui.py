@@ -5,7 +5,8 @@ import webbrowser
 import click
 
 from cli import words
-from cli.admin import Remote, remote_options
+from cli.admin import remote_options
+from cli.remote import Remote
 
 
 @click.command()
