@@ -20,6 +20,7 @@ from sandbox.capi import WASM_PAGE_BYTES, Memory, RecycledStore, Store
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
 from sandbox.guest import Guest, GuestThrewError, LimitReachedError, description_of
+from sandbox.idle import IdleInstances, Instance, idle_shelf
 from sandbox.js.build import IMAGE, PACKAGE
 from sandbox.js.foundation import (
     BUILD,
@@ -70,28 +71,18 @@ def load(artifact: Artifact, bench: Bench) -> "JsProgram":
     return JsProgram(artifact, bench, foundation)
 
 
-def _put_down(idle: "_Instance") -> None:
-    """Give up an idle instance because others are wanted more."""
-    idle.program.put_down(idle)
+class _Instance(Instance):
+    """An instance of any image of its program. ``memory`` is None until it is made."""
 
+    __slots__ = ("memory",)
 
-class _Instance:
-    """An instance, and the program that it belongs to. ``memory`` is None until it is made.
-
-    It is on the shelf from its first return until it is dropped, also while it runs.
-    """
-
-    __slots__ = ("memory", "memory_bytes", "program", "store")
-
-    def __init__(self, program: "JsProgram", store: RecycledStore, memory_bytes: int) -> None:
-        self.program = program
-        self.store = store
+    def __init__(self, home: "IdleInstances[_Instance]", store: RecycledStore, memory_bytes: int) -> None:
+        super().__init__(home, store, memory_bytes)
         self.memory: Memory | None = None
-        self.memory_bytes = memory_bytes
 
 
 ready_images: Shelf[str, Image] = Shelf(READY_IMAGES_BYTES)
-idle_instances: Shelf[_Instance, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
+idle_instances = idle_shelf(IDLE_INSTANCES_BYTES)
 
 
 class JsProgram:
@@ -110,7 +101,7 @@ class JsProgram:
         scope = artifact.facts.get("scope", "")
         assert isinstance(scope, str)
         self._scope = scope
-        self._idle: list[_Instance] = []
+        self._idle: IdleInstances[_Instance] = IdleInstances(self, bench.room, idle_instances)
 
     def unpacked(self) -> Image:
         """Return the image in full, from the artefact: a millisecond. Raises ArtifactError."""
@@ -135,10 +126,10 @@ class JsProgram:
         limits = guest.limits
         memory_bytes = min(limits.memory_bytes, self._bench.memory_max_bytes)
         guest.scratch = self
-        instance = self._take_idle(memory_bytes)
+        instance = self._idle.take(memory_bytes)
         if instance is None:
             instance = _Instance(
-                self,
+                self._idle,
                 RecycledStore(self._bench.engine, self._foundation.entry, memory_bytes=memory_bytes),
                 memory_bytes,
             )
@@ -162,7 +153,7 @@ class JsProgram:
         finally:
             self._end(guest, instance, kept_bytes)
 
-    def _instantiate(self, instance: "_Instance") -> Generator[None, None, Memory]:
+    def _instantiate(self, instance: _Instance) -> Generator[None, None, Memory]:
         """Make the instance and return its memory."""
         store = instance.store
         done = store.instantiate(self._foundation.pre)
@@ -197,7 +188,7 @@ class JsProgram:
             status = yield from self._converse(guest, store, memory)
         return status
 
-    def _end(self, guest: Guest, instance: "_Instance", kept_bytes: int) -> None:
+    def _end(self, guest: Guest, instance: _Instance, kept_bytes: int) -> None:
         """Keep the instance when it has at most ``kept_bytes`` and there is room; else drop it."""
         if guest.scratch is not self:
             session_of(guest).close()
@@ -205,12 +196,9 @@ class JsProgram:
         if memory is not None:
             size_bytes = guest.memory_bytes = guest.memory_bytes or memory.size_bytes()
             guest.memory = None
-            if size_bytes <= kept_bytes and self._bench.room.park(self):
-                self._idle.append(instance)
-                idle_instances.put(instance, None, size_bytes)
+            if size_bytes <= kept_bytes and self._idle.keep(instance, size_bytes):
                 return
-        idle_instances.take(instance)
-        instance.store.close()
+        self._idle.drop(instance)
 
     def _make_ready(
         self, guest: Guest, store: RecycledStore, memory: Memory, key: str
@@ -299,36 +287,13 @@ class JsProgram:
         """What each deployed file is."""
         return self.package.kinds
 
-    def _take_idle(self, memory_bytes: int) -> "_Instance | None":
-        """Return the youngest idle instance: its memory is likeliest in the cache."""
-        while self._idle:
-            idle = self._idle.pop()  # stays on the shelf: it will be back in a moment
-            self._bench.room.unpark(self)
-            if idle.memory_bytes == memory_bytes:
-                return idle
-            idle_instances.take(idle)
-            idle.store.close()
-        return None
-
     def forget(self) -> None:
         """Let go of its images; the next invocation, if there is one, unpacks it again."""
         ready_images.clear(lambda key: key.partition(" ")[0] == self.name)
 
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
-        if not self._idle:
-            return False
-        idle = self._idle.pop(0)
-        idle_instances.take(idle)
-        idle.store.close()
-        return True
-
-    def put_down(self, idle: _Instance) -> None:
-        """Give up this idle instance, and its place; one that runs is left to its invocation."""
-        if idle in self._idle:
-            self._idle.remove(idle)
-            self._bench.room.unpark(self)
-            idle.store.close()
+        return self._idle.drop_oldest()
 
 
 def _put_back(image: Image, store: RecycledStore, memory: Memory, memory_bytes: int) -> None:

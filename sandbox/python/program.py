@@ -17,6 +17,7 @@ from sandbox.capi import PAGE_BYTES, Memory, RecycledStore
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
 from sandbox.guest import Guest, GuestFaultError, GuestThrewError, LimitReachedError, description_of
+from sandbox.idle import IdleInstances, Instance, idle_shelf
 from sandbox.kinds import Bench, Steps
 from sandbox.python.build import IMAGE, PACKAGE
 from sandbox.python.foundation import (
@@ -58,27 +59,8 @@ def load(artifact: Artifact, bench: Bench) -> "PythonProgram":
     return PythonProgram(artifact, bench, foundation)
 
 
-class _Idle:
-    """An instance that waits for the next request of its function: of this image, no other."""
-
-    __slots__ = ("image", "memory_bytes", "program", "store")
-
-    def __init__(
-        self, program: "PythonProgram", store: RecycledStore, image: Image, memory_bytes: int
-    ) -> None:
-        self.program = program
-        self.store = store
-        self.image = image
-        self.memory_bytes = memory_bytes
-
-
-def _put_down(idle: _Idle) -> None:
-    """Give up an idle instance because others are wanted more."""
-    idle.program.put_down(idle)
-
-
 made_images: Shelf[str, Image] = Shelf(MADE_IMAGES_BYTES)
-idle_instances: Shelf[_Idle, None] = Shelf(IDLE_INSTANCES_BYTES, _put_down)
+idle_instances = idle_shelf(IDLE_INSTANCES_BYTES)
 
 
 class PythonProgram:
@@ -92,7 +74,7 @@ class PythonProgram:
         self._artifact = artifact
         self.name = artifact.name
         self._scope = str(artifact.facts.get("scope", ""))
-        self._idle: list[_Idle] = []
+        self._idle: IdleInstances[Instance] = IdleInstances(self, bench.room, idle_instances)
 
     @cached_property
     def own(self) -> Tree:
@@ -119,10 +101,12 @@ class PythonProgram:
         memory_bytes = min(guest.limits.memory_bytes, self._bench.memory_max_bytes)
         guest.scratch = self._session(guest)
         image = yield from self._image_for(guest, memory_bytes)
-        store = self._take_idle(image, memory_bytes)
-        fresh = store is None
-        if store is None:
+        instance = self._idle.take(memory_bytes, image)
+        fresh = instance is None
+        if instance is None:
             store = RecycledStore(self._bench.engine, memory_bytes=memory_bytes)
+            instance = Instance(self._idle, store, memory_bytes, image)
+        store = instance.store
         kept_bytes = 0
         try:
             if fresh:
@@ -135,7 +119,7 @@ class PythonProgram:
             kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
             return answer
         finally:
-            self._end(guest, store, image, memory_bytes, kept_bytes)
+            self._end(guest, instance, kept_bytes)
 
     def _begin(self, guest: Guest, store: RecycledStore, image: Image, memory_bytes: int) -> Waits:
         """Make a fresh instance, its memory the image. Raises LimitReachedError: the limit is below the image."""
@@ -220,30 +204,16 @@ class PythonProgram:
     def _session(self, guest: Guest) -> Session:
         return Session(guest, self, deadline_s=time.monotonic() + guest.limits.wall_ms / 1000)
 
-    def _end(
-        self, guest: Guest, store: RecycledStore, image: Image, memory_bytes: int, kept_bytes: int
-    ) -> None:
+    def _end(self, guest: Guest, instance: Instance, kept_bytes: int) -> None:
         """Keep the instance when it has at most ``kept_bytes`` and there is room; else drop it."""
         if guest.memory is not None:
             guest.memory_bytes = guest.memory.size_bytes()
             guest.memory = None
-            if guest.memory_bytes <= kept_bytes and self._bench.room.park(self):
-                idle = _Idle(self, store, image, memory_bytes)
-                self._idle.append(idle)
-                idle_instances.put(idle, None, max(_OWN_LEAST_BYTES, store.copied_pages * PAGE_BYTES))
-                return
-        store.close()
-
-    def _take_idle(self, image: Image, memory_bytes: int) -> RecycledStore | None:
-        """Return the youngest idle instance: its memory is likeliest in the cache."""
-        while self._idle:
-            idle = self._idle.pop()
-            idle_instances.take(idle)
-            self._bench.room.unpark(self)
-            if idle.memory_bytes == memory_bytes and idle.image is image:
-                return idle.store
-            idle.store.close()
-        return None
+            if guest.memory_bytes <= kept_bytes:
+                own_bytes = max(_OWN_LEAST_BYTES, instance.store.copied_pages * PAGE_BYTES)
+                if self._idle.keep(instance, own_bytes):
+                    return
+        self._idle.drop(instance)
 
     def forget(self) -> None:
         """Let go of the images that were made for environments; the next invocation makes them again."""
@@ -251,18 +221,7 @@ class PythonProgram:
 
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
-        if not self._idle:
-            return False
-        idle = self._idle.pop(0)
-        idle_instances.take(idle)
-        idle.store.close()
-        return True
-
-    def put_down(self, idle: _Idle) -> None:
-        """Give up this idle instance, and its place."""
-        self._idle.remove(idle)
-        self._bench.room.unpark(self)
-        idle.store.close()
+        return self._idle.drop_oldest()
 
 
 def _thrown(output: bytes) -> GuestThrewError:
