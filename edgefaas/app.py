@@ -324,6 +324,15 @@ class PopApp:
             logger.exception("a request for %r was not passed through", target)
             return None
 
+    def set_aside(self) -> bool | None:
+        """Return what ``express`` found out about a request that has to wait, for ``bring_back``."""
+        return None if self._tracer is None else self._tracer.set_aside()
+
+    def bring_back(self, kept: bool | None) -> None:  # noqa: FBT001 # a value, not a switch
+        """Take it again: the request goes on now."""
+        if self._tracer is not None:
+            self._tracer.bring_back(kept)
+
     def connected(self, peer: str, sock: object) -> None:
         """Take note of a viewer's connection that was just opened: its round trip is known by now."""
         self._front.connected(peer, sock)

@@ -59,6 +59,15 @@ class Tracer:
         """Forget what was drawn: the request is answered."""
         self._drawn = None
 
+    def set_aside(self) -> bool | None:
+        """Return what was drawn, for ``bring_back``: the request has to wait, and others are asked about before it."""
+        drawn, self._drawn = self._drawn, None
+        return drawn
+
+    def bring_back(self, drawn: bool | None) -> None:  # noqa: FBT001 # a value, not a switch
+        """Take what was drawn for the request that goes on now."""
+        self._drawn = drawn
+
     def begin(self, request: Request) -> Span:
         """Return the span of a request that has come in; its trace is the sender's, or a new one."""
         drawn, self._drawn = self._drawn, None

@@ -22,6 +22,7 @@ from edgefaas.wire.outbox import GatheringTransport, outbox_of
 from edgefaas.wire.preamble import ProxyPreamble, preamble_for
 from edgefaas.wire.receiving import BodyReceiver
 from edgefaas.wire.settings import WireSettings
+from edgefaas.wire.turns import turns_of
 
 logger = logging.getLogger("edgefaas.wire")
 
@@ -62,6 +63,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
         self.deadline_s = math.inf
         self.wheel_slot = NOT_QUEUED
         self._ticker = ticker_of(self.loop, self.settings.tick_s)
+        self._turns = turns_of(self.loop)
         self._peer = ("127.0.0.1", 0)  # stays so for a Unix socket
         self._scheme = "http"
         self._tls = NO_TLS
@@ -146,6 +148,10 @@ class ViewerConnection(asyncio.Protocol, ABC):
             self.transport.abort()
         elif self._receiver is not None:
             self._expire_body(self._receiver)
+        elif (
+            self._task is not None
+        ):  # it waits for its turn; once it is begun, nothing of the viewer's is due
+            self._set_deadline(self.settings.keep_alive_timeout_s)
         elif self._buffer:
             self._refuse(heads.bad_request("The head of the request did not arrive in time.", status=408))
         elif (due_s := self._served_at_s + self.settings.keep_alive_timeout_s) > self.loop.time():

@@ -57,6 +57,29 @@ Through = Callable[[bytes, heads.Facts, str, tuple[str, int], "WireProtocol"], I
 """Sends a passing GET on to its origin, by raw target, facts, scheme, peer and connection; see ``edgefaas.through``."""
 
 
+Asked = tuple[bytes, bytes, heads.Facts, bool, object]
+"""Method, target and facts of a request, whether it is HTTP/1.1, and what the viewer side found out about it."""
+
+
+class PutOff:
+    """A request that waits for its turn."""
+
+    __slots__ = ("_asked", "_connection")
+
+    def __init__(self, connection: "WireProtocol", asked: Asked) -> None:
+        self._connection: WireProtocol | None = connection
+        self._asked = asked
+
+    def take_up(self) -> None:
+        """Begin, if the viewer is still there."""
+        if self._connection is not None:
+            self._connection.go_on(self._asked)
+
+    def cancel(self) -> None:
+        """Do not begin: the viewer has left."""
+        self._connection = None
+
+
 class WireProtocol(ViewerConnection):
     """The protocol of one connection; see ``bind`` for how it gets its viewer side."""
 
@@ -64,6 +87,8 @@ class WireProtocol(ViewerConnection):
     express: ClassVar[Express]
     ahead: ClassVar[Ahead]
     through: ClassVar[Through]
+    set_aside: ClassVar[Callable[[], object]]
+    bring_back: ClassVar[Callable[[object], None]]
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -198,8 +223,7 @@ class WireProtocol(ViewerConnection):
         self._scanned = len(data)
 
     def _begin(self, method: bytes, target: bytes, facts: heads.Facts, *, is_1_1: bool) -> bool:
-        """Start one request. Returns whether it needs a task (its body, if any, comes next)."""
-        started = None
+        """Start one request. Returns whether it needs a task (its body, if any, comes next), or waits for its turn."""
         if facts.plain and is_1_1 and method == b"GET" and not self._draining:
             hit = type(self).express(
                 (self._scheme, facts.host or "", target, facts.codings), facts.conditions, facts.traced
@@ -208,6 +232,34 @@ class WireProtocol(ViewerConnection):
                 self._keep_alive = True
                 self._write_inline(hit, is_1_1=True)
                 return False
+        if facts.bodiless and not self._turns.has_time():
+            later = self._task = PutOff(self, (method, target, facts, is_1_1, type(self).set_aside()))
+            self._turns.stand_in_line(later)
+            return True
+        return self._make(method, target, facts, is_1_1=is_1_1)
+
+    def go_on(self, asked: Asked) -> None:
+        """Start the request that was put off."""
+        self._task = None
+        method, target, facts, is_1_1, kept = asked
+        if kept is not None:
+            type(self).bring_back(kept)
+        try:
+            waits = self._make(method, target, facts, is_1_1=is_1_1)
+        except RequestError as error:
+            self._refuse(error)
+        except Exception:
+            logger.exception("a request that had to wait failed")
+            self.transport.abort()
+        else:
+            if not waits and (self._buffer or self._reading_paused) and not self._resume_scheduled:
+                self._resume_scheduled = True
+                self.loop.call_soon(self._continue)
+
+    def _make(self, method: bytes, target: bytes, facts: heads.Facts, *, is_1_1: bool) -> bool:
+        """Start one request whose answer is not known. Returns whether it needs a task."""
+        started = None
+        if facts.plain and is_1_1 and method == b"GET" and not self._draining:
             started = type(self).ahead(target, facts, self._scheme, self._peer)
             if started is not None and (made := started.prepared) is not None:
                 self._keep_alive = True
@@ -468,6 +520,14 @@ def _never_through(
     """The same of what is sent through."""
 
 
+def _nothing_kept() -> None:
+    """The same of what is kept for a request that waits for its turn."""
+
+
+def _nothing_told(_kept: object) -> None:
+    """And of its being told."""
+
+
 def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[WireProtocol]:
     """Return the protocol class for ``uvicorn.Config(http=...)`` that asks ``viewer_side``."""
     express = staticmethod(getattr(viewer_side, "express", _never))
@@ -479,6 +539,8 @@ def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[
         "express": express,
         "ahead": ahead,
         "through": staticmethod(getattr(viewer_side, "through", _never_through)),
+        "set_aside": staticmethod(getattr(viewer_side, "set_aside", _nothing_kept)),
+        "bring_back": staticmethod(getattr(viewer_side, "bring_back", _nothing_told)),
         "connected": staticmethod(connected) if connected is not None else None,
     }
     return type("BoundWireProtocol", (WireProtocol,), members)

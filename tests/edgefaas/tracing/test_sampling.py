@@ -1,10 +1,15 @@
 """Which requests are traced."""
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefaas.message import Request
+from edgefaas.site import TelemetryPolicy
 from edgefaas.tracing.context import TraceContext
 from edgefaas.tracing.sampling import Sampler
+from edgefaas.tracing.tracer import Tracer, no_spans
 
 ASKED = TraceContext("a" * 32, "b" * 16, sampled=True)
 NOT_ASKED = TraceContext("a" * 32, "b" * 16, sampled=False)
@@ -62,3 +67,18 @@ def test_the_allowance_comes_back_with_time() -> None:
     assert [limited.samples(None) for _ in range(3)] == [True, True, False]
     clock.now_s = 0.5
     assert [limited.samples(None) for _ in range(2)] == [True, False]
+
+
+def test_what_was_drawn_for_a_request_that_has_to_wait_is_not_the_next_ones() -> None:
+    async def main() -> None:
+        one_only = TelemetryPolicy(otlp="http://127.0.0.1:1", sample_ratio=1, traces_per_second=1e-6)
+        tracer = Tracer(one_only, no_spans)
+        first, second = Request(method="GET", path="/1"), Request(method="GET", path="/2")
+        assert tracer.draws(traced=False)
+        kept = tracer.set_aside()
+        assert not tracer.draws(traced=False)
+        assert not tracer.begin(second).recorded
+        tracer.bring_back(kept)
+        assert tracer.begin(first).recorded
+
+    asyncio.run(main())
