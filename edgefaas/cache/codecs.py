@@ -131,6 +131,7 @@ class FormMaker:
         if ticket in self._pending or len(self._pending) >= self._pending_max:
             return
         self._pending.add(ticket)
+        self._store.hold(stored)
         self._start(self._make(stored, coding, ticket))
 
     async def _make(self, stored: StoredResponse, coding: str, ticket: tuple[int, str]) -> None:

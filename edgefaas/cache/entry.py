@@ -14,7 +14,7 @@ import msgpack
 from edgefaas.cache.stored import DIGEST_BYTES, BodyFile, PartialRange, StoredResponse
 from edgefaas.message import Headers
 
-FORMAT = 1  # of the rows; another one's rows are misses
+FORMAT = 2  # of the rows; another one's rows are misses
 _VERSION = struct.Struct(">B")
 
 
@@ -35,7 +35,7 @@ def decode_row(row: bytes, folder: Path | None) -> list[StoredResponse]:
         return []
     try:
         return [_unpack(fields, folder) for fields in msgpack.unpackb(content[1:], raw=False, use_list=False)]
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException):
+    except (ValueError, TypeError, msgpack.UnpackException):
         return []
 
 
@@ -48,77 +48,117 @@ class Facts(NamedTuple):
     token: int
 
 
+_FACTS = len(Facts._fields)
+
+
 def facts_of(row: bytes) -> list[Facts]:
     """Return what purges look at in a row; none when it does not decode. For counting: no digest is checked."""
     if len(row) <= DIGEST_BYTES or row[DIGEST_BYTES] != FORMAT:
         return []
     try:
         variants = msgpack.unpackb(memoryview(row)[DIGEST_BYTES + _VERSION.size :], raw=False, use_list=False)
-        return [Facts(fields["u"], fields["h"], fields["g"], fields["q"]) for fields in variants]
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException):
+        return [Facts(*fields[:_FACTS]) for fields in variants]
+    except (ValueError, TypeError, msgpack.UnpackException):
         return []
 
 
-def _pack(stored: StoredResponse) -> dict[str, Any]:
+def _pack(stored: StoredResponse) -> tuple[Any, ...]:
     body = stored.body
     partial = stored.partial
-    return {
-        "k": stored.key,
-        "u": stored.uri,
-        "h": stored.host,
-        "s": stored.status,
-        "r": stored.reason,
-        "f": list(stored.headers),
-        "b": body if isinstance(body, bytes) else None,
-        "B": None if isinstance(body, bytes) else [body.path.name, body.length_bytes, list(body.digests)],
-        "t": [stored.request_time_s, stored.response_time_s, stored.birth_s, stored.lifetime_s],
-        "w": [stored.stale_while_revalidate_s, stored.stale_if_error_s],
-        "x": [stored.no_cache, stored.stale_prohibited, stored.heuristic, stored.soft_purged],
-        "v": list(stored.selectors),
-        "g": list(stored.tags),
-        "e": [stored.etag, stored.last_modified_s, stored.date_s],
-        "p": None if partial is None else [partial.first, partial.last, partial.complete_length],
-        "d": stored.digest,
-        "q": stored.purge_token,
-        "z": stored.compressible,
-    }
+    return (  # first the facts
+        stored.uri,
+        stored.host,
+        stored.tags,
+        stored.purge_token,
+        stored.key,
+        stored.status,
+        stored.reason,
+        list(stored.headers),
+        stored.head,
+        body if isinstance(body, bytes) else None,
+        None if isinstance(body, bytes) else (body.path.name, body.length_bytes, body.digests),
+        stored.digest,
+        stored.request_time_s,
+        stored.response_time_s,
+        stored.birth_s,
+        stored.lifetime_s,
+        stored.stale_while_revalidate_s,
+        stored.stale_if_error_s,
+        stored.no_cache,
+        stored.stale_prohibited,
+        stored.heuristic,
+        stored.soft_purged,
+        stored.selectors,
+        stored.etag,
+        stored.last_modified_s,
+        stored.date_s,
+        None if partial is None else (partial.first, partial.last, partial.complete_length),
+        stored.compressible,
+    )
 
 
-def _unpack(fields: dict[str, Any], folder: Path | None) -> StoredResponse:
-    body = fields["b"]
+def _unpack(fields: tuple[Any, ...], folder: Path | None) -> StoredResponse:
+    (
+        uri,
+        host,
+        tags,
+        purge_token,
+        key,
+        status,
+        reason,
+        lines,
+        head,
+        body,
+        file,
+        digest,
+        request_time_s,
+        response_time_s,
+        birth_s,
+        lifetime_s,
+        stale_while_revalidate_s,
+        stale_if_error_s,
+        no_cache,
+        stale_prohibited,
+        heuristic,
+        soft_purged,
+        selectors,
+        etag,
+        last_modified_s,
+        date_s,
+        partial,
+        compressible,
+    ) = fields
     if body is None:
         if folder is None:
             raise ValueError("a body file without a folder")
-        name, length, digests = fields["B"]
+        name, length, digests = file
         body = BodyFile(folder / name, length, digests)
-    request_time_s, response_time_s, birth_s, lifetime_s = fields["t"]
-    no_cache, stale_prohibited, heuristic, soft_purged = fields["x"]
-    etag, last_modified_s, date_s = fields["e"]
     return StoredResponse(
-        key=fields["k"],
-        uri=fields["u"],
-        host=fields["h"],
-        status=fields["s"],
-        reason=fields["r"],
-        headers=Headers(fields["f"]),
+        key=key,
+        uri=uri,
+        host=host,
+        status=status,
+        reason=reason,
+        headers=Headers(lines),
         body=body,
         request_time_s=request_time_s,
         response_time_s=response_time_s,
         birth_s=birth_s,
         lifetime_s=lifetime_s,
-        stale_while_revalidate_s=fields["w"][0],
-        stale_if_error_s=fields["w"][1],
+        stale_while_revalidate_s=stale_while_revalidate_s,
+        stale_if_error_s=stale_if_error_s,
         no_cache=no_cache,
         stale_prohibited=stale_prohibited,
         heuristic=heuristic,
         soft_purged=soft_purged,
-        selectors=fields["v"],
-        tags=fields["g"],
+        selectors=selectors,
+        tags=tags,
         etag=etag,
         last_modified_s=last_modified_s,
         date_s=date_s,
-        partial=None if fields["p"] is None else PartialRange(*fields["p"]),
-        digest=fields["d"],
-        purge_token=fields["q"],
-        compressible=fields["z"],
+        partial=None if partial is None else PartialRange(*partial),
+        digest=digest,
+        purge_token=purge_token,
+        compressible=compressible,
+        head=head,
     )

@@ -114,7 +114,7 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
 
     def peek(self, key: str) -> bytes | None:
         """Return the value of ``key`` at once, without a task: for use on the event loop."""
-        row = row_key(self.build_key(key))
+        row = row_key(self.build_key(key) if self.namespace else key)
         value = self.read_row(row)
         if value is not None and len(self._touched) < TOUCHED_MAX:
             self._touched.add(row)

@@ -169,6 +169,9 @@ class MemoryStore:
         self._make_room(slot, stored.response_time_s if now_s is None else now_s)
         return True
 
+    def hold(self, stored: StoredResponse) -> None:
+        """Have what ``get`` has just returned in memory, for ``add_form``: it is."""
+
     def remove(self, stored: StoredResponse) -> None:
         """Drop exactly this stored response, if it is still the one stored."""
         slot = self._slots.get(stored.key)

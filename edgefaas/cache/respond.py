@@ -26,6 +26,9 @@ from edgefaas.cache.stored import (
 from edgefaas.message import Headers, Prepared, Request
 
 _OK = 200
+_HIT_LINES = f"Age: %d\r\nX-Cache: {x_cache(XCache.HIT)}\r\nCache-Status: %b\r\n".encode(
+    "ascii"
+)  # of _composed_fields
 _PARTIAL_CONTENT = 206
 _NOT_MODIFIED = 304
 _UNSATISFIABLE = 416
@@ -102,7 +105,7 @@ def respond(
 ) -> Answer:
     """Return the answer to a GET or HEAD from ``stored`` at ``now_s`` (Unix seconds)."""
     signed = signature or Signature()
-    trailer = _composed_fields(stored, now_s, signed)
+    trailer = _composed_fields(stored, int(stored.age_s(now_s)), signed)
     if stored.status in _SUCCESSFUL:
         condition = _cached_condition(request, stored)
         if condition is Condition.NOT_MODIFIED:
@@ -199,9 +202,8 @@ def _answer(
     return Answer(status=status, reason=reason_phrase(status, reason), headers=headers, segments=segments)
 
 
-def _composed_fields(stored: StoredResponse, now_s: float, signature: Signature) -> list[tuple[str, str]]:
+def _composed_fields(stored: StoredResponse, age_s: int, signature: Signature) -> list[tuple[str, str]]:
     """Return the fields that change from answer to answer, the request id last."""
-    age_s = int(stored.age_s(now_s))
     status = signature.cache_status
     if status is None:
         status = hit_status(ttl_s(stored, age_s))
@@ -292,9 +294,9 @@ def _composed_head(stored: StoredResponse, age_s: int, pop: str, *, not_modified
         start = stored.head
     else:
         start = stored.head + b"Content-Length: %d\r\n" % stored.length_bytes
-    at_s = stored.birth_s + age_s
-    fields = _composed_fields(stored, at_s + 0.5, Signature(pop=pop))
-    head = start + "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+    head = start + _HIT_LINES % (age_s, hit_status(ttl_s(stored, age_s)).encode("ascii"))
+    if pop:
+        head += b"X-Edge-Pop: %b\r\n" % pop.encode("latin-1")
     if not_modified:
         stored.composed_304 = (wanted, head)
     else:

@@ -127,12 +127,13 @@ class DiskTier:
         ]
 
     def _holds(self, stored: StoredResponse) -> bool:
-        hit = self.log.since_fetch(stored, stored.purge_token)
-        if hit is Hit.HARD:
-            return False
-        stored.soft_purged = stored.soft_purged or hit is Hit.SOFT
+        if stored.purge_token < self.log.seq:
+            hit = self.log.since_fetch(stored, stored.purge_token)
+            if hit is Hit.HARD:
+                return False
+            stored.soft_purged = stored.soft_purged or hit is Hit.SOFT
         body = stored.body
-        if isinstance(body, BodyFile):
+        if type(body) is BodyFile:
             try:
                 return body.path.stat().st_size == body.length_bytes
             except OSError:

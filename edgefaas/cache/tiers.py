@@ -30,6 +30,7 @@ log = logging.getLogger("edgefaas.cache")
 PROMOTED_MAX_BYTES = 262_144  # a larger body is streamed from disk: reading it here would hold the loop
 COUNTING_S = 0.01  # of what a purge may take
 COUNTED_ROWS = 32  # without a break: at 64 kB each some 2 ms
+CAME_LATELY_MIN = 64  # keys that are known to have come from disk once, where memory holds fewer
 RETRY_S = 30.0  # after the disk failed
 _DISK_ERRORS = (lmdb.Error, OSError, BufferError)
 
@@ -65,6 +66,10 @@ class TieredStore(MemoryStore):
         self.disk_stats = DiskStats()
         self._clock = clock
         self._resting_until_s = 0.0
+        self._came_lately: tuple[set[str], set[str]] = (
+            set(),
+            set(),
+        )  # keys from disk, not in memory: new ones, older
         self._pending: dict[str, int] = {}  # URIs whose invalidation is not in the log yet
         self._waiting: set[Future[Any]] = set()
 
@@ -73,7 +78,8 @@ class TieredStore(MemoryStore):
 
         Where all in memory are stale, another worker may have put something newer on disk.
         """
-        self._catch_up()
+        if self._recorded[0] > self.log.seq >> LOCAL_BITS:
+            self._catch_up()
         found = super().get(key)
         if not found:
             return self._from_disk(key)
@@ -265,14 +271,44 @@ class TieredStore(MemoryStore):
             return ()
         if after_s and all(stored.response_time_s <= after_s for stored in variants):
             return ()
-        usable = [stored for stored in map(self._loaded, variants) if stored is not None]
+        if len(variants) == 1 and type(variants[0].body) is bytes:  # by far the most frequent
+            usable = variants
+        else:
+            usable = [stored for stored in map(self._loaded, variants) if stored is not None]
         if not usable or usable[0].uri in self._pending:
             self.disk_stats.misses += 1
             return ()
         self.disk_stats.hits += 1
-        for stored in usable:
-            super().put(stored)
+        if self._belongs_in_memory(key, usable):
+            for stored in usable:
+                super().put(stored)
         return tuple(usable)
+
+    def _belongs_in_memory(self, key: str, found: list[StoredResponse]) -> bool:
+        """Return whether what came from disk is brought into memory: not where others would go for what comes once.
+
+        With room it is, and the second time within as many other such keys as memory holds. So is what is only named
+        there: a large body.
+        """
+        room = self.bytes_max - self.stats.bytes_now
+        for stored in found:
+            room -= stored.weight_bytes
+            if type(stored.body) is BodyFile:
+                return True
+        if room >= 0:
+            return True
+        lately, before = self._came_lately
+        if key in lately or key in before:
+            return True
+        if len(lately) >= max(CAME_LATELY_MIN, self.stats.objects_now):
+            lately, _ = self._came_lately = set(), lately
+        lately.add(key)
+        return False
+
+    def hold(self, stored: StoredResponse) -> None:
+        """Bring what was just found into memory, if it is not there."""
+        if stored.key not in self:
+            super().put(stored)
 
     def _loaded(self, stored: StoredResponse) -> StoredResponse | None:
         """Return ``stored`` with a small body file read into memory; None when it is damaged."""

@@ -1,6 +1,7 @@
 """Memory before disk: restarts, several workers, damage, full disks. Real files and real processes."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -27,8 +28,7 @@ from edgefaas.cache.respond import FileSlice
 from edgefaas.cache.shared import INLINE_MAX_BYTES
 from edgefaas.cache.spool import Spool
 from edgefaas.cache.stored import PIECE_BYTES, BodyFile
-from edgefaas.cache.tiers import PROMOTED_MAX_BYTES, TieredStore, open_tiers
-from edgefaas.openbody import OpenBody
+from edgefaas.cache.tiers import CAME_LATELY_MIN, PROMOTED_MAX_BYTES, TieredStore, open_tiers
 from tests.edgefaas.cache.builders import NOW_S, decide, request, stored
 
 FRESH = ("Cache-Control", "max-age=60")
@@ -218,10 +218,18 @@ def test_a_damaged_body_file_breaks_off_before_a_wrong_octet(store: TieredStore,
     assert store.get(large.key) == ()
 
 
+def links_to(path: Path) -> int:
+    """Return how many descriptors of this process are of ``path``, also when that is removed."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found += str(link.readlink()).startswith(str(path))
+    return found
+
+
 def test_the_file_of_a_body_in_memory_stays_open_as_long_as_that(store: TieredStore) -> None:
     body = bytes(range(200)) * 500
     each = entry("/1", body=body)
-    before = OpenBody.now_open()
     store.put(each)
     settle(store)
     assert each.file is not None
@@ -240,8 +248,83 @@ def test_the_file_of_a_body_in_memory_stays_open_as_long_as_that(store: TieredSt
     coded = coded_form(again, "gzip", b"coded")
     assert coded.file is None
     store.purge(Purge(kind="everything"))
+    assert links_to(path)
     del each, again, found
-    assert OpenBody.now_open() == before
+    assert not links_to(path)
+
+
+HELD = 20
+
+
+def crowded(folder: Path) -> tuple[TieredStore, list[str]]:
+    """Return a store whose memory holds ``HELD`` objects, and the keys of the others, which are on disk."""
+    store = opened(folder, memory_bytes=HELD * entry("/100").weight_bytes + 1)
+    for number in range(100, 200):
+        store.put(entry(f"/{number}"))
+    settle(store)
+    assert store.stats.objects_now == HELD
+    return store, [key for key in (entry(f"/{number}").key for number in range(100, 200)) if key not in store]
+
+
+def test_what_comes_from_disk_once_sends_nobody_out_of_memory_and_the_second_time_it_comes_in(
+    tmp_path: Path,
+) -> None:
+    store, others = crowded(tmp_path)
+    held = store.keys()
+    (found,) = store.get(others[0])
+    assert found.key == others[0]
+    assert store.keys() == held
+    assert store.get(others[0])
+    assert others[0] in store
+    assert store.stats.objects_now == HELD
+    store.close()
+
+
+def test_what_comes_again_only_after_very_many_others_stays_on_disk(tmp_path: Path) -> None:
+    store, others = crowded(tmp_path)
+    held = store.keys()
+    assert store.get(others[0])
+    for number in range(2 * CAME_LATELY_MIN):
+        store._came_lately[0].add(f"another {number}")
+        if len(store._came_lately[0]) >= CAME_LATELY_MIN:
+            store._came_lately = set(), store._came_lately[0]
+    assert store.get(others[0])
+    assert store.keys() == held
+    store.close()
+
+
+@given(asked=st.lists(st.integers(100, 200), max_size=300))
+@settings(max_examples=20, deadline=None)
+def test_whatever_comes_in_whatever_order_is_found_and_what_is_remembered_of_it_is_bounded(
+    asked: list[int],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store, _ = crowded(Path(folder))
+        for number in asked:
+            assert bool(store.get(entry(f"/{number}").key)) == (number < 200)
+            assert store.stats.bytes_now <= store.bytes_max
+            assert all(len(some) <= CAME_LATELY_MIN for some in store._came_lately)
+        store.close()
+
+
+def test_with_room_what_comes_from_disk_is_in_memory_at_once(store: TieredStore) -> None:
+    each = entry("/1")
+    store.put(each)
+    settle(store)
+    store.clear()
+    assert store.get(each.key)
+    assert each.key in store
+
+
+def test_what_is_to_be_coded_is_brought_into_memory_for_that(tmp_path: Path) -> None:
+    store, others = crowded(tmp_path)
+    (found,) = store.get(others[0])
+    assert not store.add_form(found, "gzip", coded_form(found, "gzip", b"coded"))
+    store.hold(found)
+    (again,) = store.get(found.key)
+    assert again is found
+    assert store.add_form(found, "gzip", coded_form(found, "gzip", b"coded"))
+    store.close()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
