@@ -1,15 +1,18 @@
 """Look addresses up in GeoIP files. A thin shell: files and memory maps here, meaning in ``location``.
 
-The C extension's memory map is used, shared by all workers: the same library reading the file into memory
-falls back to pure Python and is 4 to 11 times slower. A file in use must be replaced by rename, never written
-over: truncating a mapped file kills its readers (SIGBUS). ``install`` does that, and verifies first.
+The embedded file is read by the library's C extension (1.4 µs), every other by its Python (17 µs and more): the
+extension (3.2.0) writes beyond its memory when a file is made for it, which ends the process (ADR 0130). Both map the
+file, so all workers share its pages. A file in use must be replaced by rename, never written over: truncating a mapped
+file kills its readers (SIGBUS). ``install`` does that, and verifies first.
 """
 
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
 from itertools import islice
 from pathlib import Path
@@ -19,7 +22,7 @@ import maxminddb
 
 from router.address import is_local, packed
 from router.errors import GeoDatabaseError
-from router.location import UNKNOWN, Location, location_of, with_network
+from router.location import TEXT_MAX, UNKNOWN, Location, location_of, with_network
 
 DEFAULT_CITY = Path(__file__).parent / "data" / "edge-geo.mmdb"
 ATTRIBUTION = "IP Geolocation by DB-IP, https://db-ip.com"  # CC BY 4.0 asks that it be shown
@@ -27,7 +30,18 @@ CACHED_ADDRESSES_MAX = 65_536  # in each of two generations; about 300 bytes eac
 CACHED_RECORDS_MAX = 65_536
 NETWORKS_MAX = 20_000_000  # of a hostile tree, which may have no end
 WALKED_NODES_MAX = 20_000  # a database as small as this is looked at wholly
-PROBES = 2_048  # addresses looked up before a file is believed
+PROBES = 512  # addresses looked up before a file is believed
+RECORD_VALUES_MAX = (
+    1_000  # of any product a record has some 300; a hostile one of a few bytes may have 65,536
+)
+PROBED_VALUES_MAX = (
+    1_000_000  # enough: those that are looked at before a file is believed take half a second at most
+)
+_KEY_CHARACTERS_MAX = 400
+_DAMAGE = (  # what the library raises when bytes are not what it expects
+    maxminddb.InvalidDatabaseError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error,
+    RecursionError, MemoryError,
+)  # fmt: skip
 _REMEDY = "Give a City, Country or ASN database in .mmdb form, complete and unpacked."
 
 
@@ -35,6 +49,7 @@ class _Reader(Protocol):
     """What is used of ``maxminddb``'s reader."""
 
     def get(self, ip_address: str) -> object: ...
+    def metadata(self) -> maxminddb.reader.Metadata: ...
     def __iter__(self) -> Iterator[tuple[IPv4Network | IPv6Network, object]]: ...
     def close(self) -> None: ...
 
@@ -105,10 +120,11 @@ class GeoDatabase:
         return found
 
     def networks(self) -> Iterator[tuple[IPv4Network | IPv6Network, Location]]:
-        """Yield each network of the City file, and where that is; all of them take seconds."""
+        """Yield each network of the City file, and where that is; all of them take seconds. Damage ends it."""
         if self._city is not None:
-            for network, record in islice(self._city.reader, NETWORKS_MAX):
-                yield network, self._location(record)
+            with suppress(*_DAMAGE):
+                for network, record in _networks(self._city.reader, NETWORKS_MAX):
+                    yield network, self._location(record)
 
     def reload_if_changed(self) -> bool:
         """Open files that were replaced on disk; return whether any was. Call it every few seconds.
@@ -164,7 +180,7 @@ class GeoDatabase:
         known = self._records.get(key)
         if known is None:
             known = location_of(record)
-            if len(self._records) < CACHED_RECORDS_MAX:
+            if len(self._records) < CACHED_RECORDS_MAX and len(key) <= _KEY_CHARACTERS_MAX:
                 self._records[key] = known
         return known
 
@@ -218,8 +234,8 @@ def database_type(path: Path) -> str:
 def _get(reader: _Reader, ip: str) -> object:
     try:
         return reader.get(ip)
-    except (maxminddb.InvalidDatabaseError, ValueError, UnicodeDecodeError):
-        return None  # a damaged record, or an IPv6 address in a database of IPv4
+    except _DAMAGE:
+        return None  # a damaged or monstrous record, or an IPv6 address in a database of IPv4
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -242,22 +258,21 @@ def _signature_or_none(path: Path) -> tuple[int, ...] | None:
 def _open(path: Path) -> tuple[_Reader, str]:
     """Open one file and look some addresses up in it, so that most damage shows now."""
     try:
-        reader = maxminddb.open_database(path, maxminddb.MODE_MMAP_EXT)
-    except (OSError, maxminddb.InvalidDatabaseError, ValueError) as error:
+        trusted = path == DEFAULT_CITY
+        reader: _Reader = maxminddb.open_database(
+            path, maxminddb.MODE_MMAP_EXT if trusted else maxminddb.MODE_MMAP
+        )
+    except (OSError, *_DAMAGE) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise GeoDatabaseError(f'GeoIP database "{path}" cannot be used: {reason}', remedy=_REMEDY) from error
     try:
         metadata = reader.metadata()
         _check_size(path, metadata.node_count, metadata.record_size)
-        for ip in _probe_addresses(metadata.ip_version):
-            _check_record(ip, reader.get(ip))
-        if metadata.node_count <= WALKED_NODES_MAX:
-            for network, record in islice(reader, 2 * metadata.node_count):  # a hostile tree may have no end
-                _check_record(str(network), record)
-    except (maxminddb.InvalidDatabaseError, ValueError, UnicodeDecodeError) as error:
+        _check_records(_looked_at(reader, metadata.ip_version, metadata.node_count))
+    except _DAMAGE as error:
         reader.close()
         raise GeoDatabaseError(f'GeoIP database "{path}" is damaged: {error}', remedy=_REMEDY) from error
-    return reader, str(metadata.database_type)
+    return reader, str(metadata.database_type)[:TEXT_MAX]
 
 
 def _check_size(path: Path, node_count: int, record_size: int) -> None:
@@ -266,9 +281,55 @@ def _check_size(path: Path, node_count: int, record_size: int) -> None:
         raise ValueError(f"its search tree alone takes {tree_bytes} bytes, more than the file has")
 
 
-def _check_record(ip: str, record: object) -> None:
-    if record is not None and not isinstance(record, dict):
-        raise ValueError(f"the record of {ip} is no map")
+def _looked_at(reader: _Reader, ip_version: int, node_count: int) -> Iterator[tuple[str, object]]:
+    """Yield addresses and their records: some of a large database, all of a small one."""
+    for ip in _probe_addresses(ip_version):
+        yield ip, reader.get(ip)
+    if node_count <= WALKED_NODES_MAX:
+        for network, record in _networks(reader, 2 * node_count):
+            yield str(network), record
+
+
+def _networks(reader: _Reader, most: int) -> Iterator[tuple[IPv4Network | IPv6Network, object]]:
+    """Yield networks and records; a hostile tree may have no end.
+
+    A range that has all of IPv4's part in it is none that the library can name: it gives up there.
+    """
+    networks = islice(reader, most)
+    while True:
+        try:
+            yield next(networks)
+        except UnicodeDecodeError:
+            raise
+        except (StopIteration, ValueError):
+            return
+
+
+def _check_records(found: Iterator[tuple[str, object]]) -> None:
+    """Raise ValueError when one is none; enough have been seen when they have PROBED_VALUES_MAX values together."""
+    seen = 0
+    for ip, record in found:
+        if record is None:
+            continue
+        if not isinstance(record, dict):
+            raise ValueError(f"the record of {ip} is no map")  # noqa: TRY004  # of the file, not of a caller
+        values = _values_in(record)
+        if values > RECORD_VALUES_MAX:
+            raise ValueError(f"the record of {ip} has more than {RECORD_VALUES_MAX} values")
+        seen += values
+        if seen > PROBED_VALUES_MAX:
+            return
+
+
+def _values_in(record: object) -> int:
+    """Return how many values a record has, or a number beyond the limit."""
+    count, within = 0, [record]
+    while within and count <= RECORD_VALUES_MAX:
+        inside = within.pop()
+        values = inside.values() if isinstance(inside, dict) else inside if isinstance(inside, list) else ()
+        count += len(values)
+        within += [value for value in values if isinstance(value, dict | list)]
+    return count
 
 
 def _probe_addresses(ip_version: int) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Location:
         return self.latitude is not None and self.longitude is not None
 
 
+TEXT_MAX = 200  # characters of a name: a file may hold ones of 16 MB, and each place is kept
+_ASN_DIGITS_MAX = 10
 UNKNOWN = Location()
 
 
@@ -140,7 +142,7 @@ def _english(part: Mapping[str, object]) -> str | None:
 def _text(value: object) -> str | None:
     """Return a field as text; vendors write "-" or "" for unknown, and some codes as numbers."""
     if isinstance(value, str):
-        return None if value in ("", "-") else value
+        return None if value in ("", "-") else value[:TEXT_MAX]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -169,5 +171,5 @@ def _coordinates(latitude: object, longitude: object) -> tuple[float | None, flo
 def _asn(value: object) -> int | None:
     if isinstance(value, str):
         value = value[2:] if value[:2].upper() == "AS" else value
-        value = int(value) if value.isascii() and value.isdigit() else None
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= _ASN_DIGITS_MAX else None
     return value if isinstance(value, int) and 0 < value < 1 << 32 else None

@@ -3,4 +3,4 @@
 
 def names() -> list[str]:
     """Return what can be fuzzed. Here, so that atheris can instrument the targets as they are imported."""
-    return ["wasi", "host_functions", "module", "results", "heads", "bundles", "pairs", "frames"]
+    return ["wasi", "host_functions", "module", "results", "heads", "bundles", "pairs", "frames", "geo"]

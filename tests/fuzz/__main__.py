@@ -79,7 +79,7 @@ def run_atheris(name: str, seconds: float, seed: int) -> None:
     """Run atheris on a target in this process. Does not return."""
     import atheris  # type: ignore[import-not-found,unused-ignore]  # optional
 
-    with atheris.instrument_imports(include=["edgefaas", "sandbox"]):
+    with atheris.instrument_imports(include=["edgefaas", "router", "sandbox"]):
         from tests.fuzz.targets import TARGETS  # instrumented as it is imported
 
     target = TARGETS[name]

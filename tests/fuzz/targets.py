@@ -8,8 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import msgpack
@@ -22,6 +23,10 @@ from edgefaas.gateway.cgi import HeadReader
 from edgefaas.kv.formats import read_pairs
 from edgefaas.message import Headers, Request, Response
 from edgefaas.site import Trigger
+from router.errors import GeoDatabaseError
+from router.geo import GeoDatabase
+from router.location import TEXT_MAX
+from router.mmdb import Leaf, Tree, write_mmdb
 from sandbox.binary import describe
 from sandbox.capi import wat_to_wasm
 from sandbox.contract import Kind, Limits, Outcome, Source, Trapped
@@ -32,6 +37,7 @@ from sandbox.settings import Settings
 from sandbox.wasi import WASI_MODULE
 from sandbox.wasi.calls import SIGNATURES
 from tests.fuzz.scripts import PAGES, RECORD_BYTES, SCRIPT_AT, SCRIPT_BYTES_MAX, calls_of
+from tests.router.hostile_mmdb import amplified, long_text, with_record
 from tests.sandbox.guests import RecordingHost, built
 
 LIMITS = Limits(cpu_ms=200, wall_ms=60, output_bytes=100_000, log_bytes=2_000, host_calls=50)
@@ -225,6 +231,39 @@ class _Nowhere(asyncio.WriteTransport):
         return 0
 
 
+def geo(data: bytes) -> None:
+    """Take any bytes for a GeoIP database: it is refused, or every address has some place or none."""
+    folder, _, _ = _ground()
+    path = folder / "fuzzed.mmdb"
+    path.unlink(missing_ok=True)  # the last one may still be mapped
+    path.write_bytes(data)
+    try:
+        database = GeoDatabase.open(path, path)
+    except GeoDatabaseError:
+        return
+    for ip in ("8.8.8.8", "203.0.113.7", "255.255.255.255", "2001:4860::1", "::ffff:1.2.3.4", "none"):
+        place = database.locate(ip)
+        if place.latitude is not None and not -90 <= place.latitude <= 90:  # degrees
+            raise AssertionError(f"{ip} is at {place.latitude}")
+        if max(len(text) for text in map(str, asdict(place).values())) > TEXT_MAX:
+            raise AssertionError(f"{ip} is described at length")
+    for _ in islice(database.networks(), 1_000):
+        pass
+    database.close()
+
+
+def _databases() -> tuple[bytes, ...]:
+    """Return small databases: one as they should be, and some that stand for more than they seem to."""
+    tree = Tree()
+    for number in range(40):
+        tree.insert(number << 4, 16, Leaf("DE", 1.5 * number, -2.5 * number))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seed.mmdb"
+        write_mmdb(path, tree, database_type="x-City", description="seed", build_epoch=1)
+        good = path.read_bytes()
+    return good, amplified(16), amplified(250), with_record(country=long_text(5_000), asn=long_text(5_000))
+
+
 def _record(which: int, *numbers: int, mask: int = 0x1FF) -> bytes:
     words = b"".join((number & 0xFFFF_FFFF).to_bytes(4, "little") for number in (*numbers, *[0] * 9)[:9])
     return bytes((which, 0)) + mask.to_bytes(2, "little") + words
@@ -303,5 +342,10 @@ TARGETS: dict[str, Target] = {
             _framed({"id": 1, "error": ["EdgeError", "m", "r"]}), _framed({"op": "x", "id": 1, "args": {}}),
         ),
         (b"\xa2op", b"\xa2id", b"\xa5error", b"\xc0", b"\x91", b"\xdd\xff\xff\xff\xff"),
+    ),
+    "geo": Target(
+        geo,
+        _databases(),
+        (b"\x20\x00", b"\xe2", b"\x5d\xff", b"\x1d\x04", b"node_count", b"record_size", b"location"),
     ),
 }  # fmt: skip

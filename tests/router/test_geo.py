@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import GeoDatabaseError
-from router.geo import DEFAULT_CITY, GeoDatabase, install
-from router.location import UNKNOWN, location_of, with_network
+from router.geo import DEFAULT_CITY, RECORD_VALUES_MAX, GeoDatabase, install
+from router.location import TEXT_MAX, UNKNOWN, location_of, with_network
+from tests.router.hostile_mmdb import amplified, control, long_text, text, with_record
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -148,6 +149,39 @@ def test_a_file_without_its_tree_is_refused(tmp_path: Path) -> None:
     path.write_bytes(DEFAULT_CITY.read_bytes()[-200_000:])
     with pytest.raises(GeoDatabaseError, match=r"is damaged|cannot be used"):
         GeoDatabase.open(path)
+
+
+@pytest.mark.parametrize("width", [40, 255, 280])
+def test_a_small_file_of_vast_records_is_refused(tmp_path: Path, width: int) -> None:
+    path = tmp_path / "city.mmdb"
+    path.write_bytes(amplified(width))
+    with pytest.raises(GeoDatabaseError, match="damaged"):
+        GeoDatabase.open(path)
+
+
+def test_a_record_of_exactly_the_most_values_is_believed_and_of_one_more_is_not(tmp_path: Path) -> None:
+    def opened(record: bytes) -> GeoDatabase:
+        path = tmp_path / f"{len(record)}.mmdb"
+        path.write_bytes(record)
+        return GeoDatabase.open(path)
+
+    several = control(11, 9) + text("x") * 9
+    hundred = control(11, 10) + several * 10  # ten lists of nine: a hundred values
+    fields = {f"f{number}": hundred for number in range(9)}  # with their own: 909
+    most = RECORD_VALUES_MAX - 909 - 1
+    opened(with_record(**fields, last=control(11, most) + text("x") * most)).close()
+    with pytest.raises(GeoDatabaseError, match=f"more than {RECORD_VALUES_MAX} values"):
+        opened(with_record(**fields, last=control(11, most + 1) + text("x") * (most + 1)))
+
+
+@pytest.mark.parametrize("length", [285, 5_000, 100_000])
+def test_long_texts_of_a_record_are_cut(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "city.mmdb"
+    path.write_bytes(with_record(city=long_text(length), asn=long_text(length), latitude=long_text(length)))
+    place = GeoDatabase.open(path, path).locate("8.8.8.8")
+    assert place.city == "1" * TEXT_MAX
+    assert place.asn is None
+    assert not place.placed
 
 
 def test_a_replaced_file_is_taken_up(tmp_path: Path) -> None:
