@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-from sandbox.contract import HostCallError
+from sandbox.js.node_errors import node_error
 
 TAG_BYTES = 16
 _BLOCK_BITS = 128
@@ -23,27 +23,23 @@ _GCM_TAG_MIN_BYTES = 4
 _UNAUTHENTIC = "Unsupported state or unable to authenticate data"
 
 
-def _refuse(code: str, message: str) -> HostCallError:
-    return HostCallError(f"{code}: {message}")
-
-
 def mode_of(name: str, key: bytes, iv: bytes) -> str:
     """Return the mode of a cipher: cbc, ctr, ecb, gcm or chacha20-poly1305. Raises HostCallError."""
     if name == _CHACHA:
         if len(key) != _CHACHA_KEY_BYTES:
-            raise _refuse("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
+            raise node_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
         if len(iv) != _CHACHA_NONCE_BYTES:
-            raise _refuse("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
+            raise node_error("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
         return name
     family, _, rest = name.partition("-")
     bits, _, mode = rest.partition("-")
     if family != "aes" or mode not in ("cbc", "ctr", "gcm", "ecb"):
-        raise _refuse("ERR_CRYPTO_UNKNOWN_CIPHER", "Unknown cipher")
+        raise node_error("ERR_CRYPTO_UNKNOWN_CIPHER", "Unknown cipher")
     if len(key) not in _AES_KEY_BYTES or bits != str(len(key) * 8):
-        raise _refuse("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
+        raise node_error("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
     fits = len(iv) > 0 if mode == "gcm" else len(iv) == (0 if mode == "ecb" else _BLOCK_BYTES)
     if not fits:
-        raise _refuse("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
+        raise node_error("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
     return mode
 
 
@@ -69,7 +65,7 @@ class RunningCipher:
                 made = {"cbc": modes.CBC, "ctr": modes.CTR, "gcm": modes.GCM}.get(mode)
                 cipher = Cipher(algorithms.AES(key), modes.ECB() if made is None else made(iv))  # noqa: S305  # Node has it
         except ValueError as error:
-            raise _refuse("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector") from error
+            raise node_error("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector") from error
         self._worker: Any = cipher.encryptor() if encrypting else cipher.decryptor()
         if mode == "gcm" and aad:
             self._worker.authenticate_additional_data(aad)
@@ -93,7 +89,7 @@ class RunningCipher:
                 return self._end_chacha(tag)
             if self._aead and not self._encrypting:
                 if not _GCM_TAG_MIN_BYTES <= len(tag) <= TAG_BYTES:
-                    raise _refuse("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC)
+                    raise node_error("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC)
                 return bytes(self._worker.finalize_with_tag(tag))
             last = b""
             if self._pad is not None and self._encrypting:
@@ -102,9 +98,9 @@ class RunningCipher:
             if self._pad is not None and not self._encrypting:
                 last = self._pad.update(last) + self._pad.finalize()
         except (InvalidTag, InvalidSignature) as error:
-            raise _refuse("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC) from error
+            raise node_error("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC) from error
         except ValueError as error:
-            raise _refuse(
+            raise node_error(
                 "ERR_OSSL_BAD_DECRYPT", f"error:1C800064:Provider routines::bad decrypt ({error})"
             ) from error
         whole: bytes = last + (self._worker.tag if self._aead else b"")
@@ -116,7 +112,7 @@ class RunningCipher:
         if self._encrypting:
             return made
         if not bytes_eq(made, tag):
-            raise _refuse("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC)
+            raise node_error("ERR_CRYPTO_OPERATION_FAILED", _UNAUTHENTIC)
         return b""
 
 

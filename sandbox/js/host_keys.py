@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509 import load_pem_x509_certificate
 
-from sandbox.contract import HostCallError
 from sandbox.js.key_lock import check_lock
+from sandbox.js.node_errors import node_error
 
 Options = dict[str, Any]
 KEYS_KEPT = 256
@@ -28,14 +28,10 @@ _CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
 _CURVE_NAMES = {"secp256r1": "prime256v1"}
 
 
-def _refuse(code: str, message: str) -> HostCallError:
-    return HostCallError(f"{code}: {message}")
-
-
 def _number(text: str) -> int:
     number = int.from_bytes(_unbase64(text), "big")
     if number.bit_length() > RSA_BITS_MAX:
-        raise _refuse("ERR_CRYPTO_INVALID_JWK", "Invalid JWK data")
+        raise node_error("ERR_CRYPTO_INVALID_JWK", "Invalid JWK data")
     return number
 
 
@@ -71,14 +67,14 @@ def _from_jwk(jwk: dict[str, str]) -> Any:
             if "d" not in jwk:
                 return ed25519.Ed25519PublicKey.from_public_bytes(_unbase64(jwk["x"]))
             return ed25519.Ed25519PrivateKey.from_private_bytes(_unbase64(jwk["d"]))
-    raise _refuse("ERR_CRYPTO_INVALID_JWK", "Invalid JWK data")
+    raise node_error("ERR_CRYPTO_INVALID_JWK", "Invalid JWK data")
 
 
 def load(options: Options, data: bytes) -> Any:
     """Return a key in any form that Node takes. Raises HostCallError."""
     passphrase = options.get("passphrase")
     if len(data) > KEY_BYTES_MAX:
-        raise _refuse("ERR_OUT_OF_RANGE", f"a key of {len(data)} bytes; at most {KEY_BYTES_MAX} are read")
+        raise node_error("ERR_OUT_OF_RANGE", f"a key of {len(data)} bytes; at most {KEY_BYTES_MAX} are read")
     return _loaded(options["format"], data, passphrase.encode() if passphrase else None)
 
 
@@ -90,7 +86,7 @@ def _loaded(written: str, data: bytes, secret: bytes | None) -> Any:
     try:
         return _sound(_read(written, data, secret))
     except (ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
-        raise _refuse(
+        raise node_error(
             "ERR_OSSL_UNSUPPORTED", f"error:1E08010C:DECODER routines::unsupported ({error})"
         ) from error
 
@@ -164,7 +160,7 @@ def _key_facts(key: Any) -> dict[str, Any]:
             return {"kind": "ed25519", "details": {}}
         case ed448.Ed448PublicKey() | ed448.Ed448PrivateKey():
             return {"kind": "ed448", "details": {}}
-    raise _refuse("ERR_INVALID_ARG_VALUE", "this kind of key is not supported")
+    raise node_error("ERR_INVALID_ARG_VALUE", "this kind of key is not supported")
 
 
 def _encoded(key: Any, encoding: serialization.Encoding, type_: str) -> bytes:
@@ -188,7 +184,7 @@ def key_load(options: Options, parts: list[bytes]) -> bytes:
     if options["kind"] == "public":
         key = public_of(key)
     elif not hasattr(key, "private_bytes"):
-        raise _refuse("ERR_INVALID_ARG_VALUE", "this is not a private key")
+        raise node_error("ERR_INVALID_ARG_VALUE", "this is not a private key")
     return json.dumps(_key_facts(key)).encode() + b"\0" + _encoded(key, serialization.Encoding.DER, "")
 
 
