@@ -21,6 +21,7 @@ from sandbox.contract import Kind, Source
 from sandbox.event import CODE, compiled, mapped
 from sandbox.guest import Guest, GuestThrewError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
+from sandbox.slices import rest
 from sandbox.wasi import FlowingInput, FlowingOutput, GuestExitError, Input, Output, Wasi
 from sandbox.wasi.files import Node, OpenFolder, tree_of
 
@@ -79,15 +80,11 @@ class CgiProgram:
         guest.wasi = wasi = self._view(guest, request, stdin, stdout)
         store = Store(self._engine, memory_bytes=min(guest.limits.memory_bytes, self._memory_max_bytes))
         try:
-            done = store.instantiate(self._pre)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.instantiate(self._pre):
+                yield from rest(store)
             guest.memory = store.memory(_MEMORY)
-            done = store.call(_START, _START_SHAPE)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.call(_START, _START_SHAPE):
+                yield from rest(store)
             yield from _left(stdout)
         except GuestExitError as exited:
             yield from _left(stdout)

@@ -5,7 +5,6 @@ It exports ``memory``, ``alloc(len i32) -> i32`` and ``handle(ptr i32, len i32) 
 """
 
 import re
-from collections.abc import Generator
 
 from sandbox.artifacts import Artifact
 from sandbox.binary import check_exports, check_imports, describe
@@ -23,6 +22,7 @@ from sandbox.contract import Kind, Limit, Limits, Source
 from sandbox.errors import ArtifactError, CompileError
 from sandbox.guest import Guest, LimitReachedError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
+from sandbox.slices import rest
 
 BUILD_VERSION = "1"
 DEFAULT_HANDLER = "handle"
@@ -153,18 +153,18 @@ class EventProgram:
             store = EventStore(self._engine, self._pre, memory_bytes=memory_bytes)
         try:
             if not store.ready:
-                yield from _rest(store)
+                yield from rest(store)
             guest.memory = memory = store.memory(_MEMORY)
             if self._initialize and not store.call(_INITIALIZE, _INITIALIZE_SHAPE):
-                yield from _rest(store)
+                yield from rest(store)
             came = store.exchange(memory, event, output_max)
             if isinstance(came, bytes):  # by far the most frequent
                 return came
             if came is Progress.IN_ALLOC:
-                yield from _rest(store)
+                yield from rest(store)
                 came = store.handle(memory, event)
             if came is Progress.IN_HANDLE:
-                yield from _rest(store)
+                yield from rest(store)
             packed = store.result()
             length = packed & _U32
             if length > output_max:
@@ -184,10 +184,3 @@ class EventProgram:
     def drop_idle(self) -> bool:
         """Return False: every invocation has a fresh instance."""
         return False
-
-
-def _rest(store: EventStore) -> Generator[None, None, None]:
-    """Poll on until the call is done, a slice at a time."""
-    yield None
-    while not store.poll():
-        yield None

@@ -4,9 +4,12 @@ A function that nobody calls costs its name and a few facts: its image is on dis
 oldest first, over all functions, so a thousand of them cost what the few dozen that are called need.
 """
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
+
+import orjson
 
 Key = TypeVar("Key")
 Thing = TypeVar("Thing")
@@ -62,3 +65,14 @@ class Shelf(Generic[Key, Thing]):
             return None
         self.used_bytes -= found[1]
         return found[0]
+
+
+def image_key(program: str, environment: Mapping[str, str]) -> str:
+    """Return the name of a program's image for one environment; that of the program alone is its own name."""
+    digest = hashlib.blake2b(orjson.dumps(sorted(environment.items())), digest_size=16)
+    return f"{program} {digest.hexdigest()}"
+
+
+def forget_images(shelf: Shelf[str, Thing], program: str) -> None:
+    """Let go of a program's images, for every environment."""
+    shelf.clear(lambda key: key.partition(" ")[0] == program)

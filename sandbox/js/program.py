@@ -1,7 +1,6 @@
 """A loaded function of kind ``js``: instances whose memory is put back to the function's image for every request."""
 
 import asyncio
-import hashlib
 import os
 import struct
 import time
@@ -13,15 +12,15 @@ from importlib import import_module
 from typing import Any
 
 import msgpack
-import orjson
 
 from sandbox.artifacts import Artifact
 from sandbox.capi import WASM_PAGE_BYTES, Memory, RecycledStore, Store
 from sandbox.contract import Kind, Limit
 from sandbox.errors import ArtifactError
-from sandbox.guest import Guest, GuestThrewError, LimitReachedError, description_of
+from sandbox.guest import Guest, LimitReachedError
 from sandbox.idle import IdleInstances, Instance, idle_shelf
 from sandbox.js.build import IMAGE, PACKAGE
+from sandbox.js.dialogue import converse, hand_over, output_of, thrown
 from sandbox.js.foundation import (
     BUILD,
     FINISHED,
@@ -31,8 +30,6 @@ from sandbox.js.foundation import (
     LENGTH,
     MEMORY,
     PENDING,
-    RESUME,
-    RESUME_SHAPE,
     START,
     START_SHAPE,
     Foundation,
@@ -42,11 +39,9 @@ from sandbox.js.foundation import (
 from sandbox.js.image import Image, unpack
 from sandbox.js.imports import CRYPTO, Package, session_of
 from sandbox.kinds import Bench, Steps
-from sandbox.shelf import Shelf
+from sandbox.shelf import Shelf, forget_images, image_key
+from sandbox.slices import rest
 
-_STATE = struct.Struct(
-    "<IIIId"
-)  # engine.c: output, its length, operations under way, end of heap, next timer
 KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
 SCOPE_CPU_MS = 2_000  # what a top level may use beyond its function's limit, once per environment
 READY_IMAGES_BYTES = 64 * 1024 * 1024
@@ -108,13 +103,6 @@ class JsProgram:
         packed = self._artifact.read(IMAGE)
         return Image(unpack(packed, self._foundation.base, image_bytes=self._image_bytes))
 
-    def _key(self, guest: Guest) -> str:
-        """Return what names the image that this request wants: one for each environment, if that matters."""
-        if not self._scope:
-            return self.name
-        environment = orjson.dumps(sorted(guest.host.environment.items()))
-        return f"{self.name} {hashlib.blake2b(environment, digest_size=16).hexdigest()}"
-
     @cached_property
     def package(self) -> Package:
         """The deployed files, read when a request first asks for one."""
@@ -137,7 +125,8 @@ class JsProgram:
         try:
             memory = instance.memory or (yield from self._instantiate(instance))
             guest.memory = memory
-            key = self._key(guest) if self._scope else self.name
+            # One image for each environment, if that matters.
+            key = image_key(self.name, guest.host.environment) if self._scope else self.name
             image = ready_images.get(key) or (yield from self._make_ready(guest, instance.store, memory, key))
             came = self._start(guest, instance.store, memory, image)
             if isinstance(came, bytes):  # by far the most frequent
@@ -145,10 +134,10 @@ class JsProgram:
                 kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
                 return came
             status = yield from self._rest(guest, instance.store, memory, done=came)
-            output = self._output(guest, memory)
+            output = output_of(self._foundation, guest, memory)
             kept_bytes = image.size_bytes + KEPT_GROWTH_BYTES
             if status != FINISHED:
-                raise _thrown(output)
+                raise thrown(output)
             return output
         finally:
             self._end(guest, instance, kept_bytes)
@@ -156,10 +145,8 @@ class JsProgram:
     def _instantiate(self, instance: _Instance) -> Generator[None, None, Memory]:
         """Make the instance and return its memory."""
         store = instance.store
-        done = store.instantiate(self._foundation.pre)
-        while not done:
-            yield None
-            done = store.poll()
+        if not store.instantiate(self._foundation.pre):
+            yield from rest(store)
         memory = instance.memory = store.memory(MEMORY)
         return memory
 
@@ -173,19 +160,18 @@ class JsProgram:
                 return came
         store.renew_slice()
         _put_back(image, store, memory, guest.limits.memory_bytes)
-        self._hand_over(guest, memory, event)
+        hand_over(self._foundation, guest, memory, event)
         return store.call(START, START_SHAPE, len(event), seed, now_ms)
 
     def _rest(
         self, guest: Guest, store: RecycledStore, memory: Memory, *, done: bool
     ) -> Generator["asyncio.Future[Any] | None", None, int]:
         """Run on until the guest has answered; return how."""
-        while not done:
-            yield None
-            done = store.poll()
+        if not done:
+            yield from rest(store)
         status = store.result()
         if status == PENDING:
-            status = yield from self._converse(guest, store, memory)
+            status = yield from converse(self._foundation, guest, store, memory)
         return status
 
     def _end(self, guest: Guest, instance: _Instance, kept_bytes: int) -> None:
@@ -222,56 +208,14 @@ class JsProgram:
     ) -> Generator["asyncio.Future[Any] | None", None, Image | None]:
         """Run the top level with this environment and freeze it; None when it must run in each request."""
         scope = self._scope.encode()
-        self._hand_over(guest, memory, scope)
-        done = store.call(BUILD, LENGTH, len(scope))
-        while not done:
-            yield None
-            done = store.poll()
+        hand_over(self._foundation, guest, memory, scope)
+        if not store.call(BUILD, LENGTH, len(scope)):
+            yield from rest(store)
         if store.result() != FINISHED:
             return None
-        done = store.call(FREEZE, GIVES_I32)
-        while not done:
-            yield None
-            done = store.poll()
+        if not store.call(FREEZE, GIVES_I32):
+            yield from rest(store)
         return Image(memory.read(0, store.result()))
-
-    def _converse(
-        self, guest: Guest, store: Store, memory: Memory
-    ) -> Generator["asyncio.Future[Any] | None", None, int]:
-        """Tell the guest of timers and operations as they end; return how it ended itself."""
-        session = session_of(guest)
-        status = PENDING
-        while status == PENDING:
-            timer_ms = _STATE.unpack(memory.read(self._foundation.state, _STATE.size))[4]
-            told = session.next_event(timer_ms)
-            if told is None:
-                raise GuestThrewError("the handler waits for something that never comes")
-            if not isinstance(told, tuple):
-                yield told
-                continue
-            number, failed, data = told
-            self._hand_over(guest, memory, data)
-            store.renew_slice()
-            done = store.call(RESUME, RESUME_SHAPE, number, failed, len(data))
-            while not done:
-                yield None
-                done = store.poll()
-            status = store.result()
-        return status
-
-    def _hand_over(self, guest: Guest, memory: Memory, data: bytes) -> None:
-        """Give the guest its next input: in the inbox, or to be taken when it is larger."""
-        if len(data) < INBOX_BYTES:
-            memory.write(self._foundation.inbox, data)
-        else:
-            guest.result = data
-
-    def _output(self, guest: Guest, memory: Memory) -> bytes:
-        """Return the answer that the guest left. Raises LimitReachedError, GuestPointerError."""
-        where, length, _, _, _ = _STATE.unpack(memory.read(self._foundation.state, _STATE.size))
-        if length > guest.limits.output_bytes:
-            raise LimitReachedError(Limit.OUTPUT, guest.limits.output_bytes)
-        return memory.read(where, length)
 
     def code(self, name: str) -> bytes:
         """Return bytecode by name; see Package."""
@@ -289,7 +233,7 @@ class JsProgram:
 
     def forget(self) -> None:
         """Let go of its images; the next invocation, if there is one, unpacks it again."""
-        ready_images.clear(lambda key: key.partition(" ")[0] == self.name)
+        forget_images(ready_images, self.name)
 
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""
@@ -313,12 +257,3 @@ def _draw_seeds() -> Iterator[int]:
 
 _SEEDS = struct.Struct("<512q")
 _seeds = _draw_seeds()
-
-
-def _thrown(output: bytes) -> GuestThrewError:
-    """Return the guest's error, its stack in terms of the author's files."""
-    told = description_of(output)
-    lines = str(told.get("stack") or "").replace("/var/task/", "").splitlines()
-    return GuestThrewError(
-        str(told.get("message", "")), "\n".join(line for line in lines if "(edgefaas:" not in line)
-    )

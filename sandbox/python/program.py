@@ -1,7 +1,6 @@
 """A loaded function of kind ``python``: instances whose memory is put back to its image for every request."""
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import Generator
@@ -10,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import msgpack
-import orjson
 
 from sandbox.artifacts import Artifact
 from sandbox.capi import PAGE_BYTES, Memory, RecycledStore
@@ -38,7 +36,8 @@ from sandbox.python.foundation import (
 )
 from sandbox.python.image import Image
 from sandbox.python.imports import Session, Tree
-from sandbox.shelf import Shelf
+from sandbox.shelf import Shelf, forget_images, image_key
+from sandbox.slices import rest
 
 KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
 SCOPE_CPU_MS = 3_000  # what an import may use beyond its function's limit, once per environment
@@ -123,10 +122,8 @@ class PythonProgram:
 
     def _begin(self, guest: Guest, store: RecycledStore, image: Image, memory_bytes: int) -> Waits:
         """Make a fresh instance, its memory the image. Raises LimitReachedError: the limit is below the image."""
-        done = store.instantiate(self._foundation.pre)
-        while not done:
-            yield None
-            done = store.poll()
+        if not store.instantiate(self._foundation.pre):
+            yield from rest(store)
         guest.memory = memory = store.memory(MEMORY)
         lacking = image.lacking_pages(memory)
         if lacking and not memory.grow(lacking):
@@ -141,10 +138,8 @@ class PythonProgram:
             memory.write(self._foundation.inbox, data)
         else:
             guest.result = data
-        done = store.call(STEP, STEP_SHAPE, number, len(data))
-        while not done:
-            yield None
-            done = store.poll()
+        if not store.call(STEP, STEP_SHAPE, number, len(data)):
+            yield from rest(store)
         status = store.result()
         if status == FULL:
             raise LimitReachedError(Limit.MEMORY, guest.limits.memory_bytes)
@@ -169,8 +164,7 @@ class PythonProgram:
         """Return the image that this request wants: one for each environment, if that matters."""
         if not self._scope:
             return self.image
-        environment = orjson.dumps(sorted(guest.host.environment.items()))
-        key = f"{self.name} {hashlib.blake2b(environment, digest_size=16).hexdigest()}"
+        key = image_key(self.name, guest.host.environment)
         image = made_images.get(key)
         if image is None:
             image = yield from self._make_image(guest, memory_bytes)
@@ -190,10 +184,8 @@ class PythonProgram:
             if not told["callable"]:
                 raise GuestThrewError("with this environment, its module has no handler")
             yield from self._step(guest, store, SETTLE, b"")
-            done = store.call(HEAP_END, GIVES_I32)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.call(HEAP_END, GIVES_I32):
+                yield from rest(store)
             assert guest.memory is not None
             return Image(guest.memory.read(0, store.result()))
         finally:
@@ -217,7 +209,7 @@ class PythonProgram:
 
     def forget(self) -> None:
         """Let go of the images that were made for environments; the next invocation makes them again."""
-        made_images.clear(lambda key: key.partition(" ")[0] == self.name)
+        forget_images(made_images, self.name)
 
     def drop_idle(self) -> bool:
         """Give up the oldest idle instance: the room, which asks for it, counts it out by itself."""

@@ -19,6 +19,7 @@ from sandbox.errors import ArtifactError, CompileError, ForbiddenImportError, Mi
 from sandbox.event import assembled
 from sandbox.guest import Guest, GuestThrewError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
+from sandbox.slices import rest
 from sandbox.wasi.streams import GuestExitError
 from sandbox.wasi_http.host_http import HTTP
 from sandbox.wasi_http.host_io import IO
@@ -121,16 +122,12 @@ class HttpProgram:
             instances=_CORE_INSTANCES_MAX,
         )
         try:
-            done = store.instantiate_component(self._linker)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.instantiate_component(self._linker):
+                yield from rest(store)
             request = world.own("incoming-request", _request(guest, event, streamed=streamed))
             outparam = world.own("response-outparam", None)
-            done = store.call_component(self._handler, request, outparam)
-            while not done:
-                yield None
-                done = store.poll()
+            if not store.call_component(self._handler, request, outparam):
+                yield from rest(store)
             while (leaving := world.leaving()) is not None:
                 yield leaving
         except GuestExitError as exited:
