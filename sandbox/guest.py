@@ -94,6 +94,14 @@ class Guest:
         self.log_bytes += size
         self.host.log(level, text)
 
+    def log_at(self, memory: Memory, pointer: int, length: int, level: str) -> None:
+        """Pass one line that stands in ``memory``. Raises GuestPointerError."""
+        if self.log_full:
+            return
+        # What would be cut anyway is not copied first.
+        text = memory.read(pointer, length) if length <= self.limits.log_bytes else b""
+        self.log(level, text.decode("utf-8", "replace"), length)
+
     def call_host(self, name: str, payload: bytes) -> bytes | Awaitable[bytes]:
         """Do a host operation. Raises HostCallError for the guest to see, LimitReachedError to end it."""
         self.count_host_call()

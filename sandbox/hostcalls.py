@@ -168,13 +168,7 @@ def taking(memory: Memory, pointer: int, data: bytes) -> "Pending | None":
 
 
 def _log(level: int, pointer: int, length: int) -> None:
-    guest = CURRENT.guest
-    if guest.log_full:
-        return
-    length &= _U32
-    # What would be cut anyway is not copied first.
-    text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
-    guest.log(LEVELS[min(max(level, 0), len(LEVELS) - 1)], text.decode("utf-8", "replace"), length)
+    CURRENT.guest.log_at(_memory(), pointer, length & _U32, LEVELS[min(max(level, 0), len(LEVELS) - 1)])
 
 
 def _now() -> float:

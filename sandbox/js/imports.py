@@ -280,12 +280,7 @@ def _memory() -> Memory:
 
 
 def _log(level: int, pointer: int, length: int) -> None:
-    guest = CURRENT.guest
-    if guest.log_full:
-        return
-    length &= _U32
-    text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
-    guest.log(LEVELS[level & 3], text.decode("utf-8", "replace"), length)
+    CURRENT.guest.log_at(_memory(), pointer, length & _U32, LEVELS[level & 3])
 
 
 def _now() -> float:

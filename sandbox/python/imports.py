@@ -143,13 +143,7 @@ def _random(pointer: int, length: int) -> None:
 
 
 def _log(level: int, pointer: int, length: int) -> None:
-    guest = CURRENT.guest
-    if guest.log_full:
-        return
-    length &= _U32
-    # What would be cut anyway is not copied first.
-    text = _memory().read(pointer, length) if length <= guest.limits.log_bytes else b""
-    guest.log(LEVELS[level & 3], text.decode("utf-8", "replace"), length)
+    CURRENT.guest.log_at(_memory(), pointer, length & _U32, LEVELS[level & 3])
 
 
 def _call(name: int, name_length: int, payload: int, payload_length: int) -> int | Pending:
