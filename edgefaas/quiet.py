@@ -7,7 +7,8 @@ overrides of uvicorn is pinned with its version, and by tests.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -33,6 +34,13 @@ class DatedState(ServerState):
     @default_headers.setter
     def default_headers(self, _fields: list[tuple[bytes, bytes]]) -> None:
         """Take no others: uvicorn sets an empty list at first."""
+
+
+def quiet_config(app: Callable[..., Any], **settings: Any) -> uvicorn.Config:
+    """Return uvicorn's settings for a server that leaves loop, logs and life to its process; ``settings`` are more."""
+    return uvicorn.Config(
+        app, ws="none", lifespan="off", loop="none", log_config=None, access_log=False, **settings
+    )
 
 
 class QuietServer(uvicorn.Server):

@@ -21,7 +21,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-import uvicorn
 import uvloop
 
 from edgefaas.background import Background
@@ -34,7 +33,7 @@ from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
 from edgefaas.named import named
-from edgefaas.quiet import QuietServer
+from edgefaas.quiet import QuietServer, quiet_config
 from edgefaas.site import Site
 from edgefaas.tracing.spans import PlainSpan
 from edgefaas.tracing.tracer import SpanSink
@@ -156,16 +155,7 @@ class Worker:
 
     async def _serve(self) -> None:
         listeners = Listeners(self._live_pop, self._sockets, self._site, http2=self._http2)
-        config = uvicorn.Config(
-            app=_no_asgi,
-            interface="asgi3",
-            ws="none",
-            lifespan="off",
-            loop="none",
-            log_config=None,
-            access_log=False,
-        )
-        self._server = QuietServer(config)
+        self._server = QuietServer(quiet_config(_no_asgi, interface="asgi3"))
         self._serving = self._background.start(self._server.serve(sockets=[]), name="data server")
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110  # uvicorn has no event
             await asyncio.sleep(0.002)

@@ -88,10 +88,11 @@ class Blobs:
         return self._folder / name[:2] / name
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -112,15 +113,5 @@ def sync_folder(folder: Path) -> None:
 
 def write_file(path: Path, content: bytes, *, mode: int) -> None:
     """Replace a file in one step, durably, with these permission bits from the first instant on."""
-    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    _write(path, content, mode=mode)
     sync_folder(path.parent)

@@ -8,11 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from edgefaas.quiet import QuietServer
+from edgefaas.quiet import QuietServer, quiet_config
 
 CONNECTIONS_MAX = 500
 HEAD_BYTES_MAX = 64 * 1024  # also of what stands behind a chunked body
@@ -22,14 +21,9 @@ _REMEDY = "Send a shorter address and fewer fields; see /v1/openapi.json for wha
 
 def admin_server(app: ASGIApp) -> QuietServer:
     """Return the server that answers on the admin port with ``app``; it serves once it is told to."""
-    config = uvicorn.Config(
+    config = quiet_config(
         app,
         http=FrontDoor,
-        ws="none",
-        lifespan="off",
-        loop="none",
-        log_config=None,
-        access_log=False,
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS_MAX,
