@@ -116,7 +116,7 @@ def send(
     remote: Remote, parcels: Parcels, terms: dict[str, Any], *, dry_run: bool, expect: str | None
 ) -> Any:
     """Deploy these; return the POP's answer. Raises RefusedError, UnreachableError."""
-    from edgefaas.control.bundle import to_json
+    from edgefaas.control.bundle_json import to_json
 
     functions = [
         to_json(bundle) | ({"health": health.check} if health.check else {})

@@ -1,10 +1,8 @@
-"""What is deployed: a function's files and settings, its SHA-256 name, and its JSON for the admin API.
+"""What is deployed: a function's files and settings, and its SHA-256 name.
 
 Pure. Every bundle that exists has been checked here, wherever it came from.
 """
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Any
 import orjson
 
 from edgefaas.errors import DeployError
-from sandbox.contract import Kind, Limits, Source
+from sandbox.contract import Limits, Source
 from sandbox.outbound import OutboundRuleError, parse_rule, with_scheme
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
@@ -108,100 +106,24 @@ def version_of(
     return digest(orjson.dumps(canonical, option=orjson.OPT_SORT_KEYS))
 
 
-def to_json(bundle: Bundle) -> dict[str, Any]:
-    """Return the body that the admin API's deploy takes; file contents are base64."""
-    source = bundle.source
-    return {
-        "name": bundle.name,
-        "kind": source.kind.value,
-        "entry": source.entry,
-        "handler": source.handler,
-        "files": {path: base64.b64encode(content).decode() for path, content in source.files.items()},
-    } | bundle.settings
-
-
-def from_json(plain: Any) -> Bundle:
-    """Return the bundle of such a body. Raises DeployError."""
-    if not isinstance(plain, dict):
-        raise _refused("A function is a JSON object", "Send name, kind, entry and files.")
-    unknown = plain.keys() - {
-        "name", "kind", "entry", "handler", "files", "limits", "environment", "allow", "encoding", "kv"
-    }  # fmt: skip
-    if unknown:
-        raise _refused(f"The key {min(unknown)!r} is not known", "Leave it out.")
-    name = _text(plain, "name")
-    kind = _text(plain, "kind")
-    if kind not in tuple(Kind):
-        raise _refused(f'Kind "{kind}" is not known', f"Use one of {', '.join(Kind)}.")
-    source = Source(
-        kind=Kind(kind),
-        files={path: _decoded(path, content) for path, content in _mapping(plain, "files").items()},
-        entry=_text(plain, "entry"),
-        handler=_text(plain, "handler", ""),
-    )
-    allow, kv = plain.get("allow", []), plain.get("kv", [])
-    if not isinstance(allow, list) or not all(isinstance(host, str) for host in allow):
-        raise _refused("allow is not a list of strings", 'Send for example ["api.example.com"].')
-    if not isinstance(kv, list) or not all(isinstance(name, str) for name in kv):
-        raise _refused("kv is not a list of strings", 'Send for example ["moved"].')
-    return Bundle(
-        name=name,
-        source=source,
-        limits=_limits(_mapping(plain, "limits", {})),
-        environment=_mapping(plain, "environment", {}),
-        allow=tuple(allow),
-        encoding=_text(plain, "encoding", "json"),
-        kv=tuple(kv),
-    )
-
-
-def _refused(message: str, remedy: str) -> DeployError:
+def refused(message: str, remedy: str) -> DeployError:
+    """Return the error that refuses a bundle."""
     return DeployError(message, remedy=remedy)
-
-
-def _text(plain: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    value = plain.get(key, default)
-    if not isinstance(value, str):
-        raise _refused(f"{key} is not a string", f"Send {key} as a string.")
-    return value
-
-
-def _mapping(plain: Mapping[str, Any], key: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
-    value = plain.get(key, default)
-    if not isinstance(value, dict):
-        raise _refused(f"{key} is not an object", f"Send {key} as a JSON object.")
-    return value
-
-
-def _decoded(path: str, content: Any) -> bytes:
-    try:
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        raise _refused(f'The content of "{path}" is not base64', "Encode every file as base64.") from None
-
-
-def _limits(plain: Mapping[str, Any]) -> Limits:
-    for key, value in plain.items():
-        if key not in LIMIT_RANGES:
-            raise _refused(f"limits.{key} is not known", f"Use {', '.join(LIMIT_RANGES)}.")
-        if type(value) is not int:
-            raise _refused(f"limits.{key} is not a whole number", "Send a whole number.")
-    return Limits(**plain)
 
 
 def _check_files(name: str, source: Source) -> None:
     if not NAME.match(name):
-        raise _refused(
+        raise refused(
             f'"{name[:80]}" is not a name for a function',
             "Use letters, digits, - and _, at most 63, and begin with a letter or digit.",
         )
     if source.entry not in source.files:
-        raise _refused(
+        raise refused(
             f'Function "{name}" has no file "{source.entry}", which is its entry',
             "Name as entry one of its files.",
         )
     if len(source.files) > FILES_MAX:
-        raise _refused(
+        raise refused(
             f'Function "{name}" has {len(source.files)} files; at most {FILES_MAX} are allowed',
             "Bundle the dependencies into fewer files.",
         )
@@ -209,7 +131,7 @@ def _check_files(name: str, source: Source) -> None:
         _check_path(name, path)
     size = sum(len(content) for content in source.files.values())
     if size > BUNDLE_MAX_BYTES:
-        raise _refused(
+        raise refused(
             f'Function "{name}" has {size} bytes; at most {BUNDLE_MAX_BYTES} are allowed',
             "Leave out what it does not need at run time.",
         )
@@ -231,7 +153,7 @@ def is_plain_path(path: str) -> bool:
 
 def _check_path(name: str, path: str) -> None:
     if not is_plain_path(path):
-        raise _refused(
+        raise refused(
             f'Function "{name}" has a file at {path[:120]!r}, which is not a plain relative path',
             "Keep every file inside the function's folder, under a plain name.",
         )
@@ -241,19 +163,19 @@ def _check_settings(bundle: Bundle) -> None:
     for key, (low, high) in LIMIT_RANGES.items():
         value = getattr(bundle.limits, key)
         if not low <= value <= high:
-            raise _refused(
+            raise refused(
                 f'Function "{bundle.name}" asks for limits.{key} = {value}; allowed are {low} to {high}',
                 f"Choose a value in {low} to {high}.",
             )
     for key, value in bundle.environment.items():
         if not VARIABLE.match(key) or not isinstance(value, str) or "\0" in value:
-            raise _refused(
+            raise refused(
                 f'Function "{bundle.name}" has the environment variable {key[:80]!r}, which cannot be one',
                 "Use letters, digits and _ for the name, and text without NUL for the value.",
             )
     size = sum(len(key) + len(value.encode()) for key, value in bundle.environment.items())
     if size > ENVIRONMENT_MAX_BYTES:
-        raise _refused(
+        raise refused(
             f'The environment of "{bundle.name}" has {size} bytes; allowed are {ENVIRONMENT_MAX_BYTES}',
             "Put large data into a file of the function.",
         )
@@ -261,18 +183,18 @@ def _check_settings(bundle: Bundle) -> None:
         try:
             parse_rule(with_scheme(host))
         except OutboundRuleError:
-            raise _refused(
+            raise refused(
                 f'Function "{bundle.name}" allows {host[:80]!r}, which is not a host',
                 'Write "api.example.com", "*.example.com", "api.example.com:8443", or "http://…" for plain HTTP.',
             ) from None
     if len(bundle.allow) > ALLOW_MAX:
-        raise _refused(
+        raise refused(
             f'Function "{bundle.name}" allows {len(bundle.allow)} hosts; at most {ALLOW_MAX} are listed',
             "Use a wildcard such as *.example.com.",
         )
     _check_kv(bundle)
     if bundle.encoding not in ENCODINGS:
-        raise _refused(
+        raise refused(
             f'Function "{bundle.name}" has encoding "{bundle.encoding}"',
             f"Use one of {', '.join(ENCODINGS)}.",
         )
@@ -280,13 +202,13 @@ def _check_settings(bundle: Bundle) -> None:
 
 def _check_kv(bundle: Bundle) -> None:
     if len(set(bundle.kv)) != len(bundle.kv) or len(bundle.kv) > KV_MAX:
-        raise _refused(
+        raise refused(
             f'Function "{bundle.name}" names {len(bundle.kv)} key-value namespaces, or one twice',
             f"Name at most {KV_MAX}, each once.",
         )
     for name in bundle.kv:
         if not NAME.match(name):
-            raise _refused(
+            raise refused(
                 f'Function "{bundle.name}" names the key-value namespace {name[:80]!r}, which cannot be one',
                 "Name a [kv.NAME] of the site.",
             )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgefaas.control.bundle import Bundle, from_json
+from edgefaas.control.bundle import Bundle
+from edgefaas.control.bundle_json import from_json
 from edgefaas.control.healthcheck import Check
 from edgefaas.control.records import HASH_SHORT, Note, Version
 from edgefaas.control.rollout import Rule, rule_from_json

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from tests.cli.running import Shell
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import DEADLINE_S, Up, begin_up, end, running_up, until, write_site

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgpack
 
 from edgefaas.channel import Channel
-from edgefaas.control.bundle import from_json
+from edgefaas.control.bundle_json import from_json
 from edgefaas.errors import EdgeError
 from edgefaas.events import AWS_RULES, OPEN_RULES, EventContext, SentEvent, decode_result, encode_event
 from edgefaas.gateway.cgi import HeadReader

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, expect
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from tests.edgefaas.console.browser import (
     CHROMIUM,
     FUNCTION,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.control import bundle as bundles
-from edgefaas.control.bundle import Bundle, from_json, to_json
+from edgefaas.control.bundle import Bundle
+from edgefaas.control.bundle_json import from_json, to_json
 from edgefaas.errors import DeployError
 from sandbox.contract import Kind, Limits, Source
 from tests.edgefaas.control.making import bundle

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from edgefaas.control.healthcheck import Check, failed_check, missing
 from edgefaas.control.orders import FUNCTIONS_MAX, read_delivery
 from edgefaas.control.rollout import Rule

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from tests.edgefaas.control.making import bundle
 
 DEADLINE_S = 60.0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgefaas.control.access import FAILURES_MAX
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from tests.edgefaas.control.making import bundle
 from tests.edgefaas.processes.running import DEADLINE_S, Up, ask, running_up, until, write_site
 

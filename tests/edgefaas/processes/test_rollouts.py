@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from edgefaas.control.blobs import Blobs
-from edgefaas.control.bundle import Bundle, digest, to_json
+from edgefaas.control.bundle import Bundle, digest
+from edgefaas.control.bundle_json import to_json
 from edgefaas.control.store import Store
 from sandbox.contract import Kind, Source
 from tests.edgefaas.control.making import bundle

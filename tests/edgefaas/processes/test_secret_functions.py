@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefaas.control.bundle import to_json
+from edgefaas.control.bundle_json import to_json
 from edgefaas.control.keyring import KEY_FILE
 from edgefaas.functions import read_function
 from tests.edgefaas.processes.real import begin, kill, running

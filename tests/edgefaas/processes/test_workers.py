@@ -200,7 +200,7 @@ def test_an_asker_who_leaves_does_not_leave_a_deploy_half_done(tmp_path: Path) -
 
     import orjson
 
-    from edgefaas.control.bundle import to_json
+    from edgefaas.control.bundle_json import to_json
 
     with running_up(write_site(tmp_path)) as up:
         parts = urlsplit(up.announced["admin"])
