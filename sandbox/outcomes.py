@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 
-from sandbox.capi import EngineError, GuestPointerError, GuestTrapError, TrapCode
+from sandbox.capi import EngineError, GuestPointerError, GuestTrapError, GuestValueError, TrapCode
 from sandbox.contract import (
     Cancelled,
     HostCallError,
@@ -49,7 +49,7 @@ def outcome_of(error: Exception | asyncio.CancelledError, *, usage: Usage, limit
             outcome = _of_trap(error, usage, limits)
         case EngineError():
             outcome = _of_refusal(str(error), usage, limits)
-        case GuestFaultError() | GuestPointerError() | HostCallError():
+        case GuestFaultError() | GuestPointerError() | GuestValueError() | HostCallError():
             outcome = Trapped(message=str(error), usage=usage)
         case asyncio.CancelledError():
             outcome = Cancelled(usage=usage)

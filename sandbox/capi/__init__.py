@@ -12,6 +12,7 @@ from sandbox.capi.memory import GuestPointerError, Memory, PiecewiseCopy
 from sandbox.capi.recycled import Entry, RecycledStore
 from sandbox.capi.store import CallShape, Course, EventStore, Progress, Store
 from sandbox.capi.ticker import Ticker
+from sandbox.capi.values import GuestValueError
 
 __all__ = [
     "PAGE_BYTES",
@@ -26,6 +27,7 @@ __all__ = [
     "EventStore",
     "GuestPointerError",
     "GuestTrapError",
+    "GuestValueError",
     "ImageFile",
     "InstancePre",
     "Linker",

@@ -16,7 +16,7 @@ from sandbox.capi.engine import Engine
 from sandbox.capi.faults import check, take_bytes
 from sandbox.capi.linker import AT_ONCE_WORDS, LATER_WORDS, RUNNING, Pending, write_error
 from sandbox.capi.store import Store
-from sandbox.capi.values import VAL_BYTES, decode, delete, encode
+from sandbox.capi.values import VAL_BYTES, decode_arguments, delete, encode
 
 _INSTANCE, _ARGUMENTS, _ERROR, _FUNCTION = 16, 64, 8, 384
 _CONTINUATION_BYTES = 24
@@ -212,7 +212,7 @@ def _sync_trampoline(call: HostFunction) -> Callable[..., int]:
         _env: int, context: int, _type: int, arguments: int, count: int, results: int, results_count: int
     ) -> int:
         try:
-            value = call(*[decode(context, arguments + VAL_BYTES * at) for at in range(count)])
+            value = call(*decode_arguments(context, arguments, count))
             if results_count:
                 encode(context, results, value)
         except BaseException as fault:  # may not cross the C frames; Store.poll raises it
@@ -242,7 +242,7 @@ def _async_trampoline(call: HostFunction) -> Callable[..., None]:
 
         ctypes.memmove(continuation, AT_ONCE_WORDS, _CONTINUATION_BYTES)
         try:
-            value = call(*[decode(context, arguments + VAL_BYTES * at) for at in range(count)])
+            value = call(*decode_arguments(context, arguments, count))
             if not hasattr(value, "result"):
                 write(results, value)
                 return

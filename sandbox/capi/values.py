@@ -75,8 +75,38 @@ class Own:
     type_number: int
 
 
+class GuestValueError(Exception):
+    """A guest passed more than any host function takes, or a kind of value that none does."""
+
+
+VALUES_MAX = 1_024  # in the arguments of one call: 2 µs each
+OCTETS_MAX = 64 * 1024  # of one list or string
+
+
+class _Budget:
+    """How many values the call whose arguments are read may still have."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = VALUES_MAX
+
+
+_budget = _Budget()
 _KINDS = {"u8": _U8, "u16": _U16, "u32": _U32, "u64": _U64, "s32": _S32, "s64": _S64, "f64": _F64}
 NOTHING = object()  # an option without payload
+
+
+def decode_arguments(context: int, address: int, count: int) -> list[object]:
+    """Read the arguments of a call. Raises GuestValueError: their types are the guest's own, and their sizes."""
+    _budget.left = VALUES_MAX - count
+    return [decode(context, address + VAL_BYTES * at) for at in range(count)]
+
+
+def _spend(count: int) -> None:
+    _budget.left -= count
+    if _budget.left < 0:
+        raise GuestValueError(f"it passed more than {VALUES_MAX} values in one call")
 
 
 def decode(context: int, address: int) -> object:
@@ -85,10 +115,14 @@ def decode(context: int, address: int) -> object:
     kind = raw[0]
     if kind in _NUMBERS:
         return struct.unpack_from("<" + _NUMBERS[kind], raw, 8)[0]
-    return _DECODERS[kind](context, *_words.unpack_from(raw, 8))
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise GuestValueError("it passed a kind of value that no host function takes")
+    return decoder(context, *_words.unpack_from(raw, 8))
 
 
 def _decode_tuple(context: int, count: int, data: int, _third: int) -> object:
+    _spend(count)
     return tuple(decode(context, data + VAL_BYTES * at) for at in range(count))
 
 
@@ -102,11 +136,13 @@ def _decode_result(context: int, is_ok: int, payload: int, _third: int) -> objec
 
 
 def _decode_record(context: int, count: int, data: int, _third: int) -> object:
+    _spend(count)
     entries = (data + _ENTRY_BYTES * at for at in range(count))
     return {_text(*_words.unpack(ctypes.string_at(at, 24))[:2]): decode(context, at + 16) for at in entries}
 
 
 def _decode_flags(_context: int, count: int, data: int, _third: int) -> object:
+    _spend(count)
     return {_text(*struct.unpack("<QQ", ctypes.string_at(data + 16 * at, 16))) for at in range(count)}
 
 
@@ -114,11 +150,19 @@ def _decode_list(context: int, count: int, data: int, _third: int) -> object:
     if not count:
         return b""  # an empty list of whatever it is; equal to no bytes, and iterates like an empty list
     if ctypes.string_at(data, 1)[0] == _U8:
+        _check_octets(count)
         return ctypes.string_at(data, count * VAL_BYTES)[8::VAL_BYTES]
+    _spend(count)
     return [decode(context, data + VAL_BYTES * at) for at in range(count)]
 
 
+def _check_octets(count: int) -> None:
+    if count > OCTETS_MAX:
+        raise GuestValueError(f"it passed {count} bytes at once; at most {OCTETS_MAX} are taken")
+
+
 def _text(size: int, data: int) -> str:
+    _check_octets(size)
     return ctypes.string_at(data, size).decode("utf-8", "replace") if size else ""
 
 

@@ -16,7 +16,7 @@ from sandbox.wasi_http.messages import IoError
 from sandbox.wasi_http.streams import CHUNK_BYTES, InputStream, OutputStream, Pollable, Timer
 from sandbox.wasi_http.world import TYPES, attempted, world
 
-_RANDOM_BYTES_MAX = 1024 * 1024
+_RANDOM_BYTES_MAX = 16 * 1024  # as for CHUNK_BYTES
 
 
 def resources(*names: str) -> dict[str, tuple[int, Callable[[int], None]]]:

@@ -10,8 +10,8 @@ from sandbox.guest import GuestFaultError
 from sandbox.wasi_http.streams import BodySink, InputStream, OutputStream
 
 Headers = list[tuple[str, bytes]]
-_FIELD_LINES_MAX = 1_000
-_FIELD_BYTES_MAX = 256 * 1024
+FIELD_LINES_MAX = 200  # as in the heads of viewers and origins
+FIELD_BYTES_MAX = 32 * 1024
 
 
 @dataclass(slots=True)
@@ -32,9 +32,9 @@ class Fields:
         """Append lines. A guest that adds more than any message may have has broken a rule."""
         self.lines += [(name, value) for value in values]
         size = sum(len(key) + len(value) for key, value in self.lines)
-        if len(self.lines) > _FIELD_LINES_MAX or size > _FIELD_BYTES_MAX:
+        if len(self.lines) > FIELD_LINES_MAX or size > FIELD_BYTES_MAX:
             raise GuestFaultError(
-                f"its fields have more than {_FIELD_LINES_MAX} lines or {_FIELD_BYTES_MAX} bytes"
+                f"its fields have more than {FIELD_LINES_MAX} lines or {FIELD_BYTES_MAX} bytes"
             )
 
     def values(self, name: str) -> list[bytes]:

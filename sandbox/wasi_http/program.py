@@ -21,6 +21,7 @@ from sandbox.guest import Guest, GuestThrewError
 from sandbox.kinds import Bench, Parts, Steps, Workshop
 from sandbox.slices import rest
 from sandbox.wasi.streams import GuestExitError
+from sandbox.wasi_http.checked import checked
 from sandbox.wasi_http.host_http import HTTP
 from sandbox.wasi_http.host_io import IO
 from sandbox.wasi_http.messages import Headers, IncomingMessage
@@ -29,7 +30,7 @@ from sandbox.wasi_http.world import World
 
 BUILD_VERSION = "1"
 CODE = "component.cwasm"
-_OFFERED = {**IO, **HTTP}
+_OFFERED = {name: checked(interface) for name, interface in {**IO, **HTTP}.items()}
 _TRAPPING = ("wasi:filesystem/", "wasi:sockets/")  # there is nothing there; libc imports them all the same
 _HANDLER = "wasi:http/incoming-handler@"
 _CORE_INSTANCES_MAX = 40

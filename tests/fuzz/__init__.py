@@ -3,4 +3,15 @@
 
 def names() -> list[str]:
     """Return what can be fuzzed. Here, so that atheris can instrument the targets as they are imported."""
-    return ["wasi", "host_functions", "module", "results", "heads", "bundles", "pairs", "frames", "geo"]
+    return [
+        "wasi",
+        "host_functions",
+        "module",
+        "results",
+        "heads",
+        "bundles",
+        "pairs",
+        "frames",
+        "component",
+        "geo",
+    ]

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 RECORD_BYTES = 40
 SCRIPT_AT, SCRIPT_BYTES_MAX = 131_072, 16_384
 PAGES = 3
-_KINDS = {"i": "i32", "q": "i64", "d": "f64"}
+HANDLES = 12
+_KINDS = {"i": "i32", "q": "i64", "d": "f64", "h": "i32"}  # h: the handle of a resource, a small number
 
 Import = tuple[str, str, str, str]
 """Module, name, parameters and result, as ``sandbox.capi`` writes them."""
@@ -50,6 +51,7 @@ def _argument(at: int, kind: str) -> str:
     number = f"(call $number (local.get $at) (i32.const {at}))"
     return {
         "i": number,
+        "h": f"(i32.rem_u {number} (i32.const {HANDLES}))",
         "q": f"(i64.extend_i32_s {number})",
         "d": f"(f64.reinterpret_i64 (i64.load offset={4 + 4 * at} (local.get $at)))",
     }[kind]

@@ -36,6 +36,8 @@ from sandbox.runtime import Sandbox
 from sandbox.settings import Settings
 from sandbox.wasi import WASI_MODULE
 from sandbox.wasi.calls import SIGNATURES
+from tests.fuzz.component import NAMES as COMPONENT_NAMES
+from tests.fuzz.component import component_text
 from tests.fuzz.scripts import PAGES, RECORD_BYTES, SCRIPT_AT, SCRIPT_BYTES_MAX, calls_of
 from tests.router.hostile_mmdb import amplified, long_text, with_record
 from tests.sandbox.guests import RecordingHost, built
@@ -133,6 +135,19 @@ def _function() -> Program:
 def host_functions(data: bytes) -> None:
     """Make any calls of the module ``edgefaas``."""
     _outcome(_function(), data[:SCRIPT_BYTES_MAX])
+
+
+@cache
+def _component() -> Program:
+    folder, _, sandbox = _ground()
+    source = Source(kind=Kind.HTTP, files={"f.wat": component_text()}, entry="f.wat")
+    return sandbox.load(built(folder, source))
+
+
+def component(data: bytes) -> None:
+    """Make any calls of wasi:io and wasi:http, with any handles and lists."""
+    event = {"method": "POST", "path": "/", "headers": [["x-a", b"1"]], "body": data[:SCRIPT_BYTES_MAX]}
+    _outcome(_component(), msgpack.packb(event))
 
 
 def module(data: bytes) -> None:
@@ -294,6 +309,25 @@ _CONTINUED = {
     "body": {"encoding": "text", "data": "x"}, "origin": {"custom": {"domainName": "o.example"}},
 }  # fmt: skip
 
+
+def _calls(*calls: tuple[str, tuple[int, ...]]) -> bytes:
+    return b"".join(_record(COMPONENT_NAMES.index(name), *numbers, mask=0) for name, numbers in calls)
+
+
+# Handles are given from 1 on: the request, the place for the response, the request's body, its stream.
+_ANSWER = _calls(
+    ("[constructor]fields", ()), ("[method]fields.append", (5, 32, 3, 36, 4, 96)), ("[method]fields.entries", (5, 96)),
+    ("[constructor]outgoing-response", (5,)), ("[method]outgoing-response.body", (5, 96)),
+    ("[method]outgoing-body.write", (6, 96)), ("[method]output-stream.write", (7, 131_072, 40, 96)),
+    ("[static]response-outparam.set", (2, 0, 5)), ("drop output", (7,)),
+    ("[static]outgoing-body.finish", (6, 0, 0, 96)),
+)  # fmt: skip
+_WAITS = _calls(
+    ("[method]input-stream.subscribe", (4,)), ("[method]pollable.ready", (5,)), ("poll", (131_116, 1, 96)),
+    ("[method]input-stream.skip", (4, 9, 96)), ("[method]incoming-request.headers", (1,)),
+    ("[method]fields.get", (6, 32, 3, 96)), ("[static]fields.from-list", (131_072, 1, 96)),
+)  # fmt: skip
+
 _SURROGATE = b'"\\ud800"'
 
 TARGETS: dict[str, Target] = {
@@ -342,6 +376,12 @@ TARGETS: dict[str, Target] = {
             _framed({"id": 1, "error": ["EdgeError", "m", "r"]}), _framed({"op": "x", "id": 1, "args": {}}),
         ),
         (b"\xa2op", b"\xa2id", b"\xa5error", b"\xc0", b"\x91", b"\xdd\xff\xff\xff\xff"),
+    ),
+    "component": Target(
+        component,
+        (_ANSWER, _WAITS, _ANSWER[:160] + _WAITS),
+        tuple(_record(number, 5, 131_072, 9, 131_081, 4, 96) for number in range(len(COMPONENT_NAMES))),
+        RECORD_BYTES,
     ),
     "geo": Target(
         geo,

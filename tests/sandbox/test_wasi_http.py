@@ -7,6 +7,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from sandbox.capi.values import OCTETS_MAX, VALUES_MAX
 from sandbox.contract import (
     Finished,
     HostCallError,
@@ -253,3 +254,48 @@ def test_components_have_room_of_their_own_and_wait_for_it(tmp_path: Path) -> No
         third.cancel()
 
     on_loop(tmp_path, scene, Settings(components=1, queue_ms=60_000))
+
+
+FLUSH = b"(call $flush (local.get $output) (i32.const %d) (i32.const %d) (i32.const 48)) (return)"
+OPENED = b"""(local.set $response (call $response (call $fields)))
+      (call $body (local.get $response) (i32.const 16))
+      (call $write (i32.load (i32.const 20)) (i32.const 16))
+      (local.set $output (i32.load (i32.const 20)))"""
+
+
+def writing(kind: bytes, at: int, count: int) -> Source:
+    """Return a component that says that what it writes is a list of another kind."""
+    source = component(OPENED + FLUSH % (at, count))
+    text = source.files["guest.wat"].replace(b'(param "contents" (list u8))', b'(param "contents" %b)' % kind)
+    return Source(kind=Kind.HTTP, files={"guest.wat": text}, entry="guest.wat")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b"string", b"(list string)", b"(list (list u8))", b"(list (tuple u8 s64))", b"(list char)",
+        b"(list (option u8))",        b"(list (result u8 (error u8)))", b"(list bool)", b"(list (borrow $output))",
+    ],
+)  # fmt: skip
+def test_a_component_that_gives_a_function_other_types_has_trapped(tmp_path: Path, kind: bytes) -> None:
+    outcome = run(tmp_path, writing(kind, 65_536, 3), request())
+    assert isinstance(outcome, Trapped | Threw)  # where it can be taken for bytes, it lacks an answer
+    assert "the host failed" not in outcome.message
+
+
+def test_a_component_may_pass_so_many_values_in_one_call_and_not_one_more(tmp_path: Path) -> None:
+    taken = run(tmp_path, writing(b"(list u16)", 65_536, VALUES_MAX - 2), request())
+    assert isinstance(taken, Threw)  # it lacks an answer
+    outcome = run(tmp_path, writing(b"(list u16)", 65_536, VALUES_MAX - 1), request())
+    assert isinstance(outcome, Trapped)
+    assert outcome.message == f"it passed more than {VALUES_MAX} values in one call"
+
+
+@pytest.mark.parametrize("kind", [b"(list u8)", b"string"])
+def test_a_component_may_pass_so_many_bytes_at_once_and_not_one_more(tmp_path: Path, kind: bytes) -> None:
+    taken = run(tmp_path, writing(kind, 65_536, OCTETS_MAX), request())
+    assert isinstance(taken, Trapped)
+    assert "at once" not in taken.message
+    outcome = run(tmp_path, writing(kind, 65_536, OCTETS_MAX + 1), request())
+    assert isinstance(outcome, Trapped)
+    assert outcome.message == f"it passed {OCTETS_MAX + 1} bytes at once; at most {OCTETS_MAX} are taken"
