@@ -9,7 +9,8 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from edgefaas.control.endpoint import BadRequestError, Call, Endpoint, Parameter, count, flag
-from edgefaas.control.hub import LEVELS, Follower, LineFilter, LogHub
+from edgefaas.control.hub import Follower, LogHub
+from edgefaas.control.loglines import LEVELS, LineFilter
 from edgefaas.control.logring import Line
 from edgefaas.control.pop import Pop
 from edgefaas.errors import EdgeError

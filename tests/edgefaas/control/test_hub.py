@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgefaas.control import hub as hubs
-from edgefaas.control.hub import LineFilter, LogHub, RotatingFile
+from edgefaas.control.hub import LogHub
+from edgefaas.control.logfile import RotatingFile
+from edgefaas.control.loglines import LineFilter
 
 
 def plain(text: str = "text", *, level: str = "info", function: str = "hello", **fields: Any) -> list[Any]:
