@@ -12,7 +12,6 @@ import faulthandler
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -33,6 +32,7 @@ from edgefaas.errors import EdgeError
 from edgefaas.listeners import Inherited, Listeners
 from edgefaas.logqueue import LogQueue, LogQueueHandler, PlainLine
 from edgefaas.named import named
+from edgefaas.processusage import ProcessUsage
 from edgefaas.quiet import QuietServer, quiet_config
 from edgefaas.site import Site
 from edgefaas.tracing.spans import PlainSpan
@@ -90,7 +90,7 @@ class Worker:
         self._background = Background()
         self._done = asyncio.Event()
         self._dead_man: DeadManSwitch
-        self._cpu_us_told = 0
+        self._usage = ProcessUsage()
 
     async def run(self, control: socket.socket) -> int:
         """Live until drained (0) or until the supervisor is gone (1); return the exit code."""
@@ -188,23 +188,12 @@ class Worker:
         return self._live_pop.explain(address)
 
     async def _stats(self) -> dict[str, object]:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        process = {
-            "pid": os.getpid(),
-            "cpu_s": used.ru_utime + used.ru_stime,
-            "memory_bytes": _resident_bytes(),
-            "memory_max_bytes": used.ru_maxrss * 1024,
-            "open_files": _open_files(),
-            "started_s": _STARTED_S,
-            "connections": len(self._server.server_state.connections) if self._server else 0,
-        }
+        connections = len(self._server.server_state.connections) if self._server else 0
+        process = self._usage.totals() | {"started_s": _STARTED_S, "connections": connections}
         return {"process": process, **self._live_pop.stats()}
 
     async def _live(self, *, told: Mapping[str, object]) -> dict[str, object]:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_us = round((used.ru_utime + used.ru_stime) * 1e6)
-        since_us, self._cpu_us_told = cpu_us - self._cpu_us_told, cpu_us
-        return {**self._live_pop.live(told), "cpu_us": since_us}
+        return {**self._live_pop.live(told), "cpu_us": self._usage.cpu_us_since()}
 
     async def _ping(self) -> None:
         return None
@@ -244,16 +233,6 @@ class Worker:
         "ping": _ping,
         "drain": _drain,
     }
-
-
-def _open_files() -> int:
-    """Return how many files this process has open (Linux, proc_pid_fd)."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def _resident_bytes() -> int:
-    """Return the resident memory of this process (Linux, proc_pid_statm)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _ignore(_op: str, _args: Mapping[str, Any]) -> None:

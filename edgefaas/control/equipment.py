@@ -17,7 +17,7 @@ from edgefaas.control.vault import Secret, Vault
 
 
 class EquippedWorkers:
-    """Adds secrets to what workers are told; see ``deploy.Workers``."""
+    """Adds secrets to what workers are told; see ``activation.Workers``."""
 
     def __init__(
         self, workers: Workers, vault: Vault, *, disk: DiskThread, clock: Callable[[], float]
