@@ -48,6 +48,33 @@ class NothingCameBackError(OriginError):
 class OriginConnection(asyncio.Protocol):
     """``on_free`` is called once per exchange when the connection may be used again, ``on_lost`` at its end."""
 
+    __slots__ = (
+        "_active_at_s",
+        "_body",
+        "_buffer",
+        "_decoder",
+        "_exchange",
+        "_framing",
+        "_head",
+        "_head_due_s",
+        "_heard",
+        "_interim_count",
+        "_left",
+        "_limit_s",
+        "_look",
+        "_loop",
+        "_on_free",
+        "_on_lost",
+        "_reusable",
+        "_timer",
+        "_upload",
+        "_writable",
+        "exchanges_count",
+        "idle_since_s",
+        "lost",
+        "transport",
+    )
+
     def __init__(
         self, *, on_free: Callable[["OriginConnection"], None], on_lost: Callable[["OriginConnection"], None]
     ) -> None:

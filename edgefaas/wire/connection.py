@@ -50,6 +50,38 @@ class ViewerConnection(asyncio.Protocol, ABC):
         None  # told peer and socket of each connection
     )
 
+    __slots__ = (
+        "_buffer",
+        "_deaf",
+        "_draining",
+        "_facts",
+        "_ignored_bytes",
+        "_keep_alive",
+        "_lost",
+        "_peer",
+        "_preamble",
+        "_reading_paused",
+        "_receiver",
+        "_request",
+        "_resume_scheduled",
+        "_scanned",
+        "_scheme",
+        "_served_at_s",
+        "_tail",
+        "_task",
+        "_ticker",
+        "_tls",
+        "_tunnel",
+        "_turns",
+        "_writable",
+        "_write_backlog",
+        "deadline_s",
+        "loop",
+        "server_state",
+        "transport",
+        "wheel_slot",
+    )
+
     def __init__(
         self,
         config: Any,  # uvicorn.Config: nothing of it is used

@@ -83,6 +83,8 @@ class PutOff:
 class WireProtocol(ViewerConnection):
     """The protocol of one connection; see ``bind`` for how it gets its viewer side."""
 
+    __slots__ = ()
+
     viewer_side: ClassVar[ViewerSide]
     express: ClassVar[Express]
     ahead: ClassVar[Ahead]
@@ -534,6 +536,7 @@ def bind(viewer_side: ViewerSide, settings: WireSettings | None = None) -> type[
     ahead = staticmethod(getattr(viewer_side, "ahead", _never_ahead))
     connected = getattr(viewer_side, "connected", None)
     members = {
+        "__slots__": (),
         "viewer_side": viewer_side,
         "settings": settings or WireSettings(),
         "express": express,
