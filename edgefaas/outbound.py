@@ -13,6 +13,7 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -36,6 +37,10 @@ from sandbox.outbound import OutboundRuleError, Refused, Rule, may_ask, may_conn
 
 TIMEOUT_S = 30.0
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024
+REQUEST_BYTES_MAX = 9 * 1024 * 1024  # as JSON: a body of 6 MiB, and its head
+PIECE_BYTES = 3 * 64 * 1024  # of a body, between base64 and octets: others run in between
+_PIECE_CHARACTERS = PIECE_BYTES // 3 * 4
+_CUT = b"(the body, which is long)"
 REDIRECTS_MAX = 5
 CONCURRENT_MAX = 64  # of one function in one worker
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -88,7 +93,7 @@ class Outbound:
     async def _fetch(
         self, function: LiveFunction, rules: tuple[Rule, ...], payload: bytes, span: Span | None
     ) -> bytes:
-        request, url, redirect = read_request(payload)
+        request, url, redirect = await read_request(payload)
         name = function.name
         request.trace = span
         if self._running[name] >= CONCURRENT_MAX:
@@ -147,14 +152,18 @@ class Outbound:
         await self._client.close()
 
 
-def read_request(payload: bytes) -> tuple[Request, str, str]:
+async def read_request(payload: bytes) -> tuple[Request, str, str]:
     """Return a guest's request, its URL, and what to do about redirects. Raises HostCallError."""
+    if len(payload) > REQUEST_BYTES_MAX:
+        raise HostCallError(
+            f"a request of {len(payload)} bytes, as JSON; at most {REQUEST_BYTES_MAX} are sent"
+        )
     try:
-        asked: dict[str, Any] = orjson.loads(payload)
+        asked, text = _parted(payload)
         url, method = str(asked["url"]), str(asked.get("method") or "GET").upper()
         given = asked.get("headers") or []
         lines = list(given.items()) if isinstance(given, dict) else [(name, value) for name, value in given]
-        body = base64.b64decode(asked.get("body") or "")
+        body = await _decoded(asked.get("body") or "" if text is None else text)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
         raise HostCallError(f"the request cannot be read: {error}") from None
     if method in FORBIDDEN_METHODS:
@@ -196,12 +205,50 @@ async def written(response: Response, url: str) -> bytes:
     if not isinstance(body, bytes):
         await release(response)
         raise HostCallError(f"{url} answers with more than {RESPONSE_BYTES_MAX} bytes")
-    return orjson.dumps(
+    head = orjson.dumps(
         {
             "status": response.status,
             "statusText": response.reason,
             "url": url,
             "headers": [[name, value] for name, value in response.headers],
-            "body": base64.b64encode(body).decode("ascii"),
         }
     )
+    return b"".join((head[:-1], b',"body":"', *await _encoded(body), b'"}'))
+
+
+async def _encoded(body: bytes) -> list[bytes]:
+    """Return base64 in pieces; the loop is free between two."""
+    made = [base64.b64encode(body[:PIECE_BYTES])]
+    for at in range(PIECE_BYTES, len(body), PIECE_BYTES):
+        await asyncio.sleep(0)
+        made.append(base64.b64encode(body[at : at + PIECE_BYTES]))
+    return made
+
+
+def _parted(payload: bytes) -> tuple[dict[str, Any], bytes | None]:
+    """Return a guest's request, and its body's text if that is long: reading it as JSON takes a millisecond a megabyte.
+
+    Raises orjson.JSONDecodeError.
+    """
+    key = payload.find(b'"body"') if len(payload) > _PIECE_CHARACTERS else -1
+    begin = payload.find(b'"', key + len(b'"body"')) + 1
+    end = payload.find(b'"', begin)
+    plain = 0 < begin <= end and payload.find(b"\\", begin, end) < 0
+    if key >= 0 and plain and payload[key + len(b'"body"') : begin - 1].strip() == b":":
+        with suppress(orjson.JSONDecodeError):
+            asked: dict[str, Any] = orjson.loads(b"".join((payload[:begin], _CUT, payload[end:])))
+            if asked["body"] == _CUT.decode():  # it was that of the request, not of something in it
+                return asked, payload[begin:end]
+    asked = orjson.loads(payload)
+    return asked, None
+
+
+async def _decoded(text: str | bytes) -> bytes:
+    """Return what base64 stands for; the loop is free between two pieces. Raises ValueError."""
+    if len(text) <= _PIECE_CHARACTERS:
+        return base64.b64decode(text)
+    made = []
+    for at in range(0, len(text), _PIECE_CHARACTERS):
+        made.append(binascii.a2b_base64(text[at : at + _PIECE_CHARACTERS], strict_mode=True))
+        await asyncio.sleep(0)
+    return b"".join(made)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefaas.contract import LiveFunction
-from edgefaas.message import Headers, Request
-from edgefaas.outbound import Outbound, read_request, redirected
+from edgefaas.message import Headers, Request, Response
+from edgefaas.outbound import PIECE_BYTES, REQUEST_BYTES_MAX, Outbound, read_request, redirected, written
 from edgefaas.tracing.spans import Span, Trace
 from sandbox import Kind
 from sandbox.contract import HostCallError
@@ -118,6 +119,48 @@ def test_an_answer_that_is_too_long_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize("size", [0, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])
+def test_bodies_of_any_length_go_both_ways_whole(size: int) -> None:
+    body = bytes(number % 251 for number in range(size))
+
+    async def main() -> tuple[Request, bytes]:
+        asked = {"url": "https://a.example/", "method": "PUT", "body": base64.b64encode(body).decode()}
+        request, _, _ = await read_request(json.dumps(asked).encode())
+        return request, await written(Response(status=200, headers=Headers([]), body=body), "u")
+
+    request, answer = asyncio.run(main())
+    assert request.body == body
+    assert base64.b64decode(json.loads(answer)["body"]) == body
+
+
+def test_a_long_field_that_is_called_body_is_not_the_body() -> None:
+    long = "A" * (4 * PIECE_BYTES)
+    asked = {"url": "https://a.example/", "other": {"body": long}, "body": "AAAA"}
+    request, _, _ = asyncio.run(read_request(json.dumps(asked).encode()))
+    assert request.body == bytes(3)
+    escaped = json.dumps({"url": "https://a.example/", "body": "//AA" + long}).replace("//AA", "\\/\\/AA")
+    request, _, _ = asyncio.run(read_request(escaped.encode()))
+    assert request.body == base64.b64decode("//AA" + long)
+    asked = {"other": ["body", long], "body": long, "url": "https://a.example/"}
+    request, _, _ = asyncio.run(read_request(json.dumps(asked).encode()))
+    assert request.body == bytes(3 * PIECE_BYTES)
+
+
+def test_a_request_of_the_most_bytes_is_read_and_a_longer_one_is_not() -> None:
+    head = b'{"url": "https://a.example/"}'
+    asyncio.run(read_request(head.ljust(REQUEST_BYTES_MAX)))
+    with pytest.raises(HostCallError, match="at most"):
+        asyncio.run(read_request(head.ljust(REQUEST_BYTES_MAX + 1)))
+
+
+@pytest.mark.parametrize("at", [0, PIECE_BYTES, 2 * PIECE_BYTES])
+def test_a_long_body_that_is_no_base64_is_an_error_for_the_guest(at: int) -> None:
+    text = base64.b64encode(bytes(2 * PIECE_BYTES)).decode()
+    asked = {"url": "https://a.example/", "body": text[:at] + "*" + text[at:]}
+    with pytest.raises(HostCallError, match="cannot be read"):
+        asyncio.run(read_request(json.dumps(asked).encode()))
+
+
 def test_secrets_stay_with_the_origin_they_were_meant_for() -> None:
     request = Request(method="GET", path="/", headers=Headers([("Authorization", "s"), ("Accept", "a")]))
     redirected(request, "https://a.example/x", "https://a.example/y", 302)
@@ -129,7 +172,7 @@ def test_secrets_stay_with_the_origin_they_were_meant_for() -> None:
 @given(st.binary(max_size=200))
 def test_garbage_from_a_guest_is_an_error_for_the_guest(payload: bytes) -> None:
     try:
-        request, url, _ = read_request(payload)
+        request, url, _ = asyncio.run(read_request(payload))
     except HostCallError:
         return
     assert isinstance(url, str)
@@ -146,7 +189,7 @@ def test_wherever_a_redirect_leads_is_a_url_or_an_error_for_the_guest(location: 
 @pytest.mark.parametrize("method", ["CONNECT", "trace", "Track"])
 def test_methods_that_reach_behind_a_server_are_refused(method: str) -> None:
     with pytest.raises(HostCallError, match=method.upper()):
-        read_request(orjson.dumps({"url": "http://a.example/", "method": method}))
+        asyncio.run(read_request(orjson.dumps({"url": "http://a.example/", "method": method})))
 
 
 def test_a_function_does_not_pass_for_a_viewer_on_loopback() -> None:
