@@ -22,6 +22,7 @@ from sandbox.guest import GuestFaultError, GuestThrewError, LimitReachedError
 _log = logging.getLogger("edgefaas.sandbox")
 _NEARLY_ALL_BYTES = 1024 * 1024
 _FRAME = re.compile(r"^ +\d+: +0x[0-9a-f]+ - [^!\n]*!(.*)$", re.MULTILINE)
+_IN_A_COMPONENT = "error while executing"
 _FRAMES_MAX = 5
 _NAME_MAX = 80
 _WORDS: dict[int, str] = {
@@ -71,13 +72,18 @@ def _of_trap(error: GuestTrapError, usage: Usage, limits: Limits) -> Outcome:
 def trap_message(error: GuestTrapError) -> str:
     """Say what happened and in which functions; the names are the guest's own, so they are cut."""
     text = str(error)
-    what = _WORDS.get(error.code) or text.rpartition("wasm trap:")[2].strip() or text
+    return _placed(_WORDS.get(error.code) or text.rpartition("wasm trap:")[2].strip() or text, text)
+
+
+def _placed(what: str, text: str) -> str:
     frames = [name[:_NAME_MAX] for name in _FRAME.findall(text)[:_FRAMES_MAX]]
     return f"{what}, in {' called by '.join(frames)}" if frames else what
 
 
 def _of_refusal(text: str, usage: Usage, limits: Limits) -> Outcome:
-    """The engine would not make the instance."""
+    """The engine would not make the instance, or go on with a component that broke a rule of its interfaces."""
+    if text.startswith(_IN_A_COMPONENT):
+        return Trapped(message=_placed(text.rpartition("Caused by:")[2].strip(), text), usage=usage)
     if "maximum concurrent" in text:
         return NoRoom(usage=usage)
     if "memory" in text:

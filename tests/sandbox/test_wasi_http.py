@@ -299,3 +299,72 @@ def test_a_component_may_pass_so_many_bytes_at_once_and_not_one_more(tmp_path: P
     outcome = run(tmp_path, writing(kind, 65_536, OCTETS_MAX + 1), request())
     assert isinstance(outcome, Trapped)
     assert outcome.message == f"it passed {OCTETS_MAX + 1} bytes at once; at most {OCTETS_MAX} are taken"
+
+
+REALLOC = b"(if (i32.gt_u (local.get 3) (i32.const 200000)) (then (unreachable)))"
+HANDLE = b'(func (export "handle")'
+GROWN = b"(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))"
+
+
+def hostile(*changes: tuple[bytes, bytes]) -> Source:
+    text = COMPONENT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return Source(kind=Kind.HTTP, files={"guest.wat": text}, entry="guest.wat")
+
+
+DROP = b"(call $drop-output (local.get $output))"
+BEYOND = b"(call $flush (local.get $output) (i32.const 0) (i32.const 1) (i32.const -4)) (return)"
+MEMORY = b'(memory (export "memory") 4)'
+
+
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        (hostile((HANDLE, b"(func $first (loop $l (br $l))) (start $first)" + HANDLE)), Limit.CPU),
+        (hostile((REALLOC, b"(loop $l (br $l))")), Limit.CPU),
+        (hostile((BEFORE, GROWN + b"(loop $l (drop (memory.grow (i32.const 1))) (br $l))")), Limit.CPU),
+        (hostile((MEMORY, b'(memory (export "memory") 3200)')), Limit.MEMORY),
+    ],
+    ids=["loop in start", "loop in realloc", "growth without end", "huge initial memory"],
+)
+def test_a_component_that_takes_too_much_ends_at_that_limit(
+    tmp_path: Path, source: Source, limit: Limit
+) -> None:
+    limits = Limits(cpu_ms=30, memory_bytes=8 * 1024 * 1024, wall_ms=60_000)
+    outcome = run(tmp_path, source, request(body=b"body"), limits)
+    assert isinstance(outcome, OverLimit), outcome
+    assert outcome.limit is limit
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (hostile((HANDLE, b"(func $deep (call $deep))" + HANDLE), (BEFORE, b"(call $deep)")), "stack"),
+        (hostile((REALLOC, b"(return (i32.const -8))")), "beyond end of memory"),
+        (hostile((REALLOC, b"(return (i32.const 0x7fffffff))")), "beyond end of memory"),
+        (hostile((BEFORE, OPENED + FLUSH % (0x7FFF_0000, 9))), "out of bounds"),
+        (hostile((BEFORE, OPENED + FLUSH % (65_536, -1))), "out of bounds"),
+        (hostile((BEFORE, OPENED + BEYOND)), ""),
+        (hostile((BEFORE, GROWN + b"(unreachable)")), "unreachable"),
+        (hostile((BEFORE, OPENED + DROP + DROP)), "unknown handle"),
+    ],
+    ids=[
+        "recursion", "realloc beyond memory", "realloc far beyond", "list beyond memory", "list of 4 GiB",
+        "result beyond memory", "memory bomb that gives up", "handle dropped twice",
+    ],
+)  # fmt: skip
+def test_a_component_that_breaks_a_rule_has_trapped(tmp_path: Path, source: Source, why: str) -> None:
+    limits = Limits(cpu_ms=2_000, memory_bytes=8 * 1024 * 1024, wall_ms=60_000)
+    outcome = run(tmp_path, source, request(body=b"body"), limits)
+    assert isinstance(outcome, Trapped), outcome
+    assert why in outcome.message
+    assert "the host failed" not in outcome.message
+
+
+def test_compiled_code_is_no_component(tmp_path: Path) -> None:
+    name = built(tmp_path, component())
+    code = next((tmp_path / name).glob("*.cwasm")).read_bytes()
+    with pytest.raises(CompileError):
+        built(tmp_path, Source(kind=Kind.HTTP, files={"guest.wasm": code}, entry="guest.wasm"))
