@@ -130,8 +130,9 @@ class FormMaker:
         ticket = (id(stored), coding)
         if ticket in self._pending or len(self._pending) >= self._pending_max:
             return
+        if not self._store.hold(stored):  # it was dropped meanwhile, or may not be stored at all
+            return
         self._pending.add(ticket)
-        self._store.hold(stored)
         self._start(self._make(stored, coding, ticket))
 
     async def _make(self, stored: StoredResponse, coding: str, ticket: tuple[int, str]) -> None:

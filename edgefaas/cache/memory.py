@@ -169,8 +169,10 @@ class MemoryStore:
         self._make_room(slot, stored.response_time_s if now_s is None else now_s)
         return True
 
-    def hold(self, stored: StoredResponse) -> None:
-        """Have what ``get`` has just returned in memory, for ``add_form``: it is."""
+    def hold(self, stored: StoredResponse) -> bool:
+        """Have what ``get`` has just returned in memory, for ``add_form``; False when it is not what is stored."""
+        slot = self._slots.get(stored.key)
+        return slot is not None and any(old is stored for old in slot.variants)
 
     def remove(self, stored: StoredResponse) -> None:
         """Drop exactly this stored response, if it is still the one stored."""

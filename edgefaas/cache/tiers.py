@@ -70,6 +70,8 @@ class TieredStore(MemoryStore):
             set(),
             set(),
         )  # keys from disk, not in memory: new ones, older
+        # What ``get`` found last on disk and did not bring into memory, until something is stored or dropped.
+        self._left_on_disk: tuple[StoredResponse, ...] = ()
         self._pending: dict[str, int] = {}  # URIs whose invalidation is not in the log yet
         self._waiting: set[Future[Any]] = set()
 
@@ -116,6 +118,7 @@ class TieredStore(MemoryStore):
         What is too large for memory goes to disk only.
         """
         since = self.log.seq if token is None else token
+        self._left_on_disk = ()
         in_memory = super().put(stored, since, now_s=now_s)
         hit = self.log.since_fetch(stored, since)
         if hit is Hit.HARD or not stored.is_consistent:
@@ -154,6 +157,7 @@ class TieredStore(MemoryStore):
     def remove(self, stored: StoredResponse) -> None:
         """Drop exactly this stored response from memory, and the variant like it from disk."""
         super().remove(stored)
+        self._left_on_disk = ()
         self._behind(lambda: self.disk.remove(stored))
 
     def invalidate(self, uri: str) -> int:
@@ -176,6 +180,7 @@ class TieredStore(MemoryStore):
 
     def _invalidated(self, uri: str) -> "tuple[int, Future[int] | None]":
         purge = Purge(kind="url", value=uri)
+        self._left_on_disk = ()
         future = self._submit(lambda: self.disk.purge(purge))
         if future is None:
             self.log.record(purge)
@@ -279,10 +284,13 @@ class TieredStore(MemoryStore):
             self.disk_stats.misses += 1
             return ()
         self.disk_stats.hits += 1
+        found = tuple(usable)
         if self._belongs_in_memory(key, usable):
-            for stored in usable:
+            for stored in found:
                 super().put(stored)
-        return tuple(usable)
+        else:
+            self._left_on_disk = found
+        return found
 
     def _belongs_in_memory(self, key: str, found: list[StoredResponse]) -> bool:
         """Return whether what came from disk is brought into memory: not where others would go for what comes once.
@@ -305,10 +313,13 @@ class TieredStore(MemoryStore):
         lately.add(key)
         return False
 
-    def hold(self, stored: StoredResponse) -> None:
-        """Bring what was just found into memory, if it is not there."""
-        if stored.key not in self:
-            super().put(stored)
+    def hold(self, stored: StoredResponse) -> bool:
+        """Bring what ``get`` has just found on disk into memory, unless it was purged since; nothing else."""
+        if any(found is stored for found in self._left_on_disk):
+            for found in self._left_on_disk:
+                super().put(found, found.purge_token)
+            self._left_on_disk = ()
+        return super().hold(stored)
 
     def _loaded(self, stored: StoredResponse) -> StoredResponse | None:
         """Return ``stored`` with a small body file read into memory; None when it is damaged."""

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from edgefaas.cache import Purge
+from edgefaas.cache import Purge, TieredStore
 from edgefaas.errors import UsageError
 from edgefaas.signing import sign_url
 from tests.edgefaas.live import FakeOrigin, Pop, Seen, ask_raw, origin, pop, reply
@@ -426,6 +426,27 @@ def test_text_is_stored_once_and_served_in_the_coding_that_the_viewer_takes(tmp_
         lambda _: reply(text, Content_Type="text/plain", Cache_Control="max-age=60", ETag='"v1"'),
         scenario,
     )
+
+
+@pytest.mark.parametrize("said", ["no-store", "private"])
+def test_what_a_304_forbids_to_store_is_not_kept_for_its_coded_form_either(tmp_path: Path, said: str) -> None:
+    kept = {"Content_Type": "text/plain", "Cache_Control": "max-age=0, stale-if-error=60", "ETag": '"v"'}
+    answers = iter(
+        [
+            reply("for one viewer " * 200, **kept),
+            reply("", status="304 Not Modified", ETag='"v"', Cache_Control=said),
+        ]
+    )
+
+    async def scenario(served: Pop, fake: FakeOrigin) -> None:
+        await served.ask("/a")
+        assert (await served.ask("/a", headers={"Accept-Encoding": "gzip"})).status == 200
+        store = served.app._store
+        assert isinstance(store, TieredStore)
+        await store.settled()
+        assert (await served.ask("/a")).status == 503
+
+    play(tmp_path, lambda _: next(answers, reply("bad", status="503 Service Unavailable")), scenario)
 
 
 def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,59 @@ def test_what_is_to_be_coded_is_brought_into_memory_for_that(tmp_path: Path) -> 
     (again,) = store.get(found.key)
     assert again is found
     assert store.add_form(found, "gzip", coded_form(found, "gzip", b"coded"))
+    store.close()
+
+
+def test_all_variants_are_brought_in_with_the_one_that_is_to_be_coded(tmp_path: Path) -> None:
+    store, _ = crowded(tmp_path)
+    varied = [
+        stored(FRESH, ("Vary", "Foo"), asked=request(("Foo", value), path="/1"), body=b"x" * 1000)
+        for value in ("1", "2")
+    ]
+    for each in varied:
+        store.put(each)
+    settle(store)
+    store.remove_key(varied[0].key)
+    for number in range(200, 203):  # their room is taken
+        store.put(entry(f"/{number}"))
+    found = store.get(varied[0].key)
+    assert varied[0].key not in store
+    assert store.hold(found[1])
+    assert store.get(varied[0].key) == found
+    store.close()
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_what_was_purged_since_it_was_found_on_disk_is_not_brought_back(
+    tmp_path: Path, *, soft: bool
+) -> None:
+    store, others = crowded(tmp_path)
+    (found,) = store.get(others[0])
+    store.purge(Purge(kind="everything", soft=soft))
+    assert store.hold(found) == soft
+    assert all(each.soft_purged for each in store.get(found.key))
+    store.close()
+
+
+@pytest.mark.parametrize("by", ["remove", "invalidate", "put", "nobody"])
+def test_only_what_is_still_stored_is_brought_into_memory(tmp_path: Path, by: str) -> None:
+    store, others = crowded(tmp_path)
+
+    async def scenario() -> None:
+        (found,) = store.get(others[0])
+        newer = replace(found, head=b"")
+        if by == "remove":
+            store.remove(found)
+        elif by == "invalidate":
+            store.invalidate(found.uri)
+        elif by == "put":
+            store.put(newer)
+        assert store.hold(found) == (by == "nobody")
+        assert not store.hold(replace(found, head=b""))
+        assert (found.key in store) == (by in ("put", "nobody"))
+        await store.settled()
+
+    run(scenario())
     store.close()
 
 
