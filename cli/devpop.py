@@ -41,9 +41,9 @@ def main() -> None:
 
 def _up(asked: dict[str, object]) -> int:
     from edgefaas.control.plain import from_plain
+    from edgefaas.foreground import up
     from edgefaas.listen import parse_address, parse_listen
     from edgefaas.site import Pretence
-    from edgefaas.supervisor import up
     from edgefaas.upoptions import UpOptions
 
     keys, keys_where = given_keys(None)

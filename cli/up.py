@@ -54,8 +54,8 @@ def up(  # noqa: PLR0913  # one per option
     Prints one line, ready http://HOST:PORT, when it serves; the address with TLS, if any, stands behind it.
     Port 0 lets the kernel choose.
     """
+    from edgefaas.foreground import up as run
     from edgefaas.listen import parse_address, parse_listen
-    from edgefaas.supervisor import up as run
     from edgefaas.upoptions import UpOptions
 
     config = config or find_config() or Path(CONFIG_NAME)

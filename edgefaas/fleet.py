@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from edgefaas.background import Background
 from edgefaas.cache.purge import Counted, Purge
 from edgefaas.channel import ChannelClosedError
 from edgefaas.contract import Live
 from edgefaas.errors import DeployError, EdgeError
 from edgefaas.listeners import Inherited
 from edgefaas.members import Members, NoWorkerError, in_all
+from edgefaas.news import News
 from edgefaas.site import Site
 from edgefaas.upkeep import Upkeep
 from edgefaas.workerprocess import Hearers, Launch, WorkerProcess
@@ -41,8 +41,7 @@ class Fleet:
             admit=self._admit,
         )
         self._serving = False
-        self._background = Background()
-        self._asked: dict[WorkerProcess, asyncio.Task[Any]] = {}
+        self._news = News()
 
     @property
     def restarts(self) -> int:
@@ -77,7 +76,7 @@ class Fleet:
     async def drain(self, *, timeout_s: float, grace_s: float = 0) -> None:
         """Let every worker say for ``grace_s`` that it ends, then finish what it has begun; all are gone on return."""
         await self._upkeep.drain(timeout_s=timeout_s, grace_s=grace_s)
-        await self._background.close()
+        await self._news.close()
 
     def kill(self) -> None:
         """End every worker at once."""
@@ -86,7 +85,7 @@ class Fleet:
     async def abandon(self) -> None:
         """End every worker at once, and let none follow; nobody is served yet."""
         await self._upkeep.abandon()
-        await self._background.close()
+        await self._news.close()
 
     async def _admit(self, worker: WorkerProcess) -> None:
         """Make a member of a worker that has started. Raises EdgeError."""
@@ -216,22 +215,8 @@ class Fleet:
         ]
 
     async def live(self, told: Mapping[str, Any], *, timeout_s: float) -> list[Any]:
-        """Return what each worker has done since it last answered, and tell them how the whole POP does.
-
-        Who does not answer within ``timeout_s`` is not asked again before it has; its answer comes with the next.
-        """
-        for worker in self._members.present():
-            if worker not in self._asked:
-                self._asked[worker] = self._background.start(_news(worker, told), name="news of a worker")
-        if not self._asked:
-            return []
-        await asyncio.wait(self._asked.values(), timeout=timeout_s)
-        answers = []
-        for worker in [worker for worker, task in self._asked.items() if task.done()]:
-            task = self._asked.pop(worker)
-            if not task.cancelled() and task.result() is not None:
-                answers.append(task.result())
-        return answers
+        """Return what each worker has done since it last answered, and tell them how the whole POP does."""
+        return await self._news.ask(self._members.present(), told, timeout_s=timeout_s)
 
     @property
     def state(self) -> list[dict[str, Any]]:
@@ -251,11 +236,3 @@ async def _shared(worker: WorkerProcess, purge: Purge) -> Counted:
         return await worker.count_shared(purge)
     except EdgeError:
         return Counted(complete=False)
-
-
-async def _news(worker: WorkerProcess, told: Mapping[str, Any]) -> Any:
-    """Return a worker's news; None from one that ended."""
-    try:
-        return await worker.live(told)
-    except EdgeError:
-        return None

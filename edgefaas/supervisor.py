@@ -1,19 +1,15 @@
-"""``edgefaas up``: one POP in the foreground. Owns the data folder, the sockets, the store and the workers.
+"""The life of a POP: owns its sockets, its workers and its control plane; starts, serves, drains.
 
-The order of the start: lock, sockets, store, workers with what is live, functions of the site's file, purges
-of the last day, and only then viewers. SIGTERM and Ctrl-C drain; SIGHUP reads the site's file again.
+The order of the start, in a data folder that is locked: store, sockets, workers with what is live, functions of the
+site's file, purges of the last day, and only then viewers. SIGTERM and Ctrl-C drain; SIGHUP reads the site again.
 """
 
 import asyncio
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
-
-import uvloop
+from typing import Any
 
 from edgefaas.background import Background
 from edgefaas.control.api import Guard, make_app
@@ -27,8 +23,7 @@ from edgefaas.control.purging import boot_id
 from edgefaas.control.workshop import Builder
 from edgefaas.errors import EdgeError, UnknownFunctionError
 from edgefaas.fleet import Fleet
-from edgefaas.listen import bind, bound_address, is_loopback, withdraw
-from edgefaas.named import named
+from edgefaas.listen import bind, bound_address, withdraw
 from edgefaas.onlooker import Onlooker
 from edgefaas.quiet import QuietServer
 from edgefaas.runningpop import RunningPop
@@ -36,20 +31,12 @@ from edgefaas.sampling import Sampler
 from edgefaas.signals import Signals
 from edgefaas.site import Site
 from edgefaas.tracing.exporter import Exporter
-from edgefaas.upoptions import UpOptions, bind_all, read_site, refuse_http2, secure_address
+from edgefaas.upoptions import UpOptions, bind_all, secure_address
 from edgefaas.workerprocess import Hearers, Launch
 
 RELOAD = "POST /v1/site/reload"  # what SIGHUP counts as in the audit log
 
 log = logging.getLogger("edgefaas.supervisor")
-
-
-class BuilderFactory(Protocol):
-    """How the supervisor makes its builder."""
-
-    def __call__(self, *, artifacts: Path) -> Builder:
-        """Return a builder that leaves what it makes in ``artifacts``."""
-        ...
 
 
 class Supervisor:
@@ -237,32 +224,6 @@ class Supervisor:
             log.error("the site is not changed: %s", error.advice)  # noqa: TRY400
             status, detail = 422, str(error)  # as for who asks the admin API
         await self._plane.audit.note(actor="SIGHUP", action=RELOAD, target="", status=status, detail=detail)
-
-
-def up(options: UpOptions) -> int:
-    """Run a POP until it is told to stop; return the exit code. Raises EdgeError when it cannot start."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="edgefaas: %(levelname)s %(message)s"
-    )
-    os.umask(0o077)  # the data folder holds environments and a token
-    site = read_site(options)
-    if options.http2:
-        refuse_http2(options, site)
-    make_builder: BuilderFactory = named(options.builder)
-    folder = DataFolder(options.data)
-
-    async def live() -> int:
-        supervisor = Supervisor(options, site, folder, make_builder(artifacts=folder.artifacts))
-        await supervisor.run()
-        return 130 if supervisor.interrupted else 0
-
-    if not is_loopback(options.admin):
-        log.warning(
-            "the admin API listens on %s without encryption: let only a network that you trust reach it",
-            options.admin.host,
-        )
-    with folder.locked(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(live())
 
 
 def _wall_s() -> float:

@@ -24,9 +24,9 @@ from edgefaas.control.workshop import Builder
 from edgefaas.deadman import ENDINGS
 from edgefaas.deltas import Deltas
 from edgefaas.errors import ConfigError, DeployError
+from edgefaas.foreground import BuilderFactory
 from edgefaas.message import Headers, Prepared, Request, Response
 from edgefaas.site import Site
-from edgefaas.supervisor import BuilderFactory
 from edgefaas.telemetry import Meter
 from edgefaas.tracing.tracer import SpanSink, no_spans
 from edgefaas.worker import Pop, PopFactory

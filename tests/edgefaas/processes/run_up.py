@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from edgefaas.errors import EdgeError
+from edgefaas.foreground import up
 from edgefaas.listen import Address, parse_listen
-from edgefaas.supervisor import up
 from edgefaas.upoptions import UpOptions
 
 FAKES = "tests.edgefaas.processes.fake_pop"
