@@ -24,10 +24,11 @@ from uvicorn.server import ServerState
 
 from benchmarks.generator import Load, run
 from benchmarks.samples import paired_ratio, sample
-from edgefaas.app import PopApp, time_now
+from edgefaas.app import PopApp
 from edgefaas.cache import Store, TieredStore, Timing, cache_key, storability
 from edgefaas.config import parse_site
 from edgefaas.message import Headers, Request, Response
+from edgefaas.resources import time_now
 from edgefaas.wire import bind
 
 ROUNDS = 7
@@ -85,7 +86,7 @@ def requests_text(setting: Setting, hot: Sequence[int]) -> str:
 
 async def fill(app: PopApp, host: str, count: int) -> None:
     """Store ``count`` objects as if the origin had sent them."""
-    policy, store = app._site.behaviours[-1].cache, app._store  # noqa: SLF001 - measured from within
+    policy, store = app._site.behaviours[-1].cache, app._resources.store  # noqa: SLF001 - measured from within
     now_s = time_now()
     for number in range(count):
         request = Request(method="GET", path=f"/o/{number}", host=host)

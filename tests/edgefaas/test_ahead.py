@@ -239,7 +239,7 @@ def test_a_function_that_is_shown_bodies_has_a_head_start_where_there_is_none(
             ahead, behind = await answers(served.port, requests), await answers(port, requests)
             assert ahead == behind
             assert [b"inputTruncated" in answer for answer in ahead] == [True] * 6 + [False] * 6
-            assert sum(way.shows_body for way in served.app._ahead._ways.values()) == 2
+            assert sum(way.shows_body for way in served.app._now.ahead._ways.values()) == 2
 
     asyncio.run(main())
 
@@ -291,14 +291,14 @@ def test_whose_address_it_is_is_asked_first_where_a_proxy_may_say(
 def test_what_viewers_make_up_is_remembered_within_bounds(built: Shelf, tmp_path: Path) -> None:
     async def main() -> None:
         async with deployed(built, tmp_path) as (served, _):
-            ways = served.app._ahead._ways
+            ways = served.app._now.ahead._ways
             long = b"/constant" + b"a" * TARGET_BYTES_MAX
             await answers(served.port, [b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % long] * 2)
             assert not ways
             for number in range(WAYS_MAX):
-                served.app._ahead._find(b"/constant%d" % number)
+                served.app._now.ahead._find(b"/constant%d" % number)
             assert len(ways) == WAYS_MAX
-            served.app._ahead._find(b"/constant")
+            served.app._now.ahead._find(b"/constant")
             assert len(ways) == 1
 
     asyncio.run(main())

@@ -93,7 +93,7 @@ def test_each_viewer_stays_with_one_version_and_both_are_served(tmp_path: Path) 
 
 def test_the_log_names_the_version_that_served(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
-        split = served.app._arms.splits["f"]
+        split = served.app._resources.arms.splits["f"]
         for headers, version in ((CANARY, split.canary), (LIVE, split.live)):
             answer = await served.ask("/x", headers=headers)
             (line,) = [
@@ -158,7 +158,7 @@ def test_viewer_functions_share_what_is_stored(tmp_path: Path) -> None:
 
 def test_a_canary_s_errors_are_its_own(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
-        split = served.app._arms.splits["f"]
+        split = served.app._resources.arms.splits["f"]
         statuses = [(await served.ask("/x", headers=headers)).status for headers in (CANARY, CANARY, LIVE)]
         assert statuses == [503, 503, 500]
         rows = {row["version"]: row for row in served.app.stats()["functions"]}  # type: ignore[attr-defined]
@@ -171,10 +171,10 @@ def test_a_canary_s_errors_are_its_own(tmp_path: Path) -> None:
 def test_a_canary_that_ends_gives_way_to_what_is_live_also_for_who_had_it(tmp_path: Path) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         assert (await served.ask("/x", headers=CANARY)).body == b"new"
-        live = {"f": served.app._guests.get("f")}
+        live = {"f": served.app._resources.guests.get("f")}
         served.app.activate(live)
         assert (await served.ask("/x", headers=CANARY)).body == b"old"
-        assert served.app._guests.find("f", frozenset({"f"})).function == live["f"]
+        assert served.app._resources.guests.find("f", frozenset({"f"})).function == live["f"]
 
     play(tmp_path, 'origin = "app"\norigin_request = "f"', scenario, f=(made("old"), made("new")))
 

@@ -197,12 +197,12 @@ def test_a_function_may_take_and_give_msgpack(tmp_path: Path) -> None:
             data = "".join(f"\\{byte:02x}" for byte in packed)
             text = CONSTANT.format(data=data, packed=1024 << 32 | len(packed))
             await deploy(served, tmp_path / "artifacts", f=text)
-            live = served.app._guests.get("f")
+            live = served.app._resources.guests.get("f")
             served.app.activate({"f": replace(live, encoding="msgpack")})
             assert (await served.ask("/")).body == b"packed"
             broken = CONSTANT.format(data="\\c1", packed=1024 << 32 | 1)
             await deploy(served, tmp_path / "artifacts", f=broken)
-            served.app.activate({"f": replace(served.app._guests.get("f"), encoding="msgpack")})
+            served.app.activate({"f": replace(served.app._resources.guests.get("f"), encoding="msgpack")})
             assert (await served.ask("/")).status == 503
 
     asyncio.run(main())
@@ -216,7 +216,7 @@ def test_a_cloudfront_function_that_fails_has_cloudfronts_own_words(
     tmp_path: Path, source: str, word: str
 ) -> None:
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
-        speaking = replace(served.app._guests.get("f"), facts={"api": "cloudfront-functions"})
+        speaking = replace(served.app._resources.guests.get("f"), facts={"api": "cloudfront-functions"})
         served.app.activate({"f": speaking})
         answer = await served.ask("/x")
         assert answer.headers["x-cache"] == f"{word} from edgefaas"

@@ -71,7 +71,7 @@ def test_who_waits_for_the_same_object_does_not_get_the_poisoned_answer(tmp_path
         while not fake.seen:
             await asyncio.sleep(0.002)
         others = [asyncio.ensure_future(ask_raw(served.port, "/a")) for _ in range(20)]
-        while served.app._flights.collapsed < 20:
+        while served.app._resources.flights.collapsed < 20:
             await asyncio.sleep(0.002)
         fake.gate.set()
         assert (await first).endswith(b"for evil")
@@ -239,7 +239,7 @@ def test_a_vary_explosion_is_bounded_in_memory_and_on_disk(tmp_path: Path) -> No
         assert (again.body, again.headers["x-cache"]) == (b"agent 199", HIT)
         other = await served.ask("/b", headers={"User-Agent": "agent 1", "Host": "a.example"})
         assert other.body == b"agent 1"
-        store = served.app._store
+        store = served.app._resources.store
         assert isinstance(store, TieredStore)
         assert len(store) <= 64 + 1
         await store.settled()
@@ -377,7 +377,8 @@ def test_a_part_that_is_not_what_its_range_says_is_the_origins_fault(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(main())
-    assert caplog.records == []
+    # asyncio's own server complains where the origin of this test is stopped in the middle of a read.
+    assert [record for record in caplog.records if record.name.startswith("edgefaas")] == []
 
 
 def test_octets_behind_the_declared_end_are_nobodys_answer(tmp_path: Path) -> None:
@@ -452,12 +453,12 @@ def test_a_body_without_end_streams_while_somebody_reads_and_ends_with_the_last(
             writer.write(b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n")
             for _ in range(40):
                 await reader.readexactly(1_000_000)
-            folder = served.app._flights._directory
+            folder = served.app._resources.flights._directory
             assert folder is not None
             assert sum(file.stat().st_size for file in in_folder(folder)) <= 20 << 20
             writer.close()
             await gone.wait()  # the POP has closed: nobody reads, and it is too large to be kept
-            assert len(served.app._store) == 0
+            assert len(served.app._resources.store) == 0
 
     asyncio.run(main())
 
@@ -509,7 +510,7 @@ def test_a_disk_that_takes_no_more_costs_a_warning_and_no_answer(
                     for letter in "abcdefghijklmnopqrstuvwxyz"[: 26 if kind == "small" else 4]:
                         answer = await served.ask(f"/{letter}-{kind}")
                         assert answer.body == letter.encode() * size
-                store = served.app._store
+                store = served.app._resources.store
                 assert isinstance(store, TieredStore)
                 await store.settled()
                 assert store.disk_stats.failures > 0
@@ -531,7 +532,7 @@ def test_a_folder_that_vanishes_costs_no_answer(tmp_path: Path) -> None:
 
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         assert (await served.ask("/a")).body == b"a" * 500_000
-        store = served.app._store
+        store = served.app._resources.store
         assert isinstance(store, TieredStore)
         await store.settled()
         remove_all(store.disk.bodies.path)
@@ -556,7 +557,7 @@ def test_a_pop_whose_cache_folder_cannot_be_used_runs_in_memory_with_a_warning(
     (tmp_path / "data" / "cache").write_text("in the way")
 
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
-        assert type(served.app._store) is MemoryStore
+        assert type(served.app._resources.store) is MemoryStore
         await served.ask("/a")
         assert (await served.ask("/a")).headers["x-cache"] == HIT
 

@@ -191,7 +191,7 @@ async def staged(
     async with origin(replying) as fake:
         site = SITE.format(port=fake.port, patience=patience_s, line=line_s, about=about) + more
         async with pop(site, folder) as served:
-            served.app._client._limits = PoolLimits(connections_max=connections_max)
+            served.app._resources.client._limits = PoolLimits(connections_max=connections_max)
             spy = Spying(served.app)
             async with serving(spy) as port:
                 stage = Stage(served, fake, port, spy)
@@ -655,7 +655,7 @@ def join(stage: Stage, mesh: str) -> None:
     app._front_task.cancel()
     app._front_task = None
     site = SITE.format(port=stage.fake.port, patience=30, line=30, about="") + mesh
-    app.reconfigure(parse_site(site, folder=app._data))
+    app.reconfigure(parse_site(site, folder=app._resources.data))
 
 
 @pytest.mark.parametrize("way", ["redirect", "proxy"])
@@ -689,7 +689,7 @@ def test_in_a_mesh_what_is_answered_here_goes_through_and_each_request_counts_on
 def test_a_router_in_front_sends_nothing_through(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         join(stage, MESH.format(way="proxy").replace('pop = "fra"', ""))
-        assert not stage.served.app._shortcuts.misses
+        assert not stage.served.app._now.shortcuts.misses
         assert b" 502 " in (await (await stage.viewer()).get("/a"))[:20]
         assert not stage.fake.seen
 

@@ -136,7 +136,7 @@ def test_what_finds_no_room_is_dropped_and_counted(tmp_path: Path, monkeypatch: 
             pop(SITE.format(port=fake.port, more=""), tmp_path) as served,
         ):
             await asyncio.gather(*(served.ask(f"/{number}") for number in range(5)))
-            return served.app._access.dropped  # type: ignore[union-attr]
+            return served.app._exchanges._access.dropped  # type: ignore[union-attr]
 
     dropped = asyncio.run(main())
     assert isinstance(dropped, int)

@@ -206,7 +206,7 @@ def test_a_slow_viewer_slows_the_guest_and_nothing_piles_up(tmp_path: Path) -> N
         async with connected(served) as (reader, writer):
             writer.write(f"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 26\r\n\r\n{BLANK}".encode())
             await reader.readuntil(b"\r\n\r\n")
-            (invocation,) = served.app._sandbox._scheduler.live
+            (invocation,) = served.app._resources.sandbox._scheduler.live
             used = -1
             while used != invocation.guest.cpu_ns or invocation.guest.waiting is None:
                 used = invocation.guest.cpu_ns
