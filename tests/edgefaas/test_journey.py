@@ -441,7 +441,7 @@ def test_what_a_304_forbids_to_store_is_not_kept_for_its_coded_form_either(tmp_p
     async def scenario(served: Pop, fake: FakeOrigin) -> None:
         await served.ask("/a")
         assert (await served.ask("/a", headers={"Accept-Encoding": "gzip"})).status == 200
-        store = served.app._store
+        store = served.app._resources.store
         assert isinstance(store, TieredStore)
         await store.settled()
         assert (await served.ask("/a")).status == 503
