@@ -130,6 +130,7 @@
     for (const [name, item] of Object.entries(input.Metadata ?? {})) headers['x-amz-meta-' + name.toLowerCase()] = String(item);
     let body = input.Body;
     if (body !== undefined && typeof body !== 'string' && !ArrayBuffer.isView(body)) { const parts = []; for await (const part of body) parts.push(Buffer.from(part)); body = Buffer.concat(parts); }
+    if (operation === 'PutObject') headers['content-type'] ??= 'application/octet-stream';
     const { answer, bytes } = await signed(config, 's3', method, base, path, pairs, headers, method === 'PUT' ? body ?? '' : undefined);
     if (!answer.ok) {
       const xml = bytes.toString();
@@ -140,7 +141,13 @@
       const xml = bytes.toString();
       const blocks = (name) => [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, 'gs'))].map((found) => found[1]);
       const contents = blocks('Contents').map((part) => ({ Key: element(part, 'Key'), LastModified: new Date(element(part, 'LastModified')), ETag: element(part, 'ETag'), Size: Number(element(part, 'Size')) }));
-      return { ...told, Name: element(xml, 'Name'), Prefix: element(xml, 'Prefix'), Contents: contents.length || old ? contents : undefined, CommonPrefixes: blocks('CommonPrefixes').map((part) => ({ Prefix: element(part, 'Prefix') })), IsTruncated: element(xml, 'IsTruncated') === 'true', KeyCount: contents.length, NextContinuationToken: element(xml, 'NextContinuationToken') };
+      const prefixes = blocks('CommonPrefixes').map((part) => ({ Prefix: element(part, 'Prefix') }));
+      const head = xml.replace(/<(Contents|CommonPrefixes)>.*?<\/\1>/gs, ''); // both have elements of the same names
+      const some = (list) => (list.length || old ? list : undefined), number = (name) => (element(head, name) === undefined ? undefined : Number(element(head, name)));
+      return {
+        ...told, Name: element(head, 'Name'), Prefix: element(head, 'Prefix') ?? '', Delimiter: element(head, 'Delimiter'), MaxKeys: number('MaxKeys'), Contents: some(contents), CommonPrefixes: some(prefixes),
+        IsTruncated: element(head, 'IsTruncated') === 'true', NextMarker: element(head, 'NextMarker'), NextContinuationToken: element(head, 'NextContinuationToken'), ...(operation === 'ListObjectsV2' && { KeyCount: number('KeyCount') ?? contents.length + prefixes.length }),
+      };
     }
     if (operation !== 'GetObject' && operation !== 'HeadObject') return told;
     for (const [name, field] of [['ContentType', 'content-type'], ['CacheControl', 'cache-control'], ['ContentEncoding', 'content-encoding'], ['ContentDisposition', 'content-disposition'], ['ContentRange', 'content-range']]) told[name] = answer.headers.get(field) ?? undefined;

@@ -407,7 +407,7 @@
     }
     resolvedOptions() { return { locale: this.#tag, type: this.#ordinal ? 'ordinal' : 'cardinal', pluralCategories: this.#ordinal ? ['few', 'one', 'two', 'other'] : ['one', 'other'] }; }
   }
-  const AND = { en: ['and', 'or'], de: ['und', 'oder'], fr: ['et', 'ou'], es: ['y', 'o'], it: ['e', 'o'], nl: ['en', 'of'], pt: ['e', 'ou'], sv: ['och', 'eller'] };
+  const AND = { en: ['and', 'or'], de: ['und', 'oder'], fr: ['et', 'ou'], es: ['y', 'o'], it: ['e', 'o'], nl: ['en', 'of'], pt: ['e', 'ou'], sv: ['och', 'eller'], ja: ['', 'または'], zh: ['和', '或'] };
   class ListFormat {
     #type; #style; #name; #tag;
     constructor(locales, options = {}) { const { tag, name } = pick(locales); this.#tag = tag; this.#name = name; this.#type = chosen(options, 'type', ['conjunction', 'disjunction', 'unit'], 'conjunction'); this.#style = chosen(options, 'style', ['long', 'short', 'narrow'], 'long'); }
@@ -416,12 +416,19 @@
       const items = [...list];
       for (const item of items) if (typeof item !== 'string') throw new TypeError('Iterable yielded ' + String(item) + ' which is not a string');
       if (items.length < 2) return items.join('');
+      if (AND[this.#name.slice(0, 2)][1].codePointAt(0) > 0x2fff) return this.#eastern(items);
       if (this.#type === 'unit') return items.join(this.#style === 'narrow' ? ' ' : ', ');
       const english = this.#name.startsWith('en');
       const word = english && this.#type === 'conjunction' && this.#style !== 'long' && this.#name === 'en-US' ? (this.#style === 'short' ? '&' : '') : AND[this.#name.slice(0, 2)][this.#type === 'conjunction' ? 0 : 1];
       const last = items.pop();
       if (items.length === 1) return word ? `${items[0]} ${word} ${last}` : `${items[0]}, ${last}`;
       return `${items.join(', ')}${this.#name === 'en-US' || !word ? ',' : ''} ${word ? word + ' ' : ''}${last}`;
+    }
+    #eastern(items) {
+      const japanese = this.#name === 'ja-JP';
+      if (this.#type === 'unit') return items.join(japanese && this.#style !== 'narrow' ? ' ' : '');
+      const word = AND[this.#name.slice(0, 2)][this.#type === 'conjunction' ? 0 : 1], last = items.pop();
+      return items.join('、') + (word === '' || (japanese && items.length > 1) ? '、' : '') + word + last;
     }
     formatToParts(list) { return [{ type: 'literal', value: this.format(list) }]; }
     resolvedOptions() { return { locale: this.#tag, type: this.#type, style: this.#style }; }
@@ -469,7 +476,8 @@
     #granularity;
     constructor(locales, options = {}) { this.#granularity = chosen(options, 'granularity', ['grapheme', 'word', 'sentence'], 'grapheme'); }
     segment(text) {
-      const pattern = this.#granularity === 'word' ? /[\p{L}\p{N}\p{M}_']+|\s+|[^]/gu : this.#granularity === 'sentence' ? /[^.!?]+[.!?]*\s*/gu : /\r\n|\p{RI}\p{RI}|\P{M}(?:\u200d\p{Extended_Pictographic}|[\p{M}\u200d\ufe0f\u{1f3fb}-\u{1f3ff}])*/gu;
+      text = String(text);
+      const pattern = this.#granularity === 'word' ? /[\p{L}\p{N}\p{M}_']+|\s+|[^]/gu : this.#granularity === 'sentence' ? /[^.!?]+[.!?]*\s*/gu : /\r\n|\p{RI}\p{RI}|[^](?:\u200d\p{Extended_Pictographic}|[\p{M}\u200d\ufe0f\u{1f3fb}-\u{1f3ff}])*/gu;
       const granularity = this.#granularity;
       return { *[Symbol.iterator]() { for (const match of text.matchAll(pattern)) yield { segment: match[0], index: match.index, input: text, ...(granularity === 'word' ? { isWordLike: /[\p{L}\p{N}]/u.test(match[0]) } : {}) }; } };
     }

@@ -68,8 +68,10 @@ def _answer(origin, sent):
     told = json.loads(_edgefaas.call("fetch", json.dumps(asked).encode()))
     content = base64.b64decode(told["body"] or "")
     said = [f"HTTP/1.1 {told['status']} {told.get('statusText') or ''}"]
-    said += [f"{name}: {value}" for name, value in told["headers"] if name.lower() not in _HOST_FRAMES]
-    said += [f"Content-Length: {len(content)}", "Connection: close", "", ""]
+    framed = method == "HEAD"  # then the length is that of what was not sent
+    kept = _HOST_FRAMES - {"content-length"} if framed else _HOST_FRAMES
+    said += [f"{name}: {value}" for name, value in told["headers"] if name.lower() not in kept]
+    said += [*([] if framed else [f"Content-Length: {len(content)}"]), "Connection: close", "", ""]
     return "\r\n".join(said).encode("latin-1", "replace") + content
 
 

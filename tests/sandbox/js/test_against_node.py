@@ -395,6 +395,8 @@ GROUPS: dict[str, str] = {
         (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => e + ' ' + sites.every((s) => typeof s.toString() === 'string') + typeof sites[0].isEval(); return new Error('x').stack } finally { Error.prepareStackTrace = old } })()
         (() => { const old = Error.prepareStackTrace; try { Error.prepareStackTrace = (e, sites) => sites; const o = {}; Error.captureStackTrace(o); return [Array.isArray(o.stack), typeof o.stack[0].getLineNumber(), o.stack[0].getEvalOrigin === undefined, o.stack[0].isConstructor()] } finally { Error.prepareStackTrace = old } })()
         new Promise((r) => { const { port1, port2 } = new MessageChannel(); port1.onmessage = (e) => { port1.close(); r([e.data, e.type]) }; port2.postMessage({ a: [1] }) })
+        ['ja', 'zh'].map((l) => ['conjunction', 'disjunction', 'unit'].map((type) => [['a'], ['a', 'b'], ['a', 'b', 'c']].map((x) => new Intl.ListFormat(l, { type }).format(x))))
+        [[...new Intl.Segmenter('en').segment('\u0301abc')].length, [...new Intl.Segmenter('en').segment(123)].length]
         new Promise((r) => { const w = new (require('stream').Writable)({ write(c, e, cb) { r([Buffer.isBuffer(c), e, String(c)]); cb() } }); w.write(new TextEncoder().encode('hi')) })
     """,
 }

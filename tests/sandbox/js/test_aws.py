@@ -43,7 +43,12 @@ def signature(asked: Asked) -> str:
     given = dict(part.strip().split("=", 1) for part in fields["authorization"].partition(" ")[2].split(","))
     scope = given["Credential"].split("/")[1:]
     names = given["SignedHeaders"].split(";")
-    query = "&".join(sorted(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in parse_qsl(address.query)))
+    query = "&".join(
+        sorted(
+            f"{quote(n, safe='')}={quote(v, safe='')}"
+            for n, v in parse_qsl(address.query, keep_blank_values=True)
+        )
+    )
     assert hashlib.sha256(asked["octets"]).hexdigest() == fields["x-amz-content-sha256"]
     path = address.path if scope[2] == "s3" else quote(address.path)
     told = [asked["method"], path, query, *(f"{name}:{fields[name]}" for name in names), ""]
@@ -58,6 +63,36 @@ def sign(scope: list[str], time: str, canonical: str) -> str:
         key = mac(key, part)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     return mac(key, f"AWS4-HMAC-SHA256\n{time}\n{'/'.join(scope)}\n{digest}").hex()
+
+
+LISTED = b"""<?xml version="1.0"?><ListBucketResult><Name>b</Name><Prefix/><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys>
+  <Delimiter>/</Delimiter><IsTruncated>false</IsTruncated>
+  <Contents><Key>a&amp;b</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;x&quot;</ETag><Size>5</Size></Contents>
+  <CommonPrefixes><Prefix>dir/</Prefix></CommonPrefixes></ListBucketResult>"""
+NOTHING = (
+    b"<ListBucketResult><Name>b</Name><Prefix>p</Prefix><IsTruncated>false</IsTruncated></ListBucketResult>"
+)
+
+
+def test_what_a_bucket_holds_is_told_as_the_sdk_tells_it() -> None:
+    js = """
+    import { S3, ListObjectsV2Command } from '@aws-sdk/client-s3';
+    export const handler = async () => {
+      const s3 = new S3({});
+      const list = async (Prefix) => {
+        const { $metadata, ...told } = await s3.send(new ListObjectsV2Command({ Bucket: 'b', Prefix }));
+        return told;
+      };
+      return [await list(''), await list('p')];
+    };"""
+    listing = host(lambda asked: (200, NOTHING if "prefix=p" in asked["url"] else LISTED))
+    full, empty = answer(js, host=listing)
+    assert full["Contents"] == [
+        {"Key": "a&b", "LastModified": "2026-01-02T03:04:05.000Z", "ETag": '"x"', "Size": 5}
+    ]
+    assert full["CommonPrefixes"] == [{"Prefix": "dir/"}]
+    assert (full["Prefix"], full["Delimiter"], full["KeyCount"], full["MaxKeys"]) == ("", "/", 2, 1000)
+    assert empty == {"Name": "b", "Prefix": "p", "IsTruncated": False, "KeyCount": 0}
 
 
 def test_version_3_reads_and_writes_objects_of_s3() -> None:

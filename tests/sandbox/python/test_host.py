@@ -70,6 +70,20 @@ def lambda_handler(event, context):
     assert not any(name.lower() in ("host", "connection") for one in site.asked for name, _ in one["headers"])
 
 
+def test_the_answer_to_head_tells_the_length_of_what_was_not_sent() -> None:
+    def fetch(payload: bytes) -> bytes:
+        assert json.loads(payload)["method"] == "HEAD"
+        return json.dumps({"status": 200, "headers": [["Content-Length", "1234"]], "body": ""}).encode()
+
+    python = """
+from urllib.request import Request, urlopen
+def lambda_handler(event, context):
+    with urlopen(Request("https://api.example.com/", method="HEAD")) as response:
+        return [response.headers["content-length"], response.read().decode()]
+"""
+    assert answer(python, host=StageHost(operations={"fetch": fetch})) == ["1234", ""]
+
+
 def test_http_client_sends_bodies_of_every_kind_and_uses_a_connection_again() -> None:
     site = Site()
     python = """
