@@ -26,17 +26,20 @@ origin = "app"
 @asynccontextmanager
 async def scripted_pop(script: Script, folder: Path, more: str = "") -> AsyncIterator[Pop]:
     """Serve a site; each connection to its origin follows ``script``, then closes. ``more`` is TOML."""
-    tasks: set[asyncio.Task[None] | None] = set()
+    tasks: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        tasks.add(task)
+    async def follow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await script(reader, writer)
         finally:
-            tasks.discard(task)
             writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of asyncio's own would have its cancellation below told as an error.
+        task = asyncio.get_running_loop().create_task(follow(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -45,6 +48,7 @@ async def scripted_pop(script: Script, folder: Path, more: str = "") -> AsyncIte
             yield served
     finally:
         server.close()
-        for task in tuple(tasks):
-            if task is not None:
-                task.cancel()
+        left = tuple(tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
