@@ -31,6 +31,8 @@ from edgefaas.tracing.tracer import with_context
 from edgefaas.triggers import Triggers
 from edgefaas.wire.render import STATUSES
 
+SWITCHING = 101
+
 FRAMING = frozenset(
     {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "expect"}
 )
@@ -192,6 +194,9 @@ async def release(response: Response) -> None:
 async def checked(origin: UrlOrigin, response: Response) -> Response:
     """Return the response. Raises OriginError for a status over 599, which is as good as a 5xx (RFC 9110, 15)."""
     if response.status in STATUSES:
+        if response.status == SWITCHING:
+            # Some send one, or several: nothing follows that it could measure (RFC 9110, 8.6).
+            response.headers.remove("content-length")
         return response
     await release(response)
     raise OriginError(

@@ -34,7 +34,9 @@ async def handshake(port: int, first: bytes = b"") -> tuple[bytes, bytes]:
         writer.close()
 
 
-def play(folder: Path, site: str, scenario: Scenario, **functions: str) -> None:
+def play(
+    folder: Path, site: str, scenario: Scenario, *, switched: bytes = SWITCHED, **functions: str
+) -> None:
     """Run a scenario against an origin that echoes after the handshake, and answers plain GETs."""
     heads: list[bytes] = []
 
@@ -46,7 +48,7 @@ def play(folder: Path, site: str, scenario: Scenario, **functions: str) -> None:
                 if b"\r\nupgrade: websocket\r\n" not in head.lower():
                     writer.write(PLAIN)
                     continue
-                writer.write(SWITCHED)
+                writer.write(switched)
                 while piece := await reader.read(65536):
                     writer.write(piece)
                 return
@@ -83,6 +85,19 @@ def test_a_stored_answer_is_not_the_answer_to_a_handshake(tmp_path: Path) -> Non
         assert len(heads) == 2
 
     play(tmp_path, SITE, scenario)
+
+
+def test_a_length_in_an_answer_that_switches_is_left_out(tmp_path: Path) -> None:
+    """Two that differ ended the connection with nothing said, and a traceback in the log."""
+
+    async def scenario(served: Pop, _: list[bytes]) -> None:
+        head, echoed = await handshake(served.port, b"hello")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"content-length" not in head.lower()
+        assert echoed == b"hello"
+
+    lengths = b"\r\nContent-Length: 1\r\nContent-Length: 5\r\n\r\n"
+    play(tmp_path, SITE, scenario, switched=SWITCHED.replace(b"\r\n\r\n", lengths))
 
 
 def test_handshakes_at_the_same_time_have_a_connection_each(tmp_path: Path) -> None:
