@@ -13,7 +13,7 @@ from sandbox.contract import HostCallError
 from sandbox.guest import CURRENT, GuestFaultError
 from sandbox.wasi import abi
 from sandbox.wasi.abi import Errno
-from sandbox.wasi.file_calls import FILE_CALLS, vectors_in
+from sandbox.wasi.file_calls import FILE_CALLS, PIECE_BYTES, vectors_in
 from sandbox.wasi.files import OpenFile, OpenFolder
 from sandbox.wasi.flow import FlowingInput, FlowingOutput, Waiting
 from sandbox.wasi.poll import poll_oneoff
@@ -131,7 +131,7 @@ def _write_from(stream: Output | LogOutput, memory: Memory, where: tuple[int, in
     for pointer, length in parts:  # all or nothing: refuse before a byte is taken
         if pointer + length > size_bytes:
             return Errno.FAULT
-    wanted, counted = stream.wants(sum(length for _, length in parts))
+    wanted, counted = stream.wants(min(sum(length for _, length in parts), PIECE_BYTES))
     memory.write(written, abi.U32.pack(counted & _U32))
     taken = []
     for pointer, length in parts:
@@ -175,7 +175,7 @@ def _read_into(stream: Input, memory: Memory, where: tuple[int, int, int]) -> in
             return Errno.FAULT
     total = 0
     for pointer, length in parts:
-        data = stream.read(length)
+        data = stream.read(min(length, PIECE_BYTES - total))
         memory.write(pointer, data)
         total += len(data)
     memory.write(read, abi.U32.pack(total))

@@ -14,7 +14,7 @@ from sandbox.wasi.files import OPEN_MAX, PATH_BYTES_MAX, Node, OpenFile, OpenFol
 from sandbox.wasi.streams import Wasi, memory_of, wasi_of
 
 _U32 = 0xFFFF_FFFF
-_PIECE_BYTES = 1024 * 1024  # of one read; POSIX lets read(2) give less than was asked
+PIECE_BYTES = 1024 * 1024  # of one read or write; POSIX lets both do less than was asked
 
 FileCall = Callable[..., int]
 
@@ -85,7 +85,7 @@ def _fd_pread(opened: OpenFile, vectors: int, count: int, offset: int, result: i
         return Errno.INVAL
     total = 0
     for pointer, length in parts:
-        data = opened.read_at(offset + total, min(length, _PIECE_BYTES - total))
+        data = opened.read_at(offset + total, min(length, PIECE_BYTES - total))
         memory.write(pointer, data)
         total += len(data)
     memory.write(result, abi.U32.pack(total))
@@ -96,7 +96,7 @@ def _fd_readdir(opened: OpenFolder, buffer: int, size: int, cookie: int, result:
     if cookie < 0:
         return Errno.INVAL
     memory = memory_of(CURRENT.guest)
-    listing = opened.listing(cookie, min(size & _U32, _PIECE_BYTES))
+    listing = opened.listing(cookie, min(size & _U32, PIECE_BYTES))
     memory.write(buffer, listing)
     memory.write(result, abi.U32.pack(len(listing)))
     return Errno.SUCCESS

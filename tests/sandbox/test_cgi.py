@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.contract import Finished, Kind, Limit, Limits, Outcome, OverLimit, Source, Threw, Trapped
 from sandbox.errors import MissingExportError
+from sandbox.wasi.file_calls import PIECE_BYTES
 from tests.sandbox.guests import Bed, RecordingHost, built, on_loop
 
 C_SOURCE = Path(__file__).parent / "command.c"
@@ -157,3 +158,29 @@ def test_a_read_that_names_memory_beyond_its_end_takes_nothing(tmp_path: Path) -
     )
     assert isinstance(outcome, Finished), outcome
     assert outcome.output == b"abcd"
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES + 3])
+def test_what_is_longer_than_a_piece_is_read_and_written_in_several(tmp_path: Path, size: int) -> None:
+    body = """(local $length i32)
+      (loop $more
+        (i32.store (i32.const 32) (i32.const 65536)) (i32.store (i32.const 36) (i32.const 0x400000))
+        (drop (call $read (i32.const 0) (i32.const 32) (i32.const 1) (i32.const 8)))
+        (local.set $length (i32.load (i32.const 8)))
+        (if (i32.gt_u (local.get $length) (i32.const 1048576)) (then (unreachable)))
+        (i32.store (i32.const 36) (local.get $length))
+        (drop (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 12)))
+        (if (i32.ne (i32.load (i32.const 12)) (local.get $length)) (then (unreachable)))
+        (br_if $more (local.get $length)))
+      (i32.store (i32.const 36) (i32.const 0x400000))
+      (drop (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 12)))
+      (if (i32.ne (i32.load (i32.const 12)) (i32.const 1048576)) (then (unreachable)))
+    """
+    read = '(import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))'
+    source = COMMAND.replace("(module", f"(module {read}", 1).replace('"memory") 1)', '"memory") 66)')
+    guest = Source(kind=Kind.CGI, files={"c.wat": source.format(body=body).encode()}, entry="c.wat")
+    stdin = bytes(number % 251 for number in range(size))
+    outcome = run(tmp_path, guest, event(stdin=stdin), limits=Limits(cpu_ms=10_000, wall_ms=60_000))
+    assert isinstance(outcome, Finished), outcome
+    assert outcome.output[:size] == stdin
+    assert len(outcome.output) == size + PIECE_BYTES

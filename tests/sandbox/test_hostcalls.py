@@ -15,7 +15,7 @@ from sandbox.contract import (
     OverLimit,
     Trapped,
 )
-from sandbox.hostcalls import NAME_BYTES_MAX, PAYLOAD_BYTES_MAX
+from sandbox.hostcalls import NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, PIECE_BYTES
 from tests.sandbox.guests import ECHO, Bed, RecordingHost, built, event_module, on_loop, run, wat
 
 LOG = '(import "edgefaas" "log" (func $log (param i32 i32 i32)))'
@@ -233,6 +233,35 @@ def test_sixteen_mebibytes_may_be_handed_to_the_host_and_not_one_byte_more(tmp_p
         if more
         else b"16777216"
     )
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 5])
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_is_longer_than_a_piece_goes_whole_to_the_host_and_back(
+    tmp_path: Path, size: int, *, waits: bool
+) -> None:
+    async def later(payload: bytes) -> bytes:
+        await asyncio.sleep(0)
+        return payload[::-1]
+
+    event = bytes(number % 251 for number in range(size))
+    text = event_module(CALL_EVENT, imports=CALL + TAKE, extra='(data (i32.const 16) "op")', pages="60")
+    host = RecordingHost(calls={"op": later if waits else lambda payload: payload[::-1]})
+    limits = Limits(wall_ms=60_000, cpu_ms=60_000)
+    assert output(run(tmp_path, text, event, host=host, limits=limits)) == event[::-1]
+
+
+def test_a_guest_that_ends_while_it_hands_over_leaves_the_others_well(tmp_path: Path) -> None:
+    async def scene(bed: Bed) -> Outcome:
+        text = event_module(CALL_EVENT, imports=CALL + TAKE, extra='(data (i32.const 16) "op")', pages="60")
+        program = bed.sandbox.load(built(tmp_path, wat(text)))
+        host = RecordingHost(calls={"op": lambda payload: payload})
+        left = bed.sandbox.start(program, bytes(3 * PIECE_BYTES), limits=Limits(), host=host)
+        assert not left.done
+        left.cancel()
+        return await bed.run(event_module(), b"x")
+
+    assert output(on_loop(tmp_path, scene)) == b"x"
 
 
 @pytest.mark.parametrize(("length", "found"), [(NAME_BYTES_MAX, b"\x01"), (NAME_BYTES_MAX + 1, b"\xff")])
