@@ -11,11 +11,8 @@ workers of one POP.
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,18 +22,14 @@ from aiocache.base import BaseCache
 from aiocache.serializers import BaseSerializer
 
 from edgefaas.cache.opening import make_whole
+from edgefaas.cache.rows import DATABASES, Evicted, Rows, number_of, octets_of, row_key, value_at, value_of
 from edgefaas.cache.writer import WriterThread
 
 log = logging.getLogger("edgefaas.cache")
 
-KEY_BYTES = 32
 READERS_MAX = 1_024
 MAP_SLACK_BYTES = 64 * 1024 * 1024  # for LMDB's own pages and for freed ones that a reader still sees
 TOUCHED_MAX = 10_000
-_ROW = struct.Struct(">dQ")  # expiry (Unix seconds, 0: never), octets elsewhere that belong to the row
-_INFO = struct.Struct(">QQ")  # place in the queue, weight
-_NUMBER = struct.Struct(">Q")
-_DATABASES = (b"rows", b"info", b"queue", b"visited", b"meta", b"purges")
 
 T = TypeVar("T")
 
@@ -53,19 +46,6 @@ class OctetSerializer(BaseSerializer):  # type: ignore[misc]  # aiocache has no 
     def loads(self, value: object) -> object:
         """Return ``value``."""
         return value
-
-
-@dataclass(slots=True, kw_only=True)
-class Evicted:
-    """A row that left: its key in the file and its value."""
-
-    row: bytes
-    value: bytes
-
-
-def row_key(key: str) -> bytes:
-    """Return the fixed-length key of a row (LMDB's keys are short)."""
-    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=KEY_BYTES).digest()
 
 
 class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
@@ -98,14 +78,14 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
         self.env = lmdb.open(
             str(folder),
             map_size=2 * bytes_max + MAP_SLACK_BYTES,
-            max_dbs=len(_DATABASES),
+            max_dbs=len(DATABASES),
             max_readers=READERS_MAX,
             metasync=False,
             readahead=False,
         )
         try:
             make_whole(self.env, folder / "data.mdb")
-            self._db = {name: self.env.open_db(name) for name in _DATABASES}
+            self._db = {name: self.env.open_db(name) for name in DATABASES}
         except BaseException:
             self.env.close()
             raise
@@ -124,10 +104,7 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
         """Return the value of a row that has not expired, without counting as a visit."""
         with self.env.begin(db=self._db[b"rows"]) as txn:
             value = txn.get(row)
-        if value is None:
-            return None
-        expiry, _ = _ROW.unpack_from(value)
-        return None if expiry and expiry <= self._clock() else bytes(value[_ROW.size :])
+        return None if value is None else value_at(value, self._clock())
 
     def rows_after(self, row: bytes, count: int) -> list[tuple[bytes, bytes]]:
         """Return the next rows in the order of their keys, at most ``count``, with their values; b"" begins."""
@@ -135,7 +112,7 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
             cursor = txn.cursor()
             if not cursor.set_range(row + b"\0" if row else b"\0"):
                 return []
-            return [(bytes(key), bytes(value[_ROW.size :])) for key, value in islice(cursor, count)]
+            return [(key, value_of(value)) for key, value in islice(cursor, count)]
 
     def write(
         self, work: "Callable[[Rows], T]", *, weight_bytes: int = 0, urgent: bool = False
@@ -150,20 +127,20 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
     def used_bytes(self) -> int:
         """Return the octets of all values, and of what belongs to them elsewhere."""
         with self.env.begin() as txn:
-            return _number(txn.get(b"bytes", db=self._db[b"meta"]))
+            return number_of(txn.get(b"bytes", db=self._db[b"meta"]))
 
     def purges_after(self, seq: int) -> list[tuple[int, bytes]]:
         """Return the recorded purges with a higher number than ``seq``, in order."""
         with self.env.begin(db=self._db[b"purges"]) as txn:
             cursor = txn.cursor()
-            if not cursor.set_range(_NUMBER.pack(seq + 1)):
+            if not cursor.set_range(octets_of(seq + 1)):
                 return []
-            return [(_number(number), bytes(record)) for number, record in cursor]
+            return [(number_of(number), record) for number, record in cursor]
 
     def purge_numbers(self) -> tuple[int, int]:
         """Return the number of the latest purge, and the one up to which records have been dropped."""
         with self.env.begin(db=self._db[b"meta"]) as txn:
-            return _number(txn.get(b"purge")), _number(txn.get(b"purge-floor"))
+            return number_of(txn.get(b"purge")), number_of(txn.get(b"purge-floor"))
 
     def shut(self) -> None:
         """Write what waits and close the file."""
@@ -302,125 +279,6 @@ class LmdbCache(BaseCache):  # type: ignore[misc]  # aiocache has no types
             return int(mine and rows.delete(row_key(key)))
 
         return await self._write(work)
-
-
-class Rows:
-    """The rows inside one write transaction. ``gone`` collects what was evicted, replaced or deleted."""
-
-    def __init__(self, txn: Any, databases: dict[bytes, Any], bytes_max: int) -> None:
-        self._txn = txn
-        self._db = databases
-        self._bytes_max = bytes_max
-        self.gone: list[Evicted] = []
-
-    def get(self, row: bytes, now_s: float) -> bytes | None:
-        """Return the value of a row that has not expired."""
-        value = self._txn.get(row, db=self._db[b"rows"])
-        if value is None:
-            return None
-        expiry, _ = _ROW.unpack_from(value)
-        return None if expiry and expiry <= now_s else bytes(value[_ROW.size :])
-
-    def put(self, row: bytes, value: bytes, *, expiry: float = 0.0, elsewhere_bytes: int = 0) -> None:
-        """Write a row. A known row keeps its place in the queue; a new one is the newest."""
-        weight = len(value) + elsewhere_bytes
-        info = self._txn.get(row, db=self._db[b"info"])
-        if info is None:
-            place, old_weight = self._bump(b"seq", 1), 0
-            self._txn.put(_NUMBER.pack(place), row, db=self._db[b"queue"])
-        else:
-            place, old_weight = _INFO.unpack(info)
-            old = self._txn.get(row, db=self._db[b"rows"])
-            if old is not None:
-                self.gone.append(Evicted(row=row, value=bytes(old[_ROW.size :])))
-        self._txn.put(row, _ROW.pack(expiry, elsewhere_bytes) + value, db=self._db[b"rows"])
-        self._txn.put(row, _INFO.pack(place, weight), db=self._db[b"info"])
-        self._bump(b"bytes", weight - old_weight)
-
-    def delete(self, row: bytes) -> bool:
-        """Drop a row and return whether it was there."""
-        info = self._txn.get(row, db=self._db[b"info"])
-        if info is None:
-            return False
-        place, weight = _INFO.unpack(info)
-        value = self._txn.get(row, db=self._db[b"rows"])
-        if value is not None:
-            self.gone.append(Evicted(row=row, value=bytes(value[_ROW.size :])))
-        self._txn.delete(row, db=self._db[b"rows"])
-        self._txn.delete(row, db=self._db[b"info"])
-        self._txn.delete(row, db=self._db[b"visited"])
-        self._txn.delete(_NUMBER.pack(place), db=self._db[b"queue"])
-        self._bump(b"bytes", -weight)
-        return True
-
-    def clear(self) -> bool:
-        """Drop every row; purges stay."""
-        for name in (b"rows", b"info", b"queue", b"visited"):
-            self._txn.drop(self._db[name], delete=False)
-        self._txn.put(b"bytes", _NUMBER.pack(0), db=self._db[b"meta"])
-        return True
-
-    def note_visits(self, rows: Iterable[bytes]) -> None:
-        """Set the visited bit of rows that were read."""
-        for row in rows:
-            if self._txn.get(row, db=self._db[b"info"]) is not None:
-                self._txn.put(row, b"", db=self._db[b"visited"])
-
-    def evict(self) -> tuple[int, int]:
-        """Move SIEVE's hand from old to new until the bound holds; return how many rows and octets that took."""
-        used = self._number(b"bytes")
-        if used <= self._bytes_max:
-            return 0, 0
-        count = 0
-        cursor = self._txn.cursor(db=self._db[b"queue"])
-        found = cursor.set_range(_NUMBER.pack(self._number(b"hand"))) or cursor.first()
-        while found and self._number(b"bytes") > self._bytes_max:
-            place, row = bytes(cursor.key()), bytes(cursor.value())
-            if self._txn.delete(row, db=self._db[b"visited"]):
-                found = cursor.next() or cursor.first()
-                continue
-            self.delete(row)
-            count += 1
-            found = cursor.set_range(place) or cursor.first()
-        hand = _number(cursor.key()) if found else 0
-        self._txn.put(b"hand", _NUMBER.pack(hand), db=self._db[b"meta"])
-        return count, used - self._number(b"bytes")
-
-    def record_purge(self, record: bytes, keep_max: int, *, after: int = 0) -> int:
-        """Record a purge under the next number, which is greater than ``after``, and return that.
-
-        Of more than ``keep_max`` records the oldest are dropped; ``purge-floor`` tells up to which.
-        """
-        seq = max(self._number(b"purge"), after) + 1
-        self._txn.put(b"purge", _NUMBER.pack(seq), db=self._db[b"meta"])
-        self._txn.put(_NUMBER.pack(seq), record, db=self._db[b"purges"])
-        floor = self._number(b"purge-floor")
-        while seq - floor > keep_max:
-            floor += 1
-            self._txn.delete(_NUMBER.pack(floor), db=self._db[b"purges"])
-        self._txn.put(b"purge-floor", _NUMBER.pack(floor), db=self._db[b"meta"])
-        return seq
-
-    def latest_purge(self) -> int:
-        """Return the number of the latest purge."""
-        return self._number(b"purge")
-
-    def values(self) -> Iterable[bytes]:
-        """Return every value, in the order of row keys."""
-        for _, value in self._txn.cursor(db=self._db[b"rows"]):
-            yield bytes(value[_ROW.size :])
-
-    def _number(self, name: bytes) -> int:
-        return _number(self._txn.get(name, db=self._db[b"meta"]))
-
-    def _bump(self, name: bytes, delta: int) -> int:
-        total = max(0, self._number(name) + delta)
-        self._txn.put(name, _NUMBER.pack(total), db=self._db[b"meta"])
-        return total
-
-
-def _number(octets: bytes | None) -> int:
-    return 0 if octets is None else int(_NUMBER.unpack(octets)[0])
 
 
 def _octets(value: bytes | str) -> bytes:

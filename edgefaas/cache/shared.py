@@ -19,11 +19,12 @@ import msgpack
 
 from edgefaas.cache.bodies import BodyFolder
 from edgefaas.cache.entry import decode_row, encode_row, facts_of
-from edgefaas.cache.lmdb_cache import Evicted, LmdbCache, Rows, row_key
+from edgefaas.cache.lmdb_cache import LmdbCache
 from edgefaas.cache.memory import VARIANTS_MAX
 from edgefaas.cache.opening import DAMAGE, Tenancy, drop, make_ready, note_damage
 from edgefaas.cache.partial import replaces
 from edgefaas.cache.purge import Hit, Purge, PurgeLog, matches
+from edgefaas.cache.rows import Evicted, Rows, row_key
 from edgefaas.cache.stored import BodyFile, StoredResponse
 from edgefaas.cache.writer import WAITING_MAX_BYTES
 from edgefaas.openbody import OpenBody

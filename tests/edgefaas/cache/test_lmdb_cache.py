@@ -148,7 +148,8 @@ def test_octets_are_counted_exactly_and_bounded(
 WRITER = """
 import sys, time
 from pathlib import Path
-from edgefaas.cache.lmdb_cache import LmdbCache, row_key
+from edgefaas.cache.lmdb_cache import LmdbCache
+from edgefaas.cache.rows import row_key
 cache = LmdbCache(Path(sys.argv[1]), 10_000_000, time.time)
 number = 0
 while True:
