@@ -148,18 +148,17 @@ class Invocation:
         self._end(OverLimit(limit=Limit.WALL, allowed=limits.wall_ms, usage=self._usage()))
 
     def _finish_first(self, output: bytes, used_ns: int) -> None:
-        """Finish after the first slice."""
+        """Finish after the first slice; in nearly all nothing was queued, planned or waited for."""
         guest = self.guest
         guest.cpu_ns = used_ns
-        plain = self._limit_timer is None and guest.waiting is None
-        if plain and len(output) <= guest.limits.output_bytes:
-            self._finish_at_once(output, used_ns // 1000)
-        else:
+        if (
+            self._limit_timer is not None
+            or guest.waiting is not None
+            or len(output) > guest.limits.output_bytes
+        ):
             self._finish(output)
-
-    def _finish_at_once(self, output: bytes, used_us: int) -> None:
-        """Finish after the first slice, as nearly all do: nothing was queued, planned or waited for."""
-        guest = self.guest
+            return
+        used_us = used_ns // 1000
         usage = Usage(
             cpu_us=used_us,
             wall_us=used_us,
