@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Protocol, cast
 from weakref import WeakSet
@@ -28,6 +29,7 @@ _DONE, _FAILED, _PENDING, _LONG = 0, 1 << 32, 2 << 32, 3 << 32
 _FAIL_MEMORY = 1
 RANDOM_BYTES_MAX = 65_536
 CRYPTO = "sandbox.js.host_crypto"
+LIBRARY = "lib:"
 SLEEP_MS_MAX = 24 * 60 * 60 * 1000
 _U32 = 0xFFFF_FFFF
 Local = Callable[["Session", str, bytes], bytes | Errand]
@@ -102,13 +104,19 @@ class Session:
     def _perform(self, name: str, payload: bytes) -> "bytes | Errand | asyncio.Future[bytes]":
         """Return the answer, or what will have it."""
         if name == "code":
-            return self.package.code(payload.decode())
+            wanted = payload.decode()
+            unread = not wanted.startswith(LIBRARY)
+            return self.deployed(partial(self.package.code, wanted)) if unread else self.package.code(wanted)
         family = name.partition(".")[0]
         if family in LOCAL:
             self.guest.count_host_call()
             return LOCAL[family](self, name, payload)
         answer = self.guest.call_host(name, payload)
         return answer if isinstance(answer, bytes) else asyncio.ensure_future(answer)
+
+    def deployed(self, ask: Callable[[], bytes]) -> bytes | Errand:
+        """Do what needs the deployed files: elsewhere while they have yet to be unpacked."""
+        return ask() if self.package.at_hand else Errand(ask)
 
     def failed(self, message: str) -> int:
         """Return what the guest is told of an operation that failed."""
@@ -175,6 +183,11 @@ class Deployed(Protocol):
     """What a session needs of the function: its files, and bytecode by name."""
 
     @property
+    def at_hand(self) -> bool:
+        """Whether asking for anything of the function does not take long."""
+        ...
+
+    @property
     def files(self) -> Mapping[str, bytes]:
         """The deployed files by absolute path."""
         ...
@@ -203,6 +216,7 @@ class Package:
     """What was deployed, and the library."""
 
     __slots__ = ("_bytecode", "_library", "files", "kinds")
+    at_hand = True
 
     def __init__(
         self,
@@ -219,7 +233,7 @@ class Package:
 
     def code(self, name: str) -> bytes:
         """Return bytecode by name: ``lib:x`` or the path of a file. Raises HostCallError: it does not parse."""
-        found = self._library.get(name[4:]) if name.startswith("lib:") else self._bytecode.get(name)
+        found = self._library.get(name[4:]) if name.startswith(LIBRARY) else self._bytecode.get(name)
         if isinstance(found, bytes):
             return found
         raise HostCallError(found or f"{name} is not part of the function")
@@ -244,15 +258,18 @@ def _environment(session: Session, _name: str, _payload: bytes) -> bytes:
     return orjson.dumps(dict(session.guest.host.environment))
 
 
-def _files(session: Session, _name: str, _payload: bytes) -> bytes:
-    return orjson.dumps(session.package.kinds)
+def _files(session: Session, _name: str, _payload: bytes) -> bytes | Errand:
+    return session.deployed(lambda: orjson.dumps(session.package.kinds))
 
 
-def _file(session: Session, _name: str, payload: bytes) -> bytes:
-    found = session.package.files.get(payload.decode("utf-8", "replace"))
-    if found is None:
-        raise HostCallError("ENOENT")
-    return found
+def _file(session: Session, _name: str, payload: bytes) -> bytes | Errand:
+    def found() -> bytes:
+        content = session.package.files.get(payload.decode("utf-8", "replace"))
+        if content is None:
+            raise HostCallError("ENOENT")
+        return content
+
+    return session.deployed(found)
 
 
 def _cancel(session: Session, _name: str, payload: bytes) -> bytes:

@@ -6,6 +6,8 @@ static JSValue natives;
 static JSValue read_code(JSContext *ctx, const char *name, size_t name_length)
 {
     uint64_t answer = host_call("code", 4, name, (uint32_t)name_length);
+    if (answer >> 32 == CALL_LONG)
+        answer = host_wait();
     uint32_t kind = (uint32_t)(answer >> 32), length = (uint32_t)answer;
     if (kind == CALL_PENDING)
         return JS_ThrowInternalError(ctx, "code must not wait");

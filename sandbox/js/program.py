@@ -7,7 +7,6 @@ import time
 import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -37,13 +36,14 @@ from sandbox.js.foundation import (
     load_foundation,
 )
 from sandbox.js.image import Image, unpack
-from sandbox.js.imports import CRYPTO, Package, session_of
+from sandbox.js.imports import CRYPTO, LIBRARY, Package, session_of
 from sandbox.kinds import Bench, Steps
 from sandbox.shelf import Shelf, forget_images, image_key
 from sandbox.slices import rest
 
 KEPT_GROWTH_BYTES = 2 * 1024 * 1024  # an instance that grew more above its image is not kept
 SCOPE_CPU_MS = 2_000  # what a top level may use beyond its function's limit, once per environment
+PACKAGE_AT_ONCE_BYTES = 128 * 1024  # as packed; a megabyte takes some 3 ms to unpack
 READY_IMAGES_BYTES = 64 * 1024 * 1024
 IDLE_INSTANCES_BYTES = 64 * 1024 * 1024
 
@@ -96,6 +96,8 @@ class JsProgram:
         scope = artifact.facts.get("scope", "")
         assert isinstance(scope, str)
         self._scope = scope
+        self._package: Package | None = None
+        self._library = Package(library=foundation.library, bytecode={}, files={}, kinds={})
         self._idle: IdleInstances[_Instance] = IdleInstances(self, bench.room, idle_instances)
 
     def unpacked(self) -> Image:
@@ -103,11 +105,20 @@ class JsProgram:
         packed = self._artifact.read(IMAGE)
         return Image(unpack(packed, self._foundation.base, image_bytes=self._image_bytes))
 
-    @cached_property
+    @property
     def package(self) -> Package:
         """The deployed files, read when a request first asks for one."""
-        stored = msgpack.unpackb(zlib.decompress(self._artifact.read(PACKAGE)))
-        return Package(library=self._foundation.library, **stored)
+        if self._package is None:
+            stored = msgpack.unpackb(zlib.decompress(self._artifact.read(PACKAGE)))
+            self._package = Package(library=self._foundation.library, **stored)
+        return self._package
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the files can be had without taking long."""
+        if self._package is not None:
+            return True
+        return self._artifact.path(PACKAGE).stat().st_size <= PACKAGE_AT_ONCE_BYTES
 
     def run(self, guest: Guest) -> Steps:
         """Put an instance back to the image, hand the event over, run until the answer is there."""
@@ -218,8 +229,8 @@ class JsProgram:
         return Image(memory.read(0, store.result()))
 
     def code(self, name: str) -> bytes:
-        """Return bytecode by name; see Package."""
-        return self.package.code(name)
+        """Return bytecode by name; see Package. The library's is always at hand."""
+        return self._library.code(name) if name.startswith(LIBRARY) else self.package.code(name)
 
     @property
     def files(self) -> dict[str, bytes]:

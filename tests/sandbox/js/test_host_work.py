@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +25,7 @@ from sandbox.js.host_derive import PBKDF2_ITERATIONS_MAX
 from sandbox.js.host_keys import RSA_BITS_MAX, load
 from sandbox.js.host_zlib import perform as zlib_host
 from sandbox.js.key_lock import OLD_ROUNDS_MAX, ROUNDS_MAX, check_lock
+from sandbox.js.program import JsProgram
 from sandbox.runtime import Sandbox
 from tests.sandbox.js.stage import at_once, make, outcomes
 from tests.sandbox.js.stage import perform as on_stage
@@ -353,3 +355,34 @@ def test_what_compresses_long_is_done_elsewhere() -> None:
     head = json.dumps({"handle": int(opened), "last": False}).encode() + b"\0"
     assert isinstance(zlib_host("zlib.step", head + bytes(100), streams), bytes)
     assert isinstance(zlib_host("zlib.step", head + bytes(65_536), streams), Errand)
+
+
+def test_a_large_package_is_unpacked_while_others_run_and_found_whole() -> None:
+    dice = random.Random(5)
+    large = "".join(chr(dice.randrange(33, 126)) for _ in range(600_000))
+    files = {
+        "index.js": "exports.handler = async () => [require('fs').readFileSync('/var/task/large.txt').length, (await import('./later.mjs')).n,"
+        " require('fs').existsSync('/var/task/none')]",
+        "later.mjs": "export const n = 7",
+        "large.txt": large,
+    }
+    made, quick = make(files), make(JS + "e.n")
+
+    async def scene(sandbox: Sandbox) -> tuple[list[Outcome], Outcome]:
+        program, other = sandbox.load(made.name), sandbox.load(quick.name)
+        assert isinstance(program, JsProgram)
+        at_hand = [program.at_hand]
+        first = [
+            sandbox.start(program, b"null", limits=GENEROUS, host=StageHost()) for _ in range(3)
+        ]  # none waits for the other's unpacking
+        neighbour = await sandbox.run(other, b'{"n": 1}', limits=GENEROUS, host=StageHost())
+        ended = [await one.wait() for one in first]
+        at_hand.append(program.at_hand)
+        assert at_hand == [False, True]
+        return [*ended, await sandbox.run(program, b"null", limits=GENEROUS, host=StageHost())], neighbour
+
+    ended, neighbour = on_stage(scene)
+    assert isinstance(neighbour, Finished)
+    for one in ended:
+        assert isinstance(one, Finished), one
+        assert json.loads(one.output) == [len(large), 7, False]
