@@ -168,13 +168,13 @@ class ViewerConnection(asyncio.Protocol, ABC):
         """Drain (called by uvicorn): close now when idle, else after the answer that is on its way."""
         self._draining = True
         if (self._task is None or self._tunnel is not None) and not self._lost:
-            self.transport.close()
+            self._close()
 
     def expire(self) -> None:
         """Act on a deadline that is over (called by the ticker)."""
         if self._lost:
             return
-        if self._writable is not None:
+        if self._writable is not None or self.transport.is_closing():
             self._expire_write()
         elif self._deaf:
             self.transport.abort()
@@ -189,7 +189,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
         elif (due_s := self._served_at_s + self.settings.keep_alive_timeout_s) > self.loop.time():
             self._ticker.set(self, due_s)
         else:
-            self.transport.close()
+            self._close()
 
     def _expire_write(self) -> None:
         backlog = self.transport.get_write_buffer_size()
@@ -210,6 +210,18 @@ class ViewerConnection(asyncio.Protocol, ABC):
 
     def _set_deadline(self, after_s: float) -> None:
         self._ticker.set(self, self.loop.time() + after_s)
+
+    def _nothing_due(self) -> None:
+        """Wait for nothing of the viewer's, but that it takes what was written."""
+        if self._writable is None:
+            self._ticker.set(self, math.inf)
+
+    def _close(self) -> None:
+        """Close after what was written, which a viewer has to take as it has to take an answer."""
+        if not self.transport.is_closing() and (backlog := self.transport.get_write_buffer_size()):
+            self._write_backlog = backlog
+            self._set_deadline(self.settings.write_stall_timeout_s)
+        self.transport.close()
 
     def _pause(self) -> None:
         if not self._lost:
@@ -234,7 +246,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
             self.transport.write_eof()
             self._set_deadline(self.settings.linger_timeout_s)
         else:
-            self.transport.close()
+            self._close()
 
     # -- write back-pressure -------------------------------------------------------------------------------
 
@@ -252,7 +264,9 @@ class ViewerConnection(asyncio.Protocol, ABC):
             writable.set_result(None)
         if self._lost or self._deaf:
             return
-        if self._task is not None:
+        if self._receiver is not None:
+            self._set_deadline(self.settings.body_idle_timeout_s)
+        elif self._task is not None:
             self._ticker.set(self, math.inf)
         else:
             self._next()
@@ -282,7 +296,7 @@ class ViewerConnection(asyncio.Protocol, ABC):
     def open_tunnel(self, tunnel: IncomingBody) -> None:
         """Pass everything that comes from now on to ``tunnel``: the protocol has been switched."""
         self._keep_alive = False
-        self._ticker.set(self, math.inf)
+        self._nothing_due()
         sock = self.transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -130,6 +130,8 @@ class WireProtocol(ViewerConnection):
         self._resume_scheduled = False
         if self._lost or self._deaf or self._task is not None or self._receiver is not None:
             return
+        if self._writable is not None:  # resume_writing goes on
+            return
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
@@ -271,7 +273,7 @@ class WireProtocol(ViewerConnection):
             passing = type(self).through(target, facts, self._scheme, self._peer, self)
             if passing is not None:
                 self._task = passing
-                self._ticker.set(self, math.inf)
+                self._nothing_due()
                 return True
         began_s = perf_counter()
         request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
@@ -331,7 +333,7 @@ class WireProtocol(ViewerConnection):
             return b""
         if receiver.done:
             self._receiver = None
-            self._ticker.set(self, math.inf)
+            self._nothing_due()
             if self._task is None:  # the answer was out before the body was in
                 self._next()
         elif receiver.progressed(self.settings.body_step_bytes):
@@ -415,7 +417,7 @@ class WireProtocol(ViewerConnection):
         if is_1_1:
             request.interim = self._write_interim
         if self._receiver is None:
-            self._ticker.set(self, math.inf)
+            self._nothing_due()
         task = self.loop.create_task(self._answer(request, began_s))
         self._task = task
         self.server_state.tasks.add(task)

@@ -35,6 +35,9 @@ class Sink(asyncio.Transport):
     def can_write_eof(self) -> bool:
         return False
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def pause_reading(self) -> None:
         """Do nothing: the test goes on feeding."""
 
