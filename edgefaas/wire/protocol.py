@@ -12,6 +12,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import ClassVar, Protocol
 
@@ -64,11 +65,12 @@ Asked = tuple[bytes, bytes, heads.Facts, bool, object]
 class PutOff:
     """A request that waits for its turn."""
 
-    __slots__ = ("_asked", "_connection")
+    __slots__ = ("_asked", "_came_s", "_connection")
 
     def __init__(self, connection: "WireProtocol", asked: Asked) -> None:
         self._connection: WireProtocol | None = connection
         self._asked = asked
+        self._came_s = perf_counter()
 
     def take_up(self) -> None:
         """Begin, if the viewer is still there."""
@@ -77,7 +79,9 @@ class PutOff:
 
     def cancel(self) -> None:
         """Do not begin: the viewer has left."""
-        self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.not_begun(self._asked, self._came_s)
 
 
 class WireProtocol(ViewerConnection):
@@ -260,6 +264,13 @@ class WireProtocol(ViewerConnection):
                 self._resume_scheduled = True
                 self.loop.call_soon(self._continue)
 
+    def not_begun(self, asked: Asked, came_s: float) -> None:
+        """Note that the viewer of a request that was put off left before its turn."""
+        method, target, facts, is_1_1, _ = asked
+        with suppress(RequestError):  # it would have been refused
+            request = make_request(method, target, facts, is_1_1=is_1_1, scheme=self._scheme, peer=self._peer)
+            self.departed(request, came_s)
+
     def _make(self, method: bytes, target: bytes, facts: heads.Facts, *, is_1_1: bool) -> bool:
         """Start one request whose answer is not known. Returns whether it needs a task."""
         started = None
@@ -399,7 +410,7 @@ class WireProtocol(ViewerConnection):
         task.add_done_callback(lambda _: ended())
 
     def departed(self, request: Request, began_s: float) -> None:
-        """Note that the viewer of what went ``through`` left before there was an answer."""
+        """Note that the viewer left before there was an answer, of what went ``through`` or waited for its turn."""
         took_s = perf_counter() - began_s
         self.viewer_side.finished(
             Exchange(

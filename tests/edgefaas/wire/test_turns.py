@@ -140,6 +140,9 @@ def test_who_leaves_while_waiting_is_not_begun() -> None:
         leaving.connection_lost(None)
         assert (await stage.viewers[3].response())[2] == b"/inline/d"
         assert stage.side.begun == ["/inline/a", "/inline/b", "/inline/d"]
+        leaving.connection_lost(None)  # told once
+        (left,) = [exchange for exchange in stage.side.exchanges if exchange.aborted]
+        assert (left.status, left.request.path, left.body_bytes) == (499, "/inline/c", 0)
 
     play(scenario)
 
