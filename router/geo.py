@@ -1,7 +1,7 @@
 """Look addresses up in GeoIP files. A thin shell: files and memory maps here, meaning in ``location``.
 
 The embedded file is read by the library's C extension (1.4 µs), every other by its Python (17 µs and more): the
-extension (3.2.0) writes beyond its memory when a file is made for it, which ends the process (ADR 0130). Both map the
+extension (3.2.0) writes beyond its memory when a file is made for it, which ends the process (ADR 0132). Both map the
 file, so all workers share its pages. A file in use must be replaced by rename, never written over: truncating a mapped
 file kills its readers (SIGBUS). ``install`` does that, and verifies first.
 """
