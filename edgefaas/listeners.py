@@ -5,12 +5,11 @@ site's, and change with it for the connections from then on. Not pure: owns sock
 """
 
 import asyncio
-import contextlib
 import logging
 import resource
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from edgefaas import wire
-from edgefaas.background import Background
 from edgefaas.contract import ViewerSide
+from edgefaas.crowd import Crowd, Door, TurnedAway
 from edgefaas.errors import ConfigError
 from edgefaas.listen import BACKLOG
 from edgefaas.site import Certificate, ListenPolicy, Site
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from edgefaas.http2 import Http2
 
 CERTIFICATES_LOOK_S = 2.0
-ACCEPTED_A_TURN = 512
 OWN_DESCRIPTORS = 1024  # of a worker beside its viewers': origins, cache files, the engine's
 
 log = logging.getLogger("edgefaas.listeners")
@@ -82,7 +80,12 @@ class Listeners:
     ) -> None:
         loop, state = asyncio.get_running_loop(), server.server_state
 
+        # With TLS a refusal needs a handshake first, and perhaps HTTP/2: there the connection itself refuses.
+        door = Door(state, protocol) if context is None else None
+
         def connected() -> asyncio.Protocol:
+            if door is not None and door.is_full(0):
+                return TurnedAway(door)
             if context is not None and self._http2 is not None:
                 return self._http2.protocol(state, lambda: protocol(None, state))
             return protocol(None, state)
@@ -96,7 +99,7 @@ class Listeners:
                 connected, sock=sock, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=timeout_s
             )
         server.servers.append(opened)
-        self._accepting.append(Crowd(sock.dup(), connected, context, timeout_s))
+        self._accepting.append(Crowd(sock.dup(), connected, door, context, timeout_s))
 
     def close(self) -> None:
         """Take no more of a crowd; the server stops the rest."""
@@ -134,51 +137,6 @@ class Listeners:
             certificates.reload()
         except ConfigError as error:  # perhaps the key is still to come; that changes a file again
             log.warning("the certificates stay as they were: %s", error.advice)
-
-
-class Crowd:
-    """Takes the viewers who wait behind the first of a turn of the loop.
-
-    libuv accepts one connection of a listening socket in each turn (since 1.46). Under load a turn is long: with
-    256 viewers of a function, 20 ms, so that 50 new viewers a second would be let in and the others wait for seconds.
-    """
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        protocol: Callable[[], asyncio.Protocol],
-        context: ssl.SSLContext | None,
-        timeout_s: float | None,
-    ) -> None:
-        self._sock = sock
-        self._sock.settimeout(0)
-        self._protocol = protocol
-        self._context = context
-        self._timeout_s = timeout_s
-        self._background = Background()
-        asyncio.get_running_loop().add_reader(sock.fileno(), self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(ACCEPTED_A_TURN):
-            try:
-                viewer, _address = self._sock.accept()
-            except OSError:  # nobody waits; or they left, or files have run out: the server says so
-                return
-            viewer.settimeout(0)
-            if viewer.family != socket.AF_UNIX:
-                viewer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._background.start(self._connect(viewer), name="viewer")
-
-    async def _connect(self, viewer: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it left, or its handshake failed
-            await asyncio.get_running_loop().connect_accepted_socket(
-                self._protocol, viewer, ssl=self._context, ssl_handshake_timeout=self._timeout_s
-            )
-
-    def close(self) -> None:
-        """Take no more."""
-        asyncio.get_running_loop().remove_reader(self._sock.fileno())
-        self._sock.close()
 
 
 def _over_http2(pop: ViewerSide, settings: wire.WireSettings) -> "Http2":

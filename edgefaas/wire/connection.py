@@ -4,8 +4,10 @@ The base of ``WireProtocol``, which adds the requests. Not pure: owns a transpor
 """
 
 import asyncio
+import contextlib
 import logging
 import math
+import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -26,12 +28,28 @@ from edgefaas.wire.turns import turns_of
 
 logger = logging.getLogger("edgefaas.wire")
 
+UNREAD_BYTES = 65_536
+
 
 def tls_of(transport: Any) -> tuple[str, str]:
     """Return protocol version and cipher of a transport, as TLS names them; "" for what is not known."""
     secure = transport.get_extra_info("ssl_object")
     cipher = secure.cipher() if secure is not None else None
     return (str(secure.version() or ""), str(cipher[0])) if cipher else NO_TLS
+
+
+def no_room(limit: int) -> RequestError:
+    """Return what is said to a viewer who finds all connections taken."""
+    return RequestError(
+        f"All {limit} connections are taken.", remedy="Come back in a second.", status_code=503
+    )
+
+
+def forget_unread(transport: asyncio.BaseTransport) -> None:
+    """Read what has come: unread when the connection closes, it would make the kernel reset what the viewer reads."""
+    if transport.get_extra_info("sslcontext") is None:
+        with contextlib.suppress(OSError):  # nothing has come yet
+            os.read(transport.get_extra_info("socket").fileno(), UNREAD_BYTES)
 
 
 class InHand(Protocol):
@@ -141,11 +159,8 @@ class ViewerConnection(asyncio.Protocol, ABC):
         self._set_deadline(self.settings.head_timeout_s)
         limit = self.settings.connections_max
         if len(self.server_state.connections) > limit:
-            self._refuse(
-                RequestError(
-                    f"All {limit} connections are taken.", remedy="Come back in a second.", status_code=503
-                )
-            )
+            forget_unread(transport)
+            self._refuse(no_room(limit))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop whatever was done for this viewer."""
