@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgefaas.http2 import Http2
 
 CERTIFICATES_LOOK_S = 2.0
-OWN_DESCRIPTORS = 1024  # of a worker beside its viewers': origins, cache files, the engine's
+OWN_DESCRIPTORS = 2048  # of a worker beside its viewers': origins, bodies that are kept open, the engine's
 
 log = logging.getLogger("edgefaas.listeners")
 

@@ -5,12 +5,15 @@ holds the body holds it open.
 """
 
 import os
+import resource
+import sys
 from abc import ABC, abstractmethod
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Self
 
 OPEN_MAX = 1_024  # in one process; bodies beyond are copied as ever
+OPEN_SHARE = 8  # and at most one in so many of the files that the process may have open: viewers need theirs
 
 
 class OpenBody:
@@ -29,7 +32,7 @@ class OpenBody:
     @classmethod
     def of(cls, path: Path, length_bytes: int) -> Self | None:
         """Return the file at ``path``; None where it is gone, of another length, or too many are open."""
-        if cls.now_open() >= OPEN_MAX:
+        if cls.now_open() >= min(OPEN_MAX, _files_allowed() // OPEN_SHARE):
             return None
         try:
             number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -51,6 +54,11 @@ class OpenBody:
     def __del__(self) -> None:
         OpenBody._closed = next(OpenBody._closings)
         os.close(self.number)
+
+
+def _files_allowed() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 class FileRange(NamedTuple):

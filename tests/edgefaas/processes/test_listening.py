@@ -181,7 +181,7 @@ def test_a_worker_allows_itself_the_open_files_that_its_viewers_need(tmp_path: P
     more = "[listen]\nconnections = 1000\n"
     with running_up(write_site(tmp_path, more=more), workers=1, files=(256, 4096)) as up:
         (worker,) = up.pids()
-        assert open_files(worker) == 1000 + 1024
+        assert open_files(worker) == 1000 + 2048
         assert up.stop() == 0
         assert "open files" not in up.process.communicate()[1]
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -199,6 +200,22 @@ def test_so_many_bodies_are_held_open_and_no_more(path: Path, monkeypatch: pytes
     for number in numbers:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(number)
+
+
+def test_bodies_leave_most_files_that_a_process_may_open_to_others(path: Path) -> None:
+    gc.collect()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    share = 100
+    resource.setrlimit(resource.RLIMIT_NOFILE, (share * openbody.OPEN_SHARE, limits[1]))
+    try:
+        held = [OpenBody.of(path, len(BODY)) for _ in range(share - OpenBody.now_open())]
+        assert None not in held
+        assert OpenBody.of(path, len(BODY)) is None
+        path.open("rb").close()
+        held.pop()
+        assert OpenBody.of(path, len(BODY)) is not None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_file_of_another_length_or_none_at_all_is_not_the_body(path: Path) -> None:
