@@ -77,7 +77,12 @@ class OutgoingResponse:
             logger.error("the viewer of %s did not ask to switch protocols", self._request.path)
             self._send_bytes(refusal(502, "The origin switched protocols unasked."), b"")
             return
-        head, _ = render(response, method="GET", date="")
+        try:
+            head, _ = render(response, method="GET", date="")
+        except InvalidResponseError as error:
+            logger.error("the switch of %s cannot be sent: %s", self._request.path, error)  # noqa: TRY400
+            self._send_bytes(refusal(error.status, "The answer to this request is not valid HTTP."), b"")
+            return
         self.status = SWITCHING
         self._connection.transport.write(head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         self._connection.open_tunnel(tunnel)

@@ -116,6 +116,24 @@ def test_a_switch_that_nobody_asked_for_is_a_502() -> None:
     uvloop.run(main())
 
 
+def test_a_switch_that_is_no_valid_http_is_a_502_and_nothing_of_it_is_sent() -> None:
+    async def octets() -> AsyncIterator[bytes]:
+        yield b"evil"
+
+    async def answer(_: Request) -> Response:
+        return Response(status=101, headers=Headers([("X-Evil", "a\r\nb")]), body=octets())
+
+    async def main() -> None:
+        async with serving(answer) as served:
+            viewer = await served.viewer()
+            await viewer.send(HANDSHAKE)
+            status, _, body = await viewer.response()
+            assert status == 502
+            assert b"evil" not in body
+
+    uvloop.run(main())
+
+
 def test_a_tunnel_ends_when_the_pop_drains() -> None:
     async def main() -> None:
         async with chain(echoing) as (served, origin):
