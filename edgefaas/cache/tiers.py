@@ -288,7 +288,7 @@ class TieredStore(MemoryStore):
         if self._belongs_in_memory(key, usable):
             for stored in found:
                 super().put(stored)
-        else:
+        elif found[0].compressible:  # only such are held, and what is kept for nothing costs a microsecond
             self._left_on_disk = found
         return found
 

@@ -255,13 +255,14 @@ def test_the_file_of_a_body_in_memory_stays_open_as_long_as_that(store: TieredSt
 
 
 HELD = 20
+TEXT = ("Content-Type", "text/plain")
 
 
 def crowded(folder: Path) -> tuple[TieredStore, list[str]]:
     """Return a store whose memory holds ``HELD`` objects, and the keys of the others, which are on disk."""
-    store = opened(folder, memory_bytes=HELD * entry("/100").weight_bytes + 1)
+    store = opened(folder, memory_bytes=HELD * entry("/100", TEXT).weight_bytes + 1)
     for number in range(100, 200):
-        store.put(entry(f"/{number}"))
+        store.put(entry(f"/{number}", TEXT))
     settle(store)
     assert store.stats.objects_now == HELD
     return store, [key for key in (entry(f"/{number}").key for number in range(100, 200)) if key not in store]
@@ -331,7 +332,7 @@ def test_what_is_to_be_coded_is_brought_into_memory_for_that(tmp_path: Path) -> 
 def test_all_variants_are_brought_in_with_the_one_that_is_to_be_coded(tmp_path: Path) -> None:
     store, _ = crowded(tmp_path)
     varied = [
-        stored(FRESH, ("Vary", "Foo"), asked=request(("Foo", value), path="/1"), body=b"x" * 1000)
+        stored(FRESH, TEXT, ("Vary", "Foo"), asked=request(("Foo", value), path="/1"), body=b"x" * 1000)
         for value in ("1", "2")
     ]
     for each in varied:
