@@ -14,6 +14,7 @@ viewer's.
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from edgefaas.admission import UNPRETENDED, Admission
 from edgefaas.answers import Answers
@@ -40,6 +41,8 @@ from edgefaas.wire.render import encode_fields
 
 NOBODY = "in the place of who asks"  # a value that traceparent cannot have
 _TOLD = f"\r\ntraceparent: {NOBODY}".encode()
+ABSENT_S = 0.25  # what was on no disk so short a time ago is not looked for again
+ABSENT_MAX = 4_096
 _WITHOUT_A_TASK = (Checkout.REUSE, Checkout.WAIT)
 
 
@@ -76,6 +79,7 @@ class Through:
     never: Container[str]
     _ways: "Ways[_Known]" = field(default_factory=Ways, init=False)
     _plans: dict[int, tuple[Behaviour, Plan | None]] = field(default_factory=dict, init=False)
+    _absent: dict[str, float] = field(default_factory=dict, init=False)
 
     def start(
         self, target: bytes, facts: Facts, scheme: str, peer: tuple[str, int], viewer: Viewer
@@ -108,7 +112,11 @@ class Through:
         token = store.token()
         trip = f"{key}\n{token}"
         private = flights.is_private(trip)
-        if key in store or not (private or flights.is_free(trip)) or store.get(key):
+        if (
+            key in store
+            or not (private or flights.is_free(trip))
+            or not self._is_absent(key, trip, private=private)
+        ):
             return None
         if not self.means.front.keeps(request):
             return None
@@ -130,6 +138,22 @@ class Through:
         transit.flight = None if private else flights.reserve(trip)
         self.means.front.began()
         return transit
+
+    def _is_absent(self, key: str, trip: str, *, private: bool) -> bool:
+        """Return whether nothing is stored for ``key``, which is not in memory.
+
+        Disks are asked four times a second where answers were of late not to be stored.
+        """
+        now_s, absent, store = monotonic(), self._absent, self.means.store
+        if private and absent.get(trip, 0.0) > now_s:
+            store.missed()
+            return True
+        if store.get(key):
+            return False
+        if len(absent) >= ABSENT_MAX:
+            absent.clear()
+        absent[trip] = now_s + ABSENT_S
+        return True
 
     def _find(self, target: bytes) -> "_Known":
         found, lead = _NOWHERE, lead_of(target, self.routes, self.never)

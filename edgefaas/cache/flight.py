@@ -24,6 +24,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from edgefaas.cache.spool import Spool
@@ -210,12 +211,12 @@ class Flights(Generic[T]):
     def is_private(self, key: str) -> bool:
         """Return whether answers for ``key`` were for one viewer each of late: then nobody waits for another's."""
         until_s = self._private_until.get(key)
-        return until_s is not None and until_s > asyncio.get_running_loop().time()
+        return until_s is not None and until_s > monotonic()
 
     def learn(self, key: str, *, private: bool) -> None:
         """Note what became of a trip that somebody made without boarding, or of one that ended."""
         if private:
-            self._private_until[key] = asyncio.get_running_loop().time() + PRIVATE_S
+            self._private_until[key] = monotonic() + PRIVATE_S
             self._private_until.move_to_end(key)
             while len(self._private_until) > PRIVATE_KEYS_MAX:
                 self._private_until.popitem(last=False)

@@ -94,6 +94,10 @@ class MemoryStore:
         self.stats.hits += 1
         return slot.variants
 
+    def missed(self) -> None:
+        """Count a miss of what was not looked for."""
+        self.stats.misses += 1
+
     def slot(self, key: str) -> Slot | None:
         """Return where the variants of ``key`` are; for ``unchanged``, not a use of them."""
         return self._slots.get(key)

@@ -109,8 +109,9 @@ class TieredStore(MemoryStore):
 
     def token(self) -> int:
         """Return what a fetch that begins now hands to ``put`` at its end."""
-        self._catch_up()
-        return super().token()
+        if self._recorded[0] > self.log.seq >> LOCAL_BITS:
+            self._catch_up()
+        return self.log.seq
 
     def put(self, stored: StoredResponse, token: int | None = None, *, now_s: float | None = None) -> bool:
         """Store in memory at once and on disk behind; False when a purge since ``token`` forbids it.

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from edgefaas import through
 from edgefaas.app import PopApp
-from edgefaas.cache import Purge
+from edgefaas.cache import Purge, TieredStore
 from edgefaas.config import parse_site
 from edgefaas.message import Request
 from edgefaas.origin import PoolLimits
@@ -408,6 +410,40 @@ def test_what_is_purged_while_it_is_on_its_way_is_not_stored(tmp_path: Path) -> 
         assert b"Hit from edgefaas" in await viewer.get("/a")
 
     play(tmp_path, lambda _: ANSWERS["stored"], scenario)
+
+
+def test_what_was_on_no_disk_a_moment_ago_is_not_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(through, "ABSENT_S", 3600.0)
+
+    async def scenario(stage: Stage) -> None:
+        app = stage.served.app
+        store, absent = app._resources.store, app._now.through._absent
+        assert isinstance(store, TieredStore)
+        await stage.warm()
+        viewer = await stage.viewer()
+
+        async def looks() -> int:
+            """Return how often the disk was asked for two requests, each of which is a miss in memory."""
+            disk, memory = store.disk_stats.misses, store.stats.misses
+            for _ in range(2):
+                assert (await viewer.get("/a")).endswith(b"mine")
+            assert store.stats.misses == memory + 2
+            return store.disk_stats.misses - disk
+
+        absent.clear()
+        assert await looks() == 1
+        assert await looks() == 0
+        (trip,) = absent
+        absent[trip] = monotonic()
+        assert await looks() == 1
+        await app.purge(Purge(kind="everything"))
+        assert await looks() >= 1  # the number of the purge is part of what is remembered
+        app._resources.flights.learn(next(reversed(absent)), private=False)
+        assert await looks() >= 1  # what may be stored is always looked for: another worker may have done so
+
+    play(tmp_path, lambda _: reply("mine", Cache_Control="no-store"), scenario)
 
 
 def test_an_origin_that_says_nothing_in_time_is_the_journeys_to_answer_for(tmp_path: Path) -> None:
