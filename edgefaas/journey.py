@@ -57,7 +57,7 @@ from edgefaas.forwarding import forwarded
 from edgefaas.gateway import REDIRECTIONS_MAX, LocalRedirection
 from edgefaas.keeping import Ask, Keeper, begun, policy_for
 from edgefaas.made import Made
-from edgefaas.message import Headers, Prepared, Request, Response
+from edgefaas.message import SWITCHING, Headers, Prepared, Request, Response
 from edgefaas.namespaces import namespace_of
 from edgefaas.origins import Origins, release
 from edgefaas.routes import Routes
@@ -67,7 +67,6 @@ from edgefaas.triggers import Triggers
 
 __all__ = ["FromOrigin", "FromStore", "Journey"]
 
-SWITCHING = 101
 NOT_MODIFIED = 304
 ERRORS = range(400, 600)
 SERVER_ERRORS = range(500, 600)

@@ -13,6 +13,8 @@ from edgefaas.openbody import OpenBody
 if TYPE_CHECKING:
     from edgefaas.tracing.spans import Span
 
+SWITCHING = 101  # the status after which a connection speaks another protocol (RFC 9110, 15.2.2)
+
 Body = bytes | AsyncIterator[bytes]
 """A body is complete ``bytes``, or a stream of chunks that can be read once."""
 

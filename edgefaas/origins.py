@@ -21,7 +21,7 @@ from edgefaas.events import (
     describe_url,
 )
 from edgefaas.gateway import Gateway
-from edgefaas.message import Request, Response
+from edgefaas.message import SWITCHING, Request, Response
 from edgefaas.origin.client import Begun
 from edgefaas.site import Behaviour, DirectoryOrigin, FunctionOrigin, Origin, OriginGroup, Trigger, UrlOrigin
 from edgefaas.telemetry import Meter
@@ -30,8 +30,6 @@ from edgefaas.tracing.spans import Span
 from edgefaas.tracing.tracer import with_context
 from edgefaas.triggers import Triggers
 from edgefaas.wire.render import STATUSES
-
-SWITCHING = 101
 
 FRAMING = frozenset(
     {"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "expect"}

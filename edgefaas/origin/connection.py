@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from edgefaas.errors import OriginError, OriginTimeoutError
-from edgefaas.message import Headers
+from edgefaas.message import SWITCHING, Headers
 from edgefaas.origin.heads import BodyFraming, ResponseHead, body_framing, read_head
 from edgefaas.wire.chunks import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from edgefaas.wire.grammar import FramingError
 from edgefaas.wire.incoming import IncomingBody
 from edgefaas.wire.outbox import GatheringTransport, outbox_of
 
-SWITCHING = 101
 INTERIM_LIMIT = 32  # 1xx heads per response
 
 Look = Callable[[bytes], bool]

@@ -8,7 +8,7 @@ get the answer of another (response desynchronisation), so the connection is of 
 import re
 from dataclasses import dataclass
 
-from edgefaas.message import Headers
+from edgefaas.message import SWITCHING, Headers
 from edgefaas.wire.fields import FieldBlock, WireHeaders
 from edgefaas.wire.grammar import DIGITS, FIELD_COUNT_LIMIT, FIELD_SECTION, HEAD_LIMIT_BYTES, FramingError
 from edgefaas.wire.render import has_body
@@ -20,7 +20,6 @@ _RESPONSE_HEAD = re.compile(
 )
 _INFORMATIONAL = 100
 _SUCCESSFUL = 200
-_SWITCHING = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class ResponseHead:
     @property
     def interim(self) -> bool:
         """Return whether another head follows (1xx, but not 101)."""
-        return _INFORMATIONAL <= self.status < _SUCCESSFUL and self.status != _SWITCHING
+        return _INFORMATIONAL <= self.status < _SUCCESSFUL and self.status != SWITCHING
 
     @property
     def persistent(self) -> bool:

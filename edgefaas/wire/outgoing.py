@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from time import perf_counter
 from typing import Protocol
 
-from edgefaas.message import Request, Response
+from edgefaas.message import SWITCHING, Request, Response
 from edgefaas.openbody import FileRange, FileStream
 from edgefaas.wire.chunks import LAST_CHUNK, encode_chunk
 from edgefaas.wire.clock import http_date
@@ -23,7 +23,6 @@ from edgefaas.wire.render import Framing, InvalidResponseError, refusal, render
 logger = logging.getLogger("edgefaas.wire")
 
 MERGE_LIMIT_BYTES = 64 * 1024
-SWITCHING = 101
 STATUS_VIEWER_LEFT = 499  # nginx's number for a viewer who left before there was a status; never on the wire
 
 
