@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sandbox.capi import Memory
@@ -51,7 +51,7 @@ def _memory_of(program: JsProgram) -> tuple[Memory, int]:
 @settings(max_examples=25, deadline=None)
 @given(
     requests=st.lists(
-        st.tuples(st.text(min_size=1, max_size=50), st.integers(0, 3000)), min_size=1, max_size=4
+        st.tuples(st.text(min_size=1, max_size=50), st.integers(0, 1000)), min_size=1, max_size=4
     ),
     seed=st.integers(0, 2**32),
 )
@@ -65,6 +65,7 @@ def test_after_a_restore_every_byte_is_that_of_the_image(requests: list[tuple[st
         for secret, times in requests:
             event = json.dumps({"secret": secret, "times": times}).encode()
             await sandbox.run(program, event, limits=GENEROUS, host=StageHost())
+        assume(len(program._idle))  # who has grown too much is not kept
         memory, size = _memory_of(program)
         for _ in range(50):  # what no guest would write, everywhere
             memory.write(noise.randrange(size - 64), noise.randbytes(64))
